@@ -41,7 +41,8 @@ enum engine_table {
 };
 
 /* Keys order as unsigned numbers, k1 then k2 then k3; engines store values < 2^63 or
- * only ever look them up whole (TABLE_DIRECTORY, TABLE_RING). */
+ * only ever look them up whole (TABLE_DIRECTORY, TABLE_RING). A bound of a range may be
+ * UINT64_MAX: there it means "the greatest". */
 struct engine_key {
     uint64_t k1, k2, k3;
 };
@@ -49,7 +50,7 @@ struct engine_key {
 struct engine_row {
     uint32_t table; /* enum engine_table */
     struct engine_key key;
-    const uint8_t *value; /* NULL: the row is deleted */
+    const uint8_t *value; /* NULL: the row is deleted; an empty value is not NULL */
     size_t value_len;
 };
 
@@ -88,14 +89,16 @@ enum engine_op {
 #define ENGINE_APPEND_RECORDS_MAX 16384u
 #define ENGINE_APPLY_ROWS_MAX 262144u
 #define ENGINE_QUERIES_MAX 64u
+#define ENGINE_VALUE_MAX (4u << 20) /* of one row */
 
 /*
  * A request. The shard fills it, the host executes it, the shard reads the answer.
  * Whatever it points at stays put until it comes back. Answers are in `arena`.
  *
  * Statuses: CHAT_OK
- *   CHAT_E_CONFLICT   another owner: OPEN finds the shard held, or APPEND finds a
- *                     (home, lsn) or position taken. Nothing was written. Fenced: stop.
+ *   CHAT_E_CONFLICT   another owner: OPEN finds the shard held, APPEND finds a
+ *                     (home, lsn) or position taken, APPLY finds rows of a later
+ *                     position. Nothing was written. Fenced: stop.
  *   CHAT_E_FULL       no room on disk, or in the log until the applier catches up.
  *                     Nothing was written; may be tried again.
  *   CHAT_E_IO         a write or sync failed; what was written is unknown. Close the
@@ -103,6 +106,12 @@ enum engine_op {
  *   CHAT_E_CORRUPT    OPEN or a read found bytes that fail their checks: refuse to serve.
  *   CHAT_E_UNSUPPORTED the data is of a newer version.
  *   CHAT_E_UNAVAILABLE an external engine cannot be reached: try again.
+ *   CHAT_E_INVALID    the request breaks this contract (an lsn or position that leaves a
+ *                     hole, a limit exceeded, rows beyond the log's end): our bug.
+ *   CHAT_E_STATE      the shard is not open here, or is already.
+ *   CHAT_E_NOT_FOUND  LOG_READ below the oldest position.
+ *   CHAT_E_NOMEM, CHAT_E_TOO_LARGE  no memory, or the arena is at its maximum.
+ *                     Nothing was written.
  */
 struct engine_request {
     enum engine_op op;
@@ -121,9 +130,9 @@ struct engine_request {
         } open;
         struct {
             uint64_t from_position;
-            size_t bytes_max;
+            size_t bytes_max; /* of records; one is given even when it alone is larger */
             /* out */
-            struct engine_record *records;
+            struct engine_record *records; /* dense from from_position */
             size_t count; /* 0 at the end of the log */
         } log_read;
         struct {
