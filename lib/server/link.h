@@ -36,8 +36,8 @@
 #include "base/rng.h"
 #include "base/wheel.h"
 #include "libchat/v1/link.pb-c.h"
-#include "server/link_queue.h"
 #include "wire/machine.h"
+#include "wire/outq.h"
 
 #define LINK_VERSION 1u
 #define LINK_PING_MS 5000
@@ -83,7 +83,7 @@ struct link {
     bool blocked;
     int64_t heard_at_ms; /* last byte */
     uint64_t requests;   /* made so far: the last request id */
-    struct link_queue queue;
+    struct outq queue;
     struct map pending; /* dialed: request id -> the owner's context */
     void *owner;        /* the owner's, never touched; NULL at first */
 
