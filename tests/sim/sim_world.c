@@ -110,7 +110,8 @@ void sim_world_at(struct sim_world *w, int64_t at_ms, sim_call_fn fn, void *user
 {
     if (at_ms < w->now_ms)
         at_ms = w->now_ms;
-    sim_queue_push(&w->queue, (struct sim_item){.at_ms = at_ms, .fn = fn, .user = user, .arg = arg});
+    sim_queue_push(&w->queue,
+                   (struct sim_item){.at_ms = at_ms, .fn = fn, .user = user, .arg = arg});
 }
 
 struct sim_node *sim_world_add(struct sim_world *w, const char *name,
@@ -203,7 +204,8 @@ static void close_end(struct link *l, unsigned e, uint16_t code)
 }
 
 /* arg: slot and serial of the link, the end, and the code. */
-static uint64_t pack_link(const struct sim_world *w, const struct link *l, unsigned e, uint16_t code)
+static uint64_t pack_link(const struct sim_world *w, const struct link *l, unsigned e,
+                          uint16_t code)
 {
     return (uint64_t)(l - w->links) | (uint64_t)l->serial << 12 | (uint64_t)e << 44 |
            (uint64_t)code << 45;
@@ -531,8 +533,9 @@ static void carry_out(struct sim_node *node, const struct effect *effect)
     case EFFECT_CLOSE: close_link(node, effect); break;
     case EFFECT_DIAL:
         sim_world_at(w, w->now_ms + between(w, w->net.delay_min_ms, w->net.delay_max_ms), on_dialed,
-                     w, node->index | (uint64_t)(effect->dial.peer & 0xff) << 8 |
-                            (uint64_t)node->generation << 16);
+                     w,
+                     node->index | (uint64_t)(effect->dial.peer & 0xff) << 8 |
+                         (uint64_t)node->generation << 16);
         break;
     case EFFECT_ENGINE: submit(node, effect->engine); break;
     case EFFECT_STOPPED:

@@ -63,13 +63,14 @@ struct sim_node {
 /* How the network behaves at the moment. */
 struct sim_net {
     int64_t delay_min_ms, delay_max_ms;
-    uint32_t block_permille;     /* sends that block the link for a while */
+    uint32_t block_permille; /* sends that block the link for a while */
     uint32_t dial_fail_permille;
     int64_t engine_min_ms, engine_max_ms;
 };
 
 struct sim_counts {
-    uint64_t events, messages, bytes, dials, dials_failed, cuts, half_opens, blocks, engine_requests;
+    uint64_t events, messages, bytes, dials, dials_failed, cuts, half_opens, blocks,
+        engine_requests;
 };
 
 struct sim_world *sim_world_new(uint64_t seed);

@@ -1,0 +1,109 @@
+/*
+ * checker: judges a run by what was attempted, logged, acknowledged and seen.
+ *
+ * It hears from three places that know nothing of each other: the application side of
+ * every client (attempts, answers, events), a tap on what engines logged as synced, and
+ * the final history as a fresh reader pages it. The promises are those of
+ * docs/guarantees.md; a broken one is reported once, in words, and counted.
+ */
+#ifndef CHAT_SIM_CHECKER_H
+#define CHAT_SIM_CHECKER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The identity of one operation. */
+struct check_nonce {
+    uint64_t channel_id, user_id, device_id, counter;
+};
+
+/* A message as anyone saw it. `body` is a hash of text and extra. */
+struct check_message {
+    uint64_t channel_id, seq, message_id, author_id, device_id, counter, rev, body;
+    bool deleted;
+};
+
+enum check_rule {
+    CHECK_ACKED_STORED,     /* what was acknowledged is in the final history */
+    CHECK_STORED_ATTEMPTED, /* what is stored was attempted, bytes equal */
+    CHECK_DENSE_SEQ,
+    CHECK_DENSE_LSN,
+    CHECK_DENSE_POSITION,
+    CHECK_SAME_ORDER, /* a seq is the same message for everybody */
+    CHECK_SENDER_ORDER,
+    CHECK_ONCE_PER_NONCE,
+    CHECK_SAME_ANSWER, /* acknowledgements name the message that was logged */
+    CHECK_READ_YOUR_WRITES,
+    CHECK_CURSOR_MONOTONE,
+    CHECK_STREAM_CONTIGUOUS, /* no hole that was not told, nothing twice */
+    CHECK_REMOVED_SILENT,    /* nothing past the point of removal */
+    CHECK_CONVERGED,         /* after healing all caches equal the history */
+    CHECK_RESOLVED,          /* after healing no outcome is unknown */
+    CHECK_LIVE,              /* the run ends: nothing loops, nobody is stuck */
+    CHECK_RULES,
+};
+
+struct checker;
+
+struct checker *checker_new(void);
+void checker_free(struct checker *c);
+const char *check_rule_name(enum check_rule rule);
+
+/* A broken promise. The first few are printed to stderr unless quiet. */
+void checker_violation(struct checker *c, enum check_rule rule, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void checker_set_quiet(struct checker *c, bool quiet);
+uint64_t checker_violations(const struct checker *c, enum check_rule rule);
+uint64_t checker_total(const struct checker *c);
+
+/* --- from the clients' applications --- */
+
+void checker_attempted(struct checker *c, const struct check_nonce *nonce, uint64_t body);
+/* The body of an edit or tombstone of (channel, seq) that somebody attempted. */
+void checker_attempted_change(struct checker *c, uint64_t channel_id, uint64_t seq, uint64_t body,
+                              bool deleted);
+void checker_acked(struct checker *c, const struct check_nonce *nonce, uint64_t seq,
+                   uint64_t message_id);
+void checker_refused(struct checker *c, const struct check_nonce *nonce);
+
+/* `reader` names one cache: a device whose cache is lost is another reader. */
+void checker_saw(struct checker *c, uint32_t reader, uint64_t user_id,
+                 const struct check_message *message);
+/* The reader's cursor as its cache has it. */
+void checker_cursor(struct checker *c, uint32_t reader, uint64_t channel_id, uint64_t read_seq);
+/* The reader's view of a channel's newest seq. */
+void checker_head(struct checker *c, uint32_t reader, uint64_t channel_id, uint64_t seq);
+
+/* --- from the tap on synced appends --- */
+
+/* One record that an engine says is durable. A position given twice is a violation. True when
+ * the record is new to the checker: its content is worth telling. */
+bool checker_logged(struct checker *c, uint32_t shard, uint64_t position, uint64_t home_id,
+                    uint64_t lsn, uint64_t content);
+/* One record as recovery read it back: the same as before, or one whose sync never answered. */
+bool checker_recovered(struct checker *c, uint32_t shard, uint64_t position, uint64_t home_id,
+                       uint64_t lsn, uint64_t content);
+void checker_logged_message(struct checker *c, uint64_t home_id, uint64_t lsn,
+                            const struct check_message *message);
+void checker_logged_change(struct checker *c, const struct check_message *message);
+/* A member's permissions changed at this point of the home's log; 0: removed. */
+void checker_logged_member(struct checker *c, uint64_t home_id, uint64_t lsn, uint64_t user_id,
+                           uint32_t permissions);
+
+/* --- at the end --- */
+
+/* The final history, message by message in order. */
+void checker_stored(struct checker *c, const struct check_message *message);
+/* A reader's cache after healing, message by message. */
+void checker_cached(struct checker *c, uint32_t reader, const struct check_message *message);
+/* Judges what only the end can tell. `channel` ids in the final history. */
+void checker_judge(struct checker *c);
+
+/* For the report: how much was seen. */
+struct checker_counts {
+    uint64_t attempted, acked, refused, stored, saw, logged, changes, removals;
+};
+const struct checker_counts *checker_get_counts(const struct checker *c);
+
+#endif
