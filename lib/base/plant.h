@@ -1,0 +1,43 @@
+/*
+ * Planted faults: known bugs that the simulator can switch on to prove that its checker
+ * would see them. Only the simulator's own build (CHAT_PLANTS) holds any; everywhere else
+ * PLANTED() is the constant 0 and leaves no trace.
+ */
+#ifndef CHAT_BASE_PLANT_H
+#define CHAT_BASE_PLANT_H
+
+enum plant {
+    PLANT_NONE,
+    PLANT_ACK_BEFORE_SYNC,        /* shard: answers when decided */
+    PLANT_PUBLISH_BEFORE_SYNC,    /* shard: publishes when decided */
+    PLANT_REPLAY_FROM_OLDEST,     /* shard: replay ignores the applied position */
+    PLANT_RING_SKIPPED,           /* shard: a repeat is a new message */
+    PLANT_RING_NOT_PERSISTED,     /* shard: nonces are forgotten with the process */
+    PLANT_AFTER_IGNORED,          /* shard: a later message may overtake a refused one */
+    PLANT_OVERLAY_DROPPED_EARLY,  /* shard: reads miss what is synced but not applied */
+    PLANT_PERMISSION_NOT_CHECKED, /* shard: a removed member may still read and send */
+    PLANT_NOTE_ACK_BEFORE_SYNC,   /* shard: a note is acknowledged before it is kept */
+    PLANT_SYNC_SKIPPED,           /* journal: write, no sync */
+    PLANT_TORN_TAIL_ACCEPTED,     /* journal: checksums are not looked at */
+    PLANT_SEGMENT_FREED_EARLY,    /* journal: reused before its rows are synced */
+    PLANT_FAILED_SYNC_RETRIED,    /* journal: a failed sync counts as done */
+    PLANT_APPEND_UNCONDITIONAL,   /* memory engine: two owners both append */
+    PLANT_HOLE_IGNORED,           /* router: prev_lsn is not compared */
+    PLANT_REMOVED_STILL_SERVED,   /* router: a removed member stays in the fan-out */
+    PLANT_GAP_IGNORED,            /* client: a jump in seq counts as contiguous */
+    PLANT_OUTBOX_DROPPED_ON_SEND, /* client: what was sent is taken for acknowledged */
+    PLANT_CURSOR_BEFORE_MESSAGE,  /* client: the range is committed, its messages are not */
+    PLANT_EPOCH_IGNORED,          /* client: rewritten history is not noticed */
+    PLANT_RESEND_NEW_NONCE,       /* client: a resend is a new message */
+    PLANT_CHANGES_NOT_FETCHED,    /* client: alterations missed while away stay missed */
+    PLANT_COUNT,
+};
+
+#ifdef CHAT_PLANTS
+extern enum plant plant_active; /* set once before a run, by the simulator */
+#define PLANTED(name) (plant_active == PLANT_##name)
+#else
+#define PLANTED(name) 0
+#endif
+
+#endif
