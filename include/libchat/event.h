@@ -1,0 +1,125 @@
+/*
+ * What a chat_conn tells the application: typed events, pulled one at a time with
+ * chat_conn_next_event().
+ *
+ * Nothing is lost when the application is slow, and memory stays bounded: new messages
+ * wait in the cache, not in the queue; and when too many other events of one channel
+ * wait they are replaced by one CHAT_EVENT_REREAD for it.
+ */
+#ifndef LIBCHAT_EVENT_H
+#define LIBCHAT_EVENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <libchat/export.h>
+#include <libchat/message.h>
+#include <libchat/status.h>
+
+CHAT_BEGIN_DECLS
+
+typedef enum chat_conn_state {
+    CHAT_CONN_OFFLINE = 0, /* not started, suspended, or waiting for a token */
+    CHAT_CONN_CONNECTING = 1,
+    CHAT_CONN_AUTHENTICATING = 2, /* the link is up, the server has not said welcome */
+    CHAT_CONN_SYNCING = 3,        /* catching up; what is queued is sent already */
+    CHAT_CONN_LIVE = 4,
+    CHAT_CONN_BACKING_OFF = 5, /* waits before it connects again */
+    CHAT_CONN_CLOSED = 6,      /* does not come back by itself; chat_conn_start() may */
+} chat_conn_state;
+
+typedef enum chat_event_type {
+    /* `state`; `status` and `retry_after_ms` say why and how long when it is BACKING_OFF,
+     * OFFLINE or CLOSED. */
+    CHAT_EVENT_STATE = 1,
+    /* Answer, now or later, with chat_conn_set_token(). `status`: CHAT_OK for the first or
+     * one that ends soon, CHAT_E_EXPIRED, CHAT_E_AUTH when the last one was refused. */
+    CHAT_EVENT_NEED_TOKEN = 2,
+    /* The server said welcome: chat_conn_get_user_id() is known. */
+    CHAT_EVENT_WELCOME = 3,
+
+    /* `channel` is new or changed: name, permissions, head, read position. */
+    CHAT_EVENT_CHANNEL = 10,
+    /* No longer a member: `channel_id` and what was cached of it is gone. */
+    CHAT_EVENT_CHANNEL_REMOVED = 11,
+    /* Its history was restored or rewritten: forget what was shown of `channel_id`, the
+     * messages come again. What is queued stays queued. */
+    CHAT_EVENT_CHANNEL_RESET = 12,
+    /* Too much happened: read `channel_id` again (all channels when it is 0). */
+    CHAT_EVENT_REREAD = 13,
+
+    /* A new `message`. Per channel they come in the order of seq, each once, and every seq
+     * that is left out is within a CHAT_EVENT_GAP. */
+    CHAT_EVENT_MESSAGE = 20,
+    /* `message` was edited or deleted. */
+    CHAT_EVENT_MESSAGE_CHANGED = 21,
+    /* from_seq to to_seq of `channel_id` are not held here. `status` CHAT_OK: fetch them
+     * with chat_conn_fetch_history(); CHAT_E_NOT_FOUND: retention removed them. */
+    CHAT_EVENT_GAP = 22,
+    /* from_seq to to_seq, told as a gap before, are held now. */
+    CHAT_EVENT_GAP_FILLED = 23,
+    /* The read position of `channel`, moved here or on another device. */
+    CHAT_EVENT_READ = 24,
+
+    /* `outgoing` was queued, committed, refused (`status`, `rule`) or renamed. */
+    CHAT_EVENT_OUTGOING = 30,
+
+    /* Answers, with the `ticket` of the call and a `status`. */
+    CHAT_EVENT_HISTORY = 40,        /* `page` */
+    CHAT_EVENT_USERS = 41,          /* `users`; ticket 0: names learned in passing */
+    CHAT_EVENT_OPENED = 42,         /* `channel_id`, `home_id` */
+    CHAT_EVENT_MEMBERS = 43,        /* `members`; `more` when the list goes on */
+    CHAT_EVENT_MEMBER_CHANGED = 44, /* `members`, one; ticket 0: told by the server */
+
+    /* `presence` of a watched user. Only the latest state of each waits. */
+    CHAT_EVENT_PRESENCE = 50,
+
+    /* The cache refused: CHAT_E_FULL, CHAT_E_IO, CHAT_E_CORRUPT, or CHAT_E_CONFLICT when it
+     * belongs to another user or service. Nothing is wiped: the application decides. */
+    CHAT_EVENT_CACHE = 60,
+} chat_event_type;
+
+/*
+ * One event. Which fields mean something is said with its type, the others are zero.
+ * Everything it points to is borrowed until the next call of chat_conn_next_event() or
+ * chat_conn_free().
+ */
+struct chat_event {
+    size_t size; /* sizeof(struct chat_event): set by CHAT_EVENT_INIT, kept by libchat */
+
+    chat_event_type type;
+    chat_status status;
+    chat_conn_state state;
+    uint32_t retry_after_ms;
+    uint64_t ticket;
+    uint64_t channel_id;
+    uint64_t home_id;
+    uint64_t from_seq;
+    uint64_t to_seq;
+    const struct chat_channel *channel;
+    const struct chat_message *message;
+    const struct chat_outgoing *outgoing;
+    const chat_page *page;
+    const struct chat_user *const *users;
+    size_t users_count;
+    const struct chat_member *const *members;
+    size_t members_count;
+    const struct chat_presence *presence;
+    const char *rule; /* name of the limit or rule that refused, or NULL */
+    bool more;
+};
+
+#define CHAT_EVENT_INIT                                                                            \
+    {                                                                                              \
+        .size = sizeof(struct chat_event)                                                          \
+    }
+
+/* "message", "need-token". Never NULL. */
+CHAT_API const char *chat_event_type_name(chat_event_type type);
+/* "live", "backing-off". Never NULL. */
+CHAT_API const char *chat_conn_state_name(chat_conn_state state);
+
+CHAT_END_DECLS
+
+#endif

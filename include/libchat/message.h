@@ -1,0 +1,157 @@
+/*
+ * The nouns of a conversation, as the client shows them: messages, channels, users,
+ * what is still on its way, and pages of history.
+ *
+ * All structs here are made by libchat and read through a pointer, so fields may be
+ * appended without breaking anybody. Bytes and text are borrowed as stated by the call
+ * that handed them out; text is UTF-8 and also ends in a NUL that its length leaves out.
+ */
+#ifndef LIBCHAT_MESSAGE_H
+#define LIBCHAT_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <libchat/export.h>
+
+CHAT_BEGIN_DECLS
+
+/*
+ * The identity of a message from the keystroke on: it is known before the message is
+ * sent, stays the same afterwards, and every reader sees it. Use it as the key of a view.
+ */
+struct chat_nonce {
+    uint64_t device_id; /* never 0 */
+    uint64_t counter;   /* rises with each operation of the device */
+};
+
+/* One message in its latest known state. */
+struct chat_message {
+    uint64_t channel_id;
+    uint64_t seq; /* dense in its channel, from 1: order and arithmetic go by it */
+    uint64_t message_id;
+    uint64_t author_id;
+    struct chat_nonce nonce;
+    int64_t sent_at_ms;    /* the server's wall clock: to show, not to sort by */
+    int64_t edited_at_ms;  /* 0 when never edited */
+    uint64_t reply_to_seq; /* 0 when it is no reply */
+    uint64_t rev;          /* of its latest alteration; 0 when never altered */
+    const char *text;      /* empty when deleted */
+    size_t text_len;
+    const uint8_t *extra;
+    size_t extra_len;
+    bool deleted;
+    bool own; /* by this user, from whatever device */
+};
+
+typedef enum chat_home_kind {
+    CHAT_HOME_DIRECT = 2, /* two members, for good */
+    CHAT_HOME_GROUP = 3,
+    CHAT_HOME_GUILD = 4,
+} chat_home_kind;
+
+/* Bits of `permissions`. New ones may appear: leave unknown bits alone. */
+#define CHAT_PERMISSION_VIEW 1u
+#define CHAT_PERMISSION_SEND 2u
+#define CHAT_PERMISSION_MANAGE 4u /* adds and removes members, deletes any message */
+
+/* A channel of this user, and how much of it is held here. */
+struct chat_channel {
+    uint64_t channel_id;
+    uint64_t home_id;
+    chat_home_kind kind;
+    uint32_t permissions;
+    uint32_t epoch;      /* changes when its history was restored or rewritten */
+    uint64_t head_seq;   /* of the newest message known to exist; 0 when empty */
+    uint64_t stream_seq; /* all up to here was told as messages or gaps */
+    uint64_t first_seq;  /* older ones were removed by retention */
+    uint64_t read_seq;   /* this user has read up to here */
+    uint64_t unread;     /* head_seq - read_seq, less what was deleted between */
+    uint64_t peer_id;    /* a direct's other member, else 0 */
+    const char *name;    /* empty for a direct */
+    size_t name_len;
+};
+
+struct chat_user {
+    uint64_t user_id;
+    const char *name;
+    size_t name_len;
+};
+
+struct chat_member {
+    uint64_t home_id;
+    uint64_t user_id;
+    uint32_t permissions; /* 0: removed */
+    int64_t joined_at_ms;
+};
+
+typedef enum chat_presence_state {
+    CHAT_PRESENCE_OFFLINE = 1,
+    CHAT_PRESENCE_IDLE = 2,
+    CHAT_PRESENCE_DND = 3,
+    CHAT_PRESENCE_ONLINE = 4,
+    CHAT_PRESENCE_INVISIBLE = 5, /* only ever said of oneself */
+} chat_presence_state;
+
+struct chat_presence {
+    uint64_t user_id;
+    chat_presence_state state;
+    int64_t last_active_at_ms; /* 0 when not known */
+};
+
+typedef enum chat_outgoing_kind {
+    CHAT_OUTGOING_SEND = 1,
+    CHAT_OUTGOING_EDIT = 2,
+    CHAT_OUTGOING_DELETE = 3,
+} chat_outgoing_kind;
+
+typedef enum chat_outgoing_state {
+    CHAT_OUTGOING_QUEUED = 1,    /* kept here until the server has it, over restarts too */
+    CHAT_OUTGOING_REFUSED = 2,   /* for good: chat_conn_resend() or chat_conn_discard() it */
+    CHAT_OUTGOING_DONE = 3,      /* committed and synced by the server; gone from the outbox */
+    CHAT_OUTGOING_DISCARDED = 4, /* by chat_conn_discard(), or with its channel */
+} chat_outgoing_state;
+
+/* An operation on its way to the server. */
+struct chat_outgoing {
+    struct chat_nonce nonce;
+    struct chat_nonce old_nonce; /* set once when it had to take a new nonce, else zeros */
+    uint64_t channel_id;
+    chat_outgoing_kind kind;
+    chat_outgoing_state state;
+    uint64_t seq; /* of the message: edits and deletes, and every DONE */
+    uint64_t reply_to_seq;
+    int64_t created_at_ms; /* this device's wall clock */
+    const char *text;
+    size_t text_len;
+    const uint8_t *extra;
+    size_t extra_len;
+};
+
+/*
+ * A page of history, as of one moment. It holds every message from from_seq to to_seq
+ * that still exists, ascending, and never leaves out one silently: where something is
+ * not held here the page ends, and is not complete.
+ */
+typedef struct chat_page chat_page;
+
+CHAT_API size_t chat_page_get_count(const chat_page *page);
+/* Borrowed from the page. NULL past the end. */
+CHAT_API const struct chat_message *chat_page_get_message(const chat_page *page, size_t index);
+CHAT_API uint64_t chat_page_get_channel_id(const chat_page *page);
+/* What the page covers; from > to when it covers nothing. */
+CHAT_API uint64_t chat_page_get_from_seq(const chat_page *page);
+CHAT_API uint64_t chat_page_get_to_seq(const chat_page *page);
+/* True when it has all that was asked for, or all there is in that direction. */
+CHAT_API bool chat_page_is_complete(const chat_page *page);
+/* True when nothing older exists. */
+CHAT_API bool chat_page_reached_start(const chat_page *page);
+/* True when nothing newer was known to exist. */
+CHAT_API bool chat_page_reached_end(const chat_page *page);
+/* For pages that the caller owns. NULL is fine. */
+CHAT_API void chat_page_free(chat_page *page);
+
+CHAT_END_DECLS
+
+#endif
