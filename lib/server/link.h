@@ -49,6 +49,7 @@
 #define LINK_PEERS_MAX 256u        /* configured */
 #define LINK_ACCEPTED_MAX 1024u    /* default of accepted_max */
 #define LINK_QUEUE_MAX (64u << 20) /* default of queue_max */
+#define LINK_REFUSED_MAX 64u       /* waiting to be closed; more find out by their own timeout */
 #define LINK_CREDIT 4096u          /* default of request_credit */
 #define LINK_CREDIT_MAX 65536u     /* more is not used, whatever a welcome grants */
 
@@ -81,6 +82,8 @@ struct link {
     uint32_t in_flight;
     uint32_t failures; /* dials since it was last READY */
     bool blocked;
+    bool was_ready;      /* on_down is due when it closes */
+    bool told;           /* the host got the DIAL or CLOSE of this state */
     int64_t heard_at_ms; /* last byte */
     uint64_t requests;   /* made so far: the last request id */
     struct outq queue;
@@ -101,7 +104,8 @@ struct links_ops {
     /* Dialed: the other side said again what it serves. NULL: not interested. */
     void (*on_welcome)(struct links *set, struct link *link, const WireLinkWelcome *welcome);
     /* A frame that answers nothing: a request (accepted side, request_id != 0) or news.
-     * Hello, Welcome, Ping and Pong are not shown. It dies with the call. */
+     * Hello, Welcome, Ping, Pong are not shown, nor a Problem that answers nothing: it is
+     * logged. The frame dies with the call. */
     void (*on_frame)(struct links *set, struct link *link, const WireLinkFrame *frame);
     /* Dialed: the answer to links_request(), a Problem included. frame NULL: the link
      * ended first, so nobody knows what became of it. NULL when requests are never made. */
@@ -155,9 +159,8 @@ struct links {
     struct list dirty; /* something to dial, send or close */
     struct arena arena;
     struct link *sent_link; /* whose frames the last effect borrows */
-    size_t sent_count;
-    struct link *feeding; /* whose message is being handled */
-    link_id refused[16];  /* opened when there was no memory for them: to be closed */
+    uint32_t sent_count;
+    link_id refused[LINK_REFUSED_MAX]; /* opened past a limit: to be closed */
     uint32_t refused_count;
     bool started, stopping;
 };

@@ -15,7 +15,7 @@
 #define TICKET_LIFE_MAX_MS INT64_C(600000) /* 10 minutes */
 #define TICKET_KEYS_MAX 8u
 #define TICKET_SECRET_SIZE 32u
-#define TICKET_SIZE 113u /* bytes of a ticket of version 1; CHAT_TICKET_MAX is room to grow */
+#define TICKET_SIZE 93u /* bytes of a ticket of version 1; CHAT_TICKET_MAX is room to grow */
 
 struct ticket_key {
     uint32_t id;
