@@ -29,6 +29,7 @@
 #include <stdint.h>
 
 #include <libchat/alloc.h>
+#include <libchat/close.h>
 #include <libchat/export.h>
 #include <libchat/log.h>
 #include <libchat/status.h>
@@ -36,7 +37,6 @@
 CHAT_BEGIN_DECLS
 
 #define CHAT_CLOSE_REASON_MAX 123u /* bytes of a close reason, as WebSocket has it */
-#define CHAT_CLOSE_ABNORMAL 1006u  /* the code of a link that ended without one */
 #define CHAT_DEADLINE_NEVER INT64_MAX
 
 /* A run of bytes to send. Borrowed for the call. */
