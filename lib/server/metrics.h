@@ -42,8 +42,9 @@ void metrics_clear(struct metrics *m);
 void metrics_family(struct metrics *m, const char *name, const char *help, enum metric_type type);
 /* One line of the family; `labels` as written inside the braces, NULL for none. */
 void metrics_u64(struct metrics *m, const char *labels, uint64_t value);
-void metrics_double(struct metrics *m, const char *labels, double value);
-/* Appends `text` escaped as a label value, without quotes, into out (always terminated). */
+/* A duration, written in seconds. */
+void metrics_us(struct metrics *m, const char *labels, uint64_t duration_us);
+/* Writes `text` escaped as a label value, without quotes, into out (always terminated). */
 void metrics_escape(const char *text, char *out, size_t out_size);
 
 /* One number in a struct of stats. */
@@ -75,8 +76,9 @@ static inline void histogram_add_ms(struct histogram *h, int64_t duration_ms)
 {
     histogram_add_us(h, duration_ms > 0 ? (uint64_t)duration_ms * 1000 : 0);
 }
-/* The upper bound of the bucket that holds the q-th part (0.99); 0 when empty. */
-uint64_t histogram_quantile_us(const struct histogram *h, double q);
+/* The upper bound of the bucket that holds that part of all (990: p99); 0 when empty,
+ * UINT64_MAX when longer than all bounds. */
+uint64_t histogram_quantile_us(const struct histogram *h, uint32_t per_mille);
 /* The lines of the family (seconds, cumulative buckets, _sum, _count). */
 void metrics_histogram(struct metrics *m, const char *labels, const struct histogram *h);
 
