@@ -1,0 +1,366 @@
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app.h"
+
+static bool failed(struct app *app, const char *what, chat_status status)
+{
+    if (status == CHAT_OK)
+        return false;
+    print_note(app, "%s: %s", what, chat_status_text(status));
+    return true;
+}
+
+/* Splits the first word off; *rest points at what follows it. */
+static char *first_word(char *text, char **rest)
+{
+    char *end;
+
+    text += strspn(text, " ");
+    end = text + strcspn(text, " ");
+    *rest = end + strspn(end, " ");
+    *end = '\0';
+    return text;
+}
+
+static bool begin_wait(struct app *app, enum app_wait wait, const char *text)
+{
+    size_t len = strlen(text);
+
+    if (app->wait != WAIT_NONE) {
+        print_note(app, "still waiting for the last answer");
+        return false;
+    }
+    if (len > APP_LINE_MAX)
+        len = APP_LINE_MAX;
+    memmove(app->wait_text, text, len);
+    app->wait_text[len] = '\0';
+    app->wait = wait;
+    return true;
+}
+
+static void end_wait(struct app *app)
+{
+    app->wait = WAIT_NONE;
+    app->ticket = 0;
+}
+
+static void say(struct app *app, const char *text, size_t text_len)
+{
+    chat_status status;
+
+    if (app->options.listen_only) {
+        print_note(app, "listening only");
+        return;
+    }
+    if (app->channel_id == 0) {
+        print_note(app, "no conversation yet: /direct NAME or /group TITLE NAME...");
+        return;
+    }
+    status = chat_conn_send(app->conn, app->channel_id, text, text_len, NULL, 0, 0, NULL);
+    if (!failed(app, "not sent", status) && chat_conn_get_state(app->conn) != CHAT_CONN_LIVE)
+        print_note(app, "queued: it is sent when the connection is back");
+}
+
+static void run_help(struct app *app, char *rest)
+{
+    (void)app, (void)rest;
+    puts("what you type is sent to the current conversation; commands:\n"
+         "  /list                      your conversations\n"
+         "  /join NUMBER or NAME       talk there\n"
+         "  /direct NAME               talk with one person\n"
+         "  /group TITLE NAME...       make a group with these people\n"
+         "  /add NAME, /remove NAME    members of the current group\n"
+         "  /leave                     leave the current group\n"
+         "  /who                       members of the current conversation\n"
+         "  /history [COUNT]           the latest messages\n"
+         "  /edit SEQ TEXT             /delete SEQ\n"
+         "  /outbox                    what is still on its way\n"
+         "  /state                     the connection\n"
+         "  /quit");
+}
+
+static void run_list(struct app *app, char *rest)
+{
+    (void)rest;
+    print_channels(app);
+}
+
+static void run_join(struct app *app, char *rest)
+{
+    uint64_t channel_id = find_channel(app, rest);
+
+    if (channel_id == 0)
+        print_note(app, "no such conversation: %s", rest);
+    else
+        app_enter(app, channel_id);
+}
+
+static void find_next(struct app *app)
+{
+    char *rest;
+    char *name = first_word(app->wait_text, &rest);
+    size_t name_len = strlen(name);
+    chat_status status = chat_conn_find_user(app->conn, name, name_len, &app->ticket);
+
+    if (failed(app, name, status)) {
+        end_wait(app);
+        return;
+    }
+    memmove(app->wait_text, rest, strlen(rest) + 1);
+}
+
+static void run_direct(struct app *app, char *rest)
+{
+    if (*rest == '\0')
+        print_note(app, "usage: /direct NAME");
+    else if (begin_wait(app, WAIT_DIRECT_PEER, rest))
+        find_next(app);
+}
+
+/* wait_text keeps "TITLE\0" apart: the title goes behind the names, after a newline. */
+static void run_group(struct app *app, char *rest)
+{
+    char names[APP_LINE_MAX + 1];
+    char *title = first_word(rest, &rest);
+
+    if (*title == '\0' || *rest == '\0') {
+        print_note(app, "usage: /group TITLE NAME...");
+        return;
+    }
+    snprintf(names, sizeof(names), "%s \n%s", rest, title);
+    app->group_count = 0;
+    if (begin_wait(app, WAIT_GROUP_PEERS, names))
+        find_next(app);
+}
+
+static void run_member(struct app *app, char *rest, const char *how)
+{
+    char text[APP_LINE_MAX + 1];
+
+    snprintf(text, sizeof(text), "%s %s", rest, how);
+    if (*rest == '\0' || app->channel_id == 0)
+        print_note(app, "usage: /add NAME or /remove NAME, in a group");
+    else if (begin_wait(app, WAIT_MEMBER_PEER, text))
+        find_next(app);
+}
+
+static void run_add(struct app *app, char *rest) { run_member(app, rest, "add"); }
+static void run_remove(struct app *app, char *rest) { run_member(app, rest, "remove"); }
+
+static uint64_t home_of(struct app *app)
+{
+    const struct chat_channel *channel = chat_conn_get_channel(app->conn, app->channel_id);
+    return channel ? channel->home_id : 0;
+}
+
+static void run_leave(struct app *app, char *rest)
+{
+    uint64_t ticket;
+
+    (void)rest;
+    failed(app, "/leave",
+           chat_conn_set_member(app->conn, home_of(app), chat_conn_get_user_id(app->conn), 0,
+                                &ticket));
+}
+
+static void run_who(struct app *app, char *rest)
+{
+    (void)rest;
+    if (!begin_wait(app, WAIT_MEMBERS, ""))
+        return;
+    if (failed(app, "/who",
+               chat_conn_fetch_members(app->conn, home_of(app), 0, CHAT_GROUP_MEMBERS_MAX,
+                                       &app->ticket)))
+        end_wait(app);
+}
+
+static void run_history(struct app *app, char *rest)
+{
+    unsigned long limit = strtoul(rest, NULL, 10);
+
+    if (limit == 0)
+        limit = APP_HISTORY_DEFAULT;
+    if (limit > CHAT_HISTORY_PAGE_MAX)
+        limit = CHAT_HISTORY_PAGE_MAX;
+    if (!begin_wait(app, WAIT_HISTORY, ""))
+        return;
+    if (failed(app, "/history",
+               chat_conn_fetch_history(app->conn, app->channel_id, 0, (uint32_t)limit, true,
+                                       &app->ticket)))
+        end_wait(app);
+}
+
+static void run_edit(struct app *app, char *rest)
+{
+    char *text;
+    uint64_t seq = strtoull(first_word(rest, &text), NULL, 10);
+
+    if (seq == 0 || *text == '\0')
+        print_note(app, "usage: /edit SEQ TEXT");
+    else
+        failed(app, "/edit",
+               chat_conn_edit(app->conn, app->channel_id, seq, text, strlen(text), NULL, 0, NULL));
+}
+
+static void run_delete(struct app *app, char *rest)
+{
+    uint64_t seq = strtoull(rest, NULL, 10);
+
+    if (seq == 0)
+        print_note(app, "usage: /delete SEQ");
+    else
+        failed(app, "/delete", chat_conn_delete(app->conn, app->channel_id, seq, NULL));
+}
+
+static void run_outbox(struct app *app, char *rest)
+{
+    const struct chat_outgoing *outgoing;
+    uint32_t i = 0;
+
+    (void)rest;
+    for (; chat_conn_get_outgoing(app->conn, i, &outgoing); i++) {
+        fputs(outgoing->state == CHAT_OUTGOING_REFUSED ? "refused  " : "waiting  ", stdout);
+        print_text(stdout, outgoing->text, outgoing->text_len);
+        fputc('\n', stdout);
+    }
+    if (i == 0)
+        print_note(app, "everything is sent");
+}
+
+static void run_state(struct app *app, char *rest)
+{
+    (void)rest;
+    print_note(app, "%s as %s (%" PRIu64 "), %" PRIu32 " waiting to be sent %s",
+               chat_conn_state_name(chat_conn_get_state(app->conn)),
+               chat_conn_get_user_name(app->conn), chat_conn_get_user_id(app->conn),
+               chat_conn_get_outgoing_count(app->conn), chat_conn_last_problem(app->conn));
+}
+
+static void run_quit(struct app *app, char *rest)
+{
+    (void)rest;
+    app->quit = true;
+}
+
+static const struct {
+    const char *name;
+    void (*run)(struct app *app, char *rest);
+} commands[] = {
+    {"help", run_help},       {"list", run_list},   {"join", run_join},
+    {"direct", run_direct},   {"group", run_group}, {"add", run_add},
+    {"remove", run_remove},   {"leave", run_leave}, {"who", run_who},
+    {"history", run_history}, {"edit", run_edit},   {"delete", run_delete},
+    {"outbox", run_outbox},   {"state", run_state}, {"quit", run_quit},
+};
+
+void command_run(struct app *app, const char *line)
+{
+    char copy[APP_LINE_MAX + 1];
+    char *rest, *name;
+    size_t len = strlen(line);
+
+    if (len == 0 || len > APP_LINE_MAX)
+        return;
+    if (line[0] != '/' || line[1] == '/') {
+        say(app, line[0] == '/' ? line + 1 : line, line[0] == '/' ? len - 1 : len);
+        return;
+    }
+    memcpy(copy, line + 1, len);
+    name = first_word(copy, &rest);
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(commands[i].name, name) == 0) {
+            commands[i].run(app, rest);
+            return;
+        }
+    }
+    print_note(app, "no such command: /%s (/help lists them; // sends a line that starts with /)",
+               name);
+}
+
+static void answer_group(struct app *app, uint64_t user_id)
+{
+    char *title;
+
+    if (app->group_count < CHAT_GROUP_MEMBERS_MAX - 1)
+        app->group_ids[app->group_count++] = user_id;
+    if (app->wait_text[0] != '\n') {
+        find_next(app);
+        return;
+    }
+    title = app->wait_text + 1;
+    app->wait = WAIT_OPENED;
+    if (failed(app, "/group",
+               chat_conn_create_group(app->conn, title, strlen(title), app->group_ids,
+                                      app->group_count, &app->ticket)))
+        end_wait(app);
+}
+
+static void answer_user(struct app *app, const struct chat_event *event)
+{
+    uint64_t user_id, ticket;
+
+    if (event->users_count == 0) {
+        print_note(app, "nobody of that name has signed in yet");
+        end_wait(app);
+        return;
+    }
+    user_id = event->users[0]->user_id;
+    if (app->wait == WAIT_GROUP_PEERS) {
+        answer_group(app, user_id);
+    } else if (app->wait == WAIT_MEMBER_PEER) {
+        uint32_t permissions =
+            strcmp(app->wait_text, "add") == 0 ? CHAT_PERMISSION_VIEW | CHAT_PERMISSION_SEND : 0;
+        end_wait(app);
+        failed(app, "/add",
+               chat_conn_set_member(app->conn, home_of(app), user_id, permissions, &ticket));
+    } else {
+        app->wait = WAIT_OPENED;
+        if (failed(app, "/direct", chat_conn_open_direct(app->conn, user_id, &app->ticket)))
+            end_wait(app);
+    }
+}
+
+static void answer_members(struct app *app, const struct chat_event *event)
+{
+    for (size_t i = 0; i < event->members_count; i++) {
+        const struct chat_member *m = event->members[i];
+        fputs("  ", stdout);
+        print_user(app, stdout, m->user_id);
+        fputs(m->permissions & CHAT_PERMISSION_MANAGE ? " (manages)\n" : "\n", stdout);
+    }
+}
+
+static void answer_history(struct app *app, const struct chat_event *event)
+{
+    if (!event->page)
+        return;
+    for (size_t i = 0; i < chat_page_get_count(event->page); i++)
+        print_message(app, chat_page_get_message(event->page, i), NULL);
+}
+
+void command_answer(struct app *app, const struct chat_event *event)
+{
+    enum app_wait wait = app->wait;
+
+    if (wait == WAIT_NONE || event->ticket == 0 || event->ticket != app->ticket)
+        return;
+    if (event->status != CHAT_OK) {
+        print_note(app, "refused: %s%s%s", chat_status_text(event->status), event->rule ? ", " : "",
+                   event->rule ? event->rule : "");
+        end_wait(app);
+        return;
+    }
+    if (event->type == CHAT_EVENT_USERS) {
+        answer_user(app, event);
+        return;
+    }
+    end_wait(app);
+    if (event->type == CHAT_EVENT_OPENED)
+        app_enter(app, event->channel_id);
+    else if (event->type == CHAT_EVENT_MEMBERS)
+        answer_members(app, event);
+    else if (event->type == CHAT_EVENT_HISTORY)
+        answer_history(app, event);
+}
