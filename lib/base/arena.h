@@ -16,9 +16,9 @@ struct arena_block;
 
 struct arena {
     const struct chat_allocator *parent;
-    struct arena_block *blocks; /* the newest first */
-    size_t used;                /* bytes handed out since the last reset */
-    size_t max;                 /* used never exceeds it */
+    struct arena_block *blocks;         /* the newest first */
+    size_t used;                        /* bytes handed out since the last reset */
+    size_t max;                         /* used never exceeds it */
     struct chat_allocator as_allocator; /* alloc from the arena; free does nothing */
 };
 
