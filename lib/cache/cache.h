@@ -1,0 +1,183 @@
+/*
+ * cache: what a client remembers, in one SQLite file per account (or in memory).
+ *
+ * One writer: the file is locked while it is open. Writes gather in one transaction
+ * that begins by itself; cache_commit() ends it. After any write failed the transaction
+ * is spoilt: cache_commit() rolls back and says why, so a part of it is never kept.
+ *
+ * WAL with synchronous=NORMAL: a commit survives the death of the process, and power
+ * loss after cache_checkpoint(). No checkpoint happens by itself.
+ *
+ * Errors of all calls: CHAT_E_FULL, CHAT_E_IO, CHAT_E_CORRUPT, CHAT_E_CONFLICT (another
+ * writer), CHAT_E_NOMEM, CHAT_E_CACHE (anything else SQLite says).
+ */
+#ifndef CHAT_CACHE_CACHE_H
+#define CHAT_CACHE_CACHE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <libchat/alloc.h>
+#include <libchat/limits.h>
+#include <libchat/log.h>
+#include <libchat/message.h>
+#include <libchat/status.h>
+
+#include "cache/ranges.h"
+
+#define CACHE_SCHEMA_VERSION 1
+#define CACHE_APPLICATION_ID 0x6c636861 /* "lcha": the file is ours */
+
+struct cache;
+
+struct cache_config {
+    const char *path; /* NULL: in memory */
+    const char *vfs;  /* NULL: SQLite's default */
+    const struct chat_allocator *allocator;
+    const struct chat_logger *logger;
+    uint64_t device_id; /* random, for a new file; never 0 */
+    uint32_t pages_max; /* of 4 KiB; more is CHAT_E_FULL. 0: no limit */
+};
+
+/*
+ * Opens or creates, migrates, counts the opening up and syncs that.
+ * Errors: also CHAT_E_UNSUPPORTED (a newer schema), CHAT_E_CORRUPT (not a cache). The file
+ *         is left as it was.
+ */
+chat_status cache_open(const struct cache_config *config, struct cache **out_cache);
+/* Rolls back what was not committed. NULL is fine. */
+void cache_close(struct cache *c);
+
+/* CHAT_OK when there was nothing to do, too. On an error everything since the last commit
+ * is undone. */
+chat_status cache_commit(struct cache *c);
+void cache_rollback(struct cache *c);
+/* Writes the WAL back and syncs both. Nothing may be uncommitted. */
+chat_status cache_checkpoint(struct cache *c);
+/* Pages in the WAL: how much a checkpoint would have to do. */
+uint32_t cache_wal_pages(const struct cache *c);
+/* What SQLite said last, for logs. */
+const char *cache_error_text(const struct cache *c);
+
+/* --- meta --- */
+
+struct cache_identity {
+    uint64_t device_id;
+    uint32_t opens;      /* this opening's number: the high half of nonce counters */
+    uint64_t service_id; /* 0: not bound yet */
+    uint64_t user_id;
+};
+
+const struct cache_identity *cache_identity(const struct cache *c);
+/* Binds a new cache; CHAT_E_CONFLICT when it belongs to somebody else. */
+chat_status cache_bind(struct cache *c, uint64_t service_id, uint64_t user_id);
+chat_status cache_set_device(struct cache *c, uint64_t device_id);
+
+struct cache_ticket {
+    uint8_t bytes[CHAT_TICKET_MAX];
+    size_t len;            /* 0: none */
+    int64_t expires_at_ms; /* the server's wall clock */
+};
+
+chat_status cache_get_ticket(struct cache *c, struct cache_ticket *out);
+chat_status cache_set_ticket(struct cache *c, const struct cache_ticket *ticket);
+
+/* --- channels --- */
+
+struct cache_channel {
+    uint64_t channel_id;
+    uint64_t home_id;
+    uint32_t kind;
+    uint32_t permissions;
+    uint32_t epoch;
+    uint64_t head_seq; /* of the newest message known to exist */
+    uint64_t head_message_id;
+    uint64_t head_rev;
+    uint64_t first_seq;
+    uint64_t stream_seq; /* all up to here was told to the application */
+    uint64_t read_seq;
+    uint64_t read_message_id;
+    uint64_t mark_seq; /* a MarkRead the server has not answered; 0: none */
+    uint64_t deleted_unread;
+    uint64_t peer_id;
+    uint64_t last_counter; /* of last_device: its newest operation that is in; 0: none */
+    uint64_t last_device;
+    uint32_t name_len;
+    char name[CHAT_NAME_MAX + 1];
+    struct ranges ranges;
+};
+
+typedef chat_status (*cache_channel_fn)(const struct cache_channel *channel, void *user);
+
+/* Every channel, by rising id. `fn` copies, and takes over `ranges`; an error ends it. */
+chat_status cache_channels_load(struct cache *c, cache_channel_fn fn, void *user);
+/* The row and its ranges. */
+chat_status cache_channel_save(struct cache *c, const struct cache_channel *channel);
+/* The row, ranges and messages. The outbox keeps what is queued. */
+chat_status cache_channel_remove(struct cache *c, uint64_t channel_id);
+
+/* --- messages --- */
+
+typedef enum cache_put {
+    CACHE_PUT_SAME, /* was there, as new or newer */
+    CACHE_PUT_NEW,
+    CACHE_PUT_ALTERED, /* an older state was there */
+    CACHE_PUT_OTHER,   /* another message_id is there: nothing was done */
+} cache_put;
+
+chat_status cache_message_put(struct cache *c, const struct chat_message *message,
+                              cache_put *out_put);
+/* All of from..to. */
+chat_status cache_messages_drop(struct cache *c, uint64_t channel_id, uint64_t from, uint64_t to);
+chat_status cache_messages_count_deleted(struct cache *c, uint64_t channel_id, uint64_t from,
+                                         uint64_t to, uint64_t *out_count);
+
+/* `message` and what it points to are borrowed for the call. */
+typedef chat_status (*cache_message_fn)(const struct chat_message *message, void *user);
+
+/* At most `limit` messages of from..to, ascending. An error of `fn` ends it. */
+chat_status cache_messages_read(struct cache *c, uint64_t channel_id, uint64_t from, uint64_t to,
+                                uint32_t limit, cache_message_fn fn, void *user);
+
+/* --- outbox --- */
+
+struct cache_outgoing {
+    int64_t row; /* order of queueing; given by cache_outbox_add() */
+    uint64_t device_id, counter;
+    uint64_t old_device_id, old_counter;
+    uint64_t channel_id;
+    uint32_t kind;  /* chat_outgoing_kind */
+    uint32_t state; /* chat_outgoing_state: QUEUED or REFUSED */
+    int32_t status; /* chat_status: why it was refused */
+    uint64_t seq;
+    uint64_t reply_to_seq;
+    uint64_t base_seq; /* the channel's head when it was queued */
+    int64_t created_at_ms;
+    const char *text;
+    size_t text_len;
+    const uint8_t *extra;
+    size_t extra_len;
+};
+
+typedef chat_status (*cache_outgoing_fn)(const struct cache_outgoing *outgoing, void *user);
+
+chat_status cache_outbox_add(struct cache *c, const struct cache_outgoing *outgoing,
+                             int64_t *out_row);
+/* All, in order of queueing, without text and extra. */
+chat_status cache_outbox_load(struct cache *c, cache_outgoing_fn fn, void *user);
+/* One, whole. CHAT_E_NOT_FOUND. */
+chat_status cache_outbox_get(struct cache *c, int64_t row, cache_outgoing_fn fn, void *user);
+chat_status cache_outbox_set_state(struct cache *c, int64_t row, uint32_t state, int32_t status);
+/* A new nonce; the present one becomes the old one. */
+chat_status cache_outbox_rename(struct cache *c, int64_t row, uint64_t device_id, uint64_t counter,
+                                uint64_t base_seq);
+chat_status cache_outbox_remove(struct cache *c, int64_t row);
+
+/* --- users --- */
+
+chat_status cache_user_put(struct cache *c, uint64_t user_id, const char *name, size_t name_len);
+/* NUL-terminated into `name` (CHAT_NAME_MAX + 1 bytes). CHAT_E_NOT_FOUND. */
+chat_status cache_user_get(struct cache *c, uint64_t user_id, char *name, size_t *out_len);
+
+#endif

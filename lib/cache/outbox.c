@@ -1,0 +1,133 @@
+/* What is queued to be sent, in its order. */
+#include "cache/inner.h"
+
+chat_status cache_outbox_add(struct cache *c, const struct cache_outgoing *o, int64_t *out_row)
+{
+    const uint64_t values[] = {
+        o->device_id,  o->counter,      o->old_device_id, o->old_counter,
+        o->channel_id, o->kind,         o->state,         (uint64_t)(int64_t)o->status,
+        o->seq,        o->reply_to_seq, o->base_seq,      (uint64_t)o->created_at_ms,
+    };
+    const int count = (int)(sizeof(values) / sizeof(values[0]));
+    chat_status status;
+    sqlite3_stmt *st = cache_writer(c, ST_OUTBOX_ADD, &status);
+
+    if (!st)
+        return status;
+    for (int i = 0; i < count; i++)
+        cache_bind_u64(st, i + 1, values[i]);
+    cache_bind_text(st, count + 1, o->text, o->text_len);
+    cache_bind_blob(st, count + 2, o->extra, o->extra_len);
+    status = cache_run(c, st);
+    if (status == CHAT_OK)
+        *out_row = sqlite3_last_insert_rowid(c->db);
+    return status;
+}
+
+static void read_head(sqlite3_stmt *st, struct cache_outgoing *out)
+{
+    *out = (struct cache_outgoing){
+        .row = sqlite3_column_int64(st, 0),
+        .device_id = cache_u64(st, 1),
+        .counter = cache_u64(st, 2),
+        .old_device_id = cache_u64(st, 3),
+        .old_counter = cache_u64(st, 4),
+        .channel_id = cache_u64(st, 5),
+        .kind = (uint32_t)cache_u64(st, 6),
+        .state = (uint32_t)cache_u64(st, 7),
+        .status = (int32_t)sqlite3_column_int64(st, 8),
+        .seq = cache_u64(st, 9),
+        .reply_to_seq = cache_u64(st, 10),
+        .base_seq = cache_u64(st, 11),
+        .created_at_ms = sqlite3_column_int64(st, 12),
+        .text = "",
+    };
+}
+
+chat_status cache_outbox_load(struct cache *c, cache_outgoing_fn fn, void *user)
+{
+    chat_status status;
+    sqlite3_stmt *st = cache_statement(c, ST_OUTBOX_ALL, &status);
+    int rc;
+
+    if (!st)
+        return status;
+    while (status == CHAT_OK && (rc = sqlite3_step(st)) != SQLITE_DONE) {
+        struct cache_outgoing outgoing;
+
+        if (rc != SQLITE_ROW) {
+            status = cache_failed(c, rc, "outbox");
+            break;
+        }
+        read_head(st, &outgoing);
+        status = fn(&outgoing, user);
+    }
+    sqlite3_reset(st);
+    return status;
+}
+
+chat_status cache_outbox_get(struct cache *c, int64_t row, cache_outgoing_fn fn, void *user)
+{
+    chat_status status;
+    sqlite3_stmt *st = cache_statement(c, ST_OUTBOX_GET, &status);
+    int rc;
+
+    if (!st)
+        return status;
+    sqlite3_bind_int64(st, 1, row);
+    rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW) {
+        struct cache_outgoing outgoing;
+        const char *text = (const char *)sqlite3_column_text(st, 13);
+
+        read_head(st, &outgoing);
+        outgoing.text = text ? text : "";
+        outgoing.text_len = text ? (size_t)sqlite3_column_bytes(st, 13) : 0;
+        outgoing.extra = sqlite3_column_blob(st, 14);
+        outgoing.extra_len = (size_t)sqlite3_column_bytes(st, 14);
+        status = fn(&outgoing, user);
+    } else {
+        status = rc == SQLITE_DONE ? CHAT_E_NOT_FOUND : cache_failed(c, rc, "outbox");
+    }
+    sqlite3_reset(st);
+    return status;
+}
+
+chat_status cache_outbox_set_state(struct cache *c, int64_t row, uint32_t state, int32_t why)
+{
+    chat_status status;
+    sqlite3_stmt *st = cache_writer(c, ST_OUTBOX_STATE, &status);
+
+    if (!st)
+        return status;
+    sqlite3_bind_int64(st, 1, row);
+    cache_bind_u64(st, 2, state);
+    sqlite3_bind_int(st, 3, why);
+    return cache_run(c, st);
+}
+
+chat_status cache_outbox_rename(struct cache *c, int64_t row, uint64_t device_id, uint64_t counter,
+                                uint64_t base_seq)
+{
+    chat_status status;
+    sqlite3_stmt *st = cache_writer(c, ST_OUTBOX_RENAME, &status);
+
+    if (!st)
+        return status;
+    sqlite3_bind_int64(st, 1, row);
+    cache_bind_u64(st, 2, device_id);
+    cache_bind_u64(st, 3, counter);
+    cache_bind_u64(st, 4, base_seq);
+    return cache_run(c, st);
+}
+
+chat_status cache_outbox_remove(struct cache *c, int64_t row)
+{
+    chat_status status;
+    sqlite3_stmt *st = cache_writer(c, ST_OUTBOX_DROP, &status);
+
+    if (!st)
+        return status;
+    sqlite3_bind_int64(st, 1, row);
+    return cache_run(c, st);
+}

@@ -1,0 +1,127 @@
+/* The tables, and how files of earlier versions become today's. */
+#include "base/log.h"
+#include "cache/inner.h"
+
+/*
+ * Element n brings version n to n + 1. Only ever appended; a step may rebuild a table but
+ * never drops messages or what is queued. All steps run in one transaction, so a file is
+ * of one version or the other.
+ *
+ * 64-bit ids are stored as SQLite's signed integers, bit for bit. Seqs, revs and counters
+ * are below 2^63, so they compare as they should.
+ */
+static const char *const steps[] = {
+    "CREATE TABLE meta("
+    " key TEXT PRIMARY KEY, value"
+    ") WITHOUT ROWID;"
+
+    "CREATE TABLE channels("
+    " channel_id INTEGER PRIMARY KEY, home_id INTEGER NOT NULL, kind INTEGER NOT NULL,"
+    " permissions INTEGER NOT NULL, epoch INTEGER NOT NULL, head_seq INTEGER NOT NULL,"
+    " head_message_id INTEGER NOT NULL, head_rev INTEGER NOT NULL, first_seq INTEGER NOT NULL,"
+    " stream_seq INTEGER NOT NULL, read_seq INTEGER NOT NULL, read_message_id INTEGER NOT NULL,"
+    " mark_seq INTEGER NOT NULL, deleted_unread INTEGER NOT NULL, peer_id INTEGER NOT NULL,"
+    " last_counter INTEGER NOT NULL, last_device INTEGER NOT NULL, name TEXT NOT NULL"
+    ");"
+
+    "CREATE TABLE ranges("
+    " channel_id INTEGER NOT NULL, from_seq INTEGER NOT NULL, to_seq INTEGER NOT NULL,"
+    " rev INTEGER NOT NULL, PRIMARY KEY(channel_id, from_seq)"
+    ") WITHOUT ROWID;"
+
+    /* A rowid of its own: full-text search will refer to it. */
+    "CREATE TABLE messages("
+    " id INTEGER PRIMARY KEY, channel_id INTEGER NOT NULL, seq INTEGER NOT NULL,"
+    " message_id INTEGER NOT NULL, author_id INTEGER NOT NULL, device_id INTEGER NOT NULL,"
+    " counter INTEGER NOT NULL, sent_at_ms INTEGER NOT NULL, edited_at_ms INTEGER NOT NULL,"
+    " rev INTEGER NOT NULL, reply_to_seq INTEGER NOT NULL, deleted INTEGER NOT NULL,"
+    " text TEXT NOT NULL, extra BLOB NOT NULL, UNIQUE(channel_id, seq)"
+    ");"
+
+    /* AUTOINCREMENT: the order of queueing outlives removals. */
+    "CREATE TABLE outbox("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT, device_id INTEGER NOT NULL,"
+    " counter INTEGER NOT NULL, old_device_id INTEGER NOT NULL, old_counter INTEGER NOT NULL,"
+    " channel_id INTEGER NOT NULL, kind INTEGER NOT NULL, state INTEGER NOT NULL,"
+    " status INTEGER NOT NULL, seq INTEGER NOT NULL, reply_to_seq INTEGER NOT NULL,"
+    " base_seq INTEGER NOT NULL, created_at_ms INTEGER NOT NULL, text TEXT NOT NULL,"
+    " extra BLOB NOT NULL, UNIQUE(device_id, counter)"
+    ");"
+
+    "CREATE TABLE users("
+    " user_id INTEGER PRIMARY KEY, name TEXT NOT NULL"
+    ");",
+};
+
+#define STEPS_COUNT (sizeof(steps) / sizeof(steps[0]))
+_Static_assert(STEPS_COUNT == CACHE_SCHEMA_VERSION, "a step per version");
+
+static chat_status pragma_number(struct cache *c, const char *sql, int64_t *out_value)
+{
+    sqlite3_stmt *st = NULL;
+    int rc = sqlite3_prepare_v2(c->db, sql, -1, &st, NULL);
+
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW) {
+        *out_value = sqlite3_column_int64(st, 0);
+        rc = SQLITE_OK;
+    }
+    sqlite3_finalize(st);
+    return rc == SQLITE_OK ? CHAT_OK : cache_failed(c, rc, sql);
+}
+
+static chat_status run(struct cache *c, const char *sql)
+{
+    int rc = sqlite3_exec(c->db, sql, NULL, NULL, NULL);
+
+    return rc == SQLITE_OK ? CHAT_OK : cache_failed(c, rc, "schema");
+}
+
+chat_status cache_schema_check(struct cache *c, uint32_t *out_version)
+{
+    int64_t version = 0, application = 0, tables = 0;
+    chat_status status = pragma_number(c, "PRAGMA user_version", &version);
+
+    if (status == CHAT_OK)
+        status = pragma_number(c, "PRAGMA application_id", &application);
+    if (status == CHAT_OK)
+        status = pragma_number(c, "SELECT count(*) FROM sqlite_schema", &tables);
+    if (status != CHAT_OK)
+        return status;
+    if (tables == 0 && version == 0 && application == 0) {
+        *out_version = 0; /* a new file */
+        return CHAT_OK;
+    }
+    if (application != CACHE_APPLICATION_ID || version < 1) {
+        log_write(c->logger, CHAT_LOG_ERROR, "cache", "the file is a database of something else");
+        return CHAT_E_CORRUPT;
+    }
+    if (version > CACHE_SCHEMA_VERSION) {
+        log_write(c->logger, CHAT_LOG_ERROR, "cache", "schema %lld is newer than %d",
+                  (long long)version, CACHE_SCHEMA_VERSION);
+        return CHAT_E_UNSUPPORTED;
+    }
+    *out_version = (uint32_t)version;
+    return CHAT_OK;
+}
+
+chat_status cache_schema_migrate(struct cache *c, uint32_t version)
+{
+    char *sql;
+    chat_status status = CHAT_OK;
+
+    if (version == CACHE_SCHEMA_VERSION)
+        return CHAT_OK;
+    for (uint32_t v = version; v < CACHE_SCHEMA_VERSION && status == CHAT_OK; v++)
+        status = run(c, steps[v]);
+    if (status != CHAT_OK)
+        return status;
+    sql = sqlite3_mprintf("PRAGMA application_id=%d; PRAGMA user_version=%d", CACHE_APPLICATION_ID,
+                          CACHE_SCHEMA_VERSION);
+    if (!sql)
+        return cache_failed(c, SQLITE_NOMEM, "schema");
+    status = run(c, sql);
+    sqlite3_free(sql);
+    return status;
+}
