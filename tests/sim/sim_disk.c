@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,7 +133,7 @@ static void lose_orphans(struct sim_disk *storage)
         char dir[DISK_PATH_MAX];
         char *slash;
 
-        strncpy(dir, (*at)->path, sizeof(dir));
+        (void)snprintf(dir, sizeof(dir), "%s", (*at)->path);
         slash = strrchr(dir, '/');
         if (slash)
             *slash = '\0';

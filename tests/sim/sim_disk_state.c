@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -148,7 +149,7 @@ void sim_names_set(struct sim_name **names, const char *path, struct sim_inode *
         }
     } else if (inode) {
         name = sim_alloc(sizeof(*name));
-        strncpy(name->path, path, sizeof(name->path) - 1);
+        (void)snprintf(name->path, sizeof(name->path), "%s", path);
         name->inode = inode;
         *names = name;
     }
@@ -171,7 +172,7 @@ void sim_rename(struct sim_disk *storage, const char *path, struct sim_inode *in
     if (inode)
         inode->refs++;
     change->inode = inode;
-    strncpy(change->path, path, sizeof(change->path) - 1);
+    (void)snprintf(change->path, sizeof(change->path), "%s", path);
     *storage->name_changes_end = change;
     storage->name_changes_end = &change->next;
     sim_names_set(&storage->names, path, inode);

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/map.h"
+#include "base/plant.h"
 #include "server/store/engine_request.h"
 #include "server/store/engine_rows.h"
 
@@ -277,6 +278,8 @@ static chat_status append(struct engine_memory_cluster *cluster, struct memory_s
 
     request->append.log_bytes = shard->log_bytes;
     request->append.log_bytes_max = cluster->log_bytes_max;
+    if (PLANTED(APPEND_UNCONDITIONAL) && records[0].position <= last_position(shard))
+        return CHAT_OK;
     if (records[0].position <= last_position(shard))
         return CHAT_E_CONFLICT;
     if (records[0].position != last_position(shard) + 1)
