@@ -32,6 +32,7 @@ struct slot {
 struct channel {
     uint64_t channel_id, home_id;
     uint64_t logged_head, stored_head;
+    bool told;
 };
 
 struct home {
@@ -52,6 +53,7 @@ struct reading {
 };
 
 struct checker {
+    struct index bodies; /* of new messages: each text is sent once */
     struct index attempts, slots, channels, homes, members, log, shards, readings, seen, changes;
     uint64_t violations[CHECK_RULES];
     uint32_t printed;
@@ -91,6 +93,7 @@ struct checker *checker_new(void)
         exit(2);
     }
     index_init(&c->attempts, sizeof(struct attempt));
+    index_init(&c->bodies, sizeof(uint64_t));
     index_init(&c->slots, sizeof(struct slot));
     index_init(&c->channels, sizeof(struct channel));
     index_init(&c->homes, sizeof(struct home));
@@ -108,6 +111,7 @@ void checker_free(struct checker *c)
     if (!c)
         return;
     index_fini(&c->attempts);
+    index_fini(&c->bodies);
     index_fini(&c->slots);
     index_fini(&c->channels);
     index_fini(&c->homes);
@@ -207,6 +211,25 @@ void checker_acked(struct checker *c, const struct check_nonce *n, uint64_t seq,
                           n->channel_id, n->counter, seq);
     a->acked_seq = seq;
     a->acked_id = message_id;
+}
+
+void checker_renamed(struct checker *c, const struct check_nonce *old_nonce,
+                     const struct check_nonce *new_nonce)
+{
+    struct attempt *old = attempt_of(c, old_nonce, false);
+    struct attempt copy, *a;
+
+    if (!old) {
+        checker_violation(c, CHECK_SAME_ANSWER, "nonce %" PRIx64 " renamed, but never attempted",
+                          old_nonce->counter);
+        return;
+    }
+    copy = *old;
+    a = attempt_of(c, new_nonce, true);
+    *a = (struct attempt){.body = copy.body,
+                          .order = copy.order,
+                          .device_id = new_nonce->device_id,
+                          .channel_id = copy.channel_id};
 }
 
 void checker_refused(struct checker *c, const struct check_nonce *n)
@@ -398,6 +421,11 @@ void checker_logged_message(struct checker *c, uint64_t home_id, uint64_t lsn,
         checker_violation(c, CHECK_STORED_ATTEMPTED,
                           "seq %" PRIu64 " of %" PRIx64 " has other bytes than were sent", m->seq,
                           m->channel_id);
+    uint64_t *times = index_make(&c->bodies, &(struct index_key){{m->body, 0, 0, 0}});
+    if (++*times > 1)
+        checker_violation(c, CHECK_ONCE_PER_NONCE,
+                          "seq %" PRIu64 " of %" PRIx64 " says again what was said before", m->seq,
+                          m->channel_id);
     if (a->logged_seq)
         checker_violation(c, CHECK_ONCE_PER_NONCE,
                           "nonce %" PRIx64 " is seq %" PRIu64 " and %" PRIu64 " of %" PRIx64,
@@ -438,7 +466,26 @@ void checker_logged_member(struct checker *c, uint64_t home_id, uint64_t lsn, ui
     }
 }
 
+uint64_t checker_logged_head(struct checker *c, uint64_t channel_id)
+{
+    struct index_key key = {{channel_id, 0, 0, 0}};
+    const struct channel *ch = index_find(&c->channels, &key);
+    return ch ? ch->logged_head : 0;
+}
+
 /* --- the end --- */
+
+bool checker_wants_channel(struct checker *c, uint64_t channel_id)
+{
+    struct index_key key = {{channel_id, 0, 0, 0}};
+    struct channel *ch = index_make(&c->channels, &key);
+
+    if (ch->told)
+        return false;
+    ch->channel_id = channel_id;
+    ch->told = true;
+    return true;
+}
 
 void checker_stored(struct checker *c, const struct check_message *m)
 {

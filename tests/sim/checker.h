@@ -65,6 +65,9 @@ void checker_attempted_change(struct checker *c, uint64_t channel_id, uint64_t s
                               bool deleted);
 void checker_acked(struct checker *c, const struct check_nonce *nonce, uint64_t seq,
                    uint64_t message_id);
+/* The same message goes on under another nonce. */
+void checker_renamed(struct checker *c, const struct check_nonce *old_nonce,
+                     const struct check_nonce *new_nonce);
 void checker_refused(struct checker *c, const struct check_nonce *nonce);
 
 /* `reader` names one cache: a device whose cache is lost is another reader. */
@@ -91,8 +94,13 @@ void checker_logged_change(struct checker *c, const struct check_message *messag
 void checker_logged_member(struct checker *c, uint64_t home_id, uint64_t lsn, uint64_t user_id,
                            uint32_t permissions);
 
+/* The newest seq of a channel that is durable. */
+uint64_t checker_logged_head(struct checker *c, uint64_t channel_id);
+
 /* --- at the end --- */
 
+/* True for a channel whose final history was not told yet; it is from then on. */
+bool checker_wants_channel(struct checker *c, uint64_t channel_id);
 /* The final history, message by message in order. */
 void checker_stored(struct checker *c, const struct check_message *message);
 /* A reader's cache after healing, message by message. */

@@ -723,6 +723,8 @@ void sim_world_partition(struct sim_world *w, const struct sim_node *a, const st
         w->partitions[w->partition_count++] = (struct partition){a, b};
 }
 
+void sim_world_heal_partitions(struct sim_world *w) { w->partition_count = 0; }
+
 bool sim_world_run(struct sim_world *w, int64_t until_ms, bool (*done)(void *user), void *user)
 {
     uint64_t limit = w->counts.events + EVENTS_MAX;

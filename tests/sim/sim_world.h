@@ -112,6 +112,8 @@ uint32_t sim_world_stall(struct sim_world *world, const struct sim_node *a,
 void sim_world_partition(struct sim_world *world, const struct sim_node *a,
                          const struct sim_node *b, bool on);
 
+void sim_world_heal_partitions(struct sim_world *world);
+
 /* Runs until virtual `until_ms`, or until `done` says so (may be NULL). False when the event
  * limit was hit first: something loops. */
 bool sim_world_run(struct sim_world *world, int64_t until_ms, bool (*done)(void *user), void *user);

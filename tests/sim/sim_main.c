@@ -1,0 +1,377 @@
+/* sim: runs seeds of the simulator, on several cores, and says what they showed. */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/plant.h"
+#include "sim_run.h"
+
+#define JOBS_MAX 64
+
+static const char help[] =
+    "usage: sim [options]\n"
+    "\n"
+    "  --seeds N      run N seeds (default 100)\n"
+    "  --from SEED    the first one (default 1)\n"
+    "  --seed SEED    run this one alone and print its violations\n"
+    "  --jobs N       processes (default 2)\n"
+    "  --seconds N    stop after N seconds, whatever is left\n"
+    "  --again N      run every N-th seed twice and compare the traces (default 50)\n"
+    "  --plants       prove the checker: each planted fault must be caught within --seeds\n"
+    "                 seeds (only in the build with planted faults)\n"
+    "  --plant NAME   with one planted fault\n"
+    "  --require-all  fail when a kind of fault never happened\n";
+
+struct options {
+    uint64_t seeds, from, again;
+    int jobs, seconds;
+    bool one, plants, require_all;
+    const char *plant;
+};
+
+struct totals {
+    struct sim_result sum;
+    uint64_t seeds, failed, first_failed, shared_seeds, compared, differing;
+};
+
+/* --- planted faults --- */
+
+#ifdef CHAT_PLANTS
+enum plant plant_active = PLANT_NONE;
+#define PLANT_NAME(name) [PLANT_##name] = #name
+static const char *const plant_names[PLANT_COUNT] = {
+    PLANT_NAME(NONE),
+    PLANT_NAME(ACK_BEFORE_SYNC),
+    PLANT_NAME(PUBLISH_BEFORE_SYNC),
+    PLANT_NAME(REPLAY_FROM_OLDEST),
+    PLANT_NAME(RING_SKIPPED),
+    PLANT_NAME(RING_NOT_PERSISTED),
+    PLANT_NAME(AFTER_IGNORED),
+    PLANT_NAME(OVERLAY_DROPPED_EARLY),
+    PLANT_NAME(PERMISSION_NOT_CHECKED),
+    PLANT_NAME(NOTE_ACK_BEFORE_SYNC),
+    PLANT_NAME(SYNC_SKIPPED),
+    PLANT_NAME(TORN_TAIL_ACCEPTED),
+    PLANT_NAME(SEGMENT_FREED_EARLY),
+    PLANT_NAME(FAILED_SYNC_RETRIED),
+    PLANT_NAME(APPEND_UNCONDITIONAL),
+    PLANT_NAME(HOLE_IGNORED),
+    PLANT_NAME(REMOVED_STILL_SERVED),
+    PLANT_NAME(GAP_IGNORED),
+    PLANT_NAME(OUTBOX_DROPPED_ON_SEND),
+    PLANT_NAME(CURSOR_BEFORE_MESSAGE),
+    PLANT_NAME(EPOCH_IGNORED),
+    PLANT_NAME(RESEND_NEW_NONCE),
+    PLANT_NAME(CHANGES_NOT_FETCHED),
+};
+
+static bool choose_plant(const char *name)
+{
+    for (int i = 0; i < PLANT_COUNT; i++) {
+        if (strcmp(plant_names[i], name) == 0) {
+            plant_active = (enum plant)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A crash, an abort or a hang of the run is a catch as well: a process of its own runs each. */
+static uint64_t seeds_until_caught(const struct options *o)
+{
+    for (uint64_t i = 0; i < o->seeds; i++) {
+        int status = 0;
+        pid_t pid = fork();
+        if (pid == 0) {
+            struct sim_result result;
+            alarm(60);
+            sim_run(o->from + i, true, &result);
+            _exit(result.total > 0 ? 1 : 0);
+        }
+        waitpid(pid, &status, 0);
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+            return i + 1;
+    }
+    return 0;
+}
+
+static int prove_plants(const struct options *o)
+{
+    int caught = 0, missed = 0;
+
+    for (int i = PLANT_NONE + 1; i < PLANT_COUNT; i++) {
+        uint64_t seeds;
+        plant_active = (enum plant)i;
+        seeds = seeds_until_caught(o);
+        if (seeds > 0)
+            printf("planted %-24s caught at seed %" PRIu64 "\n", plant_names[i],
+                   o->from + seeds - 1);
+        else
+            printf("planted %-24s NOT CAUGHT in %" PRIu64 " seeds\n", plant_names[i], o->seeds);
+        fflush(stdout);
+        caught += seeds > 0;
+        missed += seeds == 0;
+    }
+    printf("%d planted faults caught, %d missed\n", caught, missed);
+    return missed ? 1 : 0;
+}
+#else
+static bool choose_plant(const char *name)
+{
+    (void)name;
+    fputs("sim: this build holds no planted faults\n", stderr);
+    return false;
+}
+
+static int prove_plants(const struct options *o)
+{
+    (void)o;
+    return choose_plant("") ? 0 : 2;
+}
+#endif
+
+/* --- seeds --- */
+
+static void add_result(struct totals *t, const struct sim_result *r)
+{
+    struct sim_result *sum = &t->sum;
+
+    t->seeds++;
+    t->shared_seeds += r->shared;
+    if (r->total > 0) {
+        t->failed++;
+        if (t->first_failed == 0 || r->seed < t->first_failed)
+            t->first_failed = r->seed;
+        printf("seed %" PRIu64 " FAILED: %" PRIu64 " violations\n", r->seed, r->total);
+    }
+    for (unsigned i = 0; i < CHECK_RULES; i++)
+        sum->violations[i] += r->violations[i];
+    for (unsigned i = 0; i < FAULT_KINDS; i++)
+        sum->faults[i] += r->faults[i];
+    sum->total += r->total;
+    sum->counts.attempted += r->counts.attempted;
+    sum->counts.acked += r->counts.acked;
+    sum->counts.refused += r->counts.refused;
+    sum->counts.stored += r->counts.stored;
+    sum->counts.saw += r->counts.saw;
+    sum->counts.changes += r->counts.changes;
+    sum->counts.removals += r->counts.removals;
+    sum->world.events += r->world.events;
+    sum->world.messages += r->world.messages;
+    sum->world.engine_requests += r->world.engine_requests;
+    sum->gaps += r->gaps;
+    sum->rereads += r->rereads;
+    sum->resets += r->resets;
+    sum->conflicts += r->conflicts;
+    sum->virtual_ms += r->virtual_ms;
+}
+
+/* One process: every jobs-th seed, results down the pipe. */
+static void work(const struct options *o, int job, int out)
+{
+    time_t end = time(NULL) + o->seconds;
+
+    for (uint64_t i = (uint64_t)job; i < o->seeds; i += (uint64_t)o->jobs) {
+        struct {
+            struct sim_result result;
+            uint64_t compared, differing;
+        } record = {0};
+        if (o->seconds && time(NULL) >= end)
+            break;
+        sim_run(o->from + i, true, &record.result);
+        if (o->again && i % o->again == 0) {
+            struct sim_result twice;
+            sim_run(o->from + i, true, &twice);
+            record.compared = 1;
+            record.differing = twice.trace != record.result.trace;
+        }
+        if (write(out, &record, sizeof(record)) != (ssize_t)sizeof(record))
+            _exit(3);
+    }
+    _exit(0);
+}
+
+static bool read_all(int fd, void *bytes, size_t len)
+{
+    size_t got = 0;
+
+    while (got < len) {
+        ssize_t n = read(fd, (char *)bytes + got, len - got);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        got += (size_t)n;
+    }
+    return true;
+}
+
+static bool run_jobs(const struct options *o, struct totals *t)
+{
+    int fds[2];
+    bool crashed = false;
+
+    if (pipe(fds) != 0)
+        return false;
+    fflush(stdout);
+    for (int job = 0; job < o->jobs; job++) {
+        if (fork() == 0) {
+            close(fds[0]);
+            work(o, job, fds[1]);
+        }
+    }
+    close(fds[1]);
+    for (;;) {
+        struct {
+            struct sim_result result;
+            uint64_t compared, differing;
+        } record;
+        if (!read_all(fds[0], &record, sizeof(record)))
+            break;
+        add_result(t, &record.result);
+        t->compared += record.compared;
+        t->differing += record.differing;
+        if (record.differing)
+            printf("seed %" PRIu64 " FAILED: two runs differ\n", record.result.seed);
+        if (t->seeds % 500 == 0)
+            printf("%" PRIu64 " seeds, %" PRIu64 " failed\n", t->seeds, t->failed);
+        fflush(stdout);
+    }
+    for (int job = 0; job < o->jobs; job++) {
+        int status = 0;
+        wait(&status);
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+            crashed = true;
+    }
+    close(fds[0]);
+    if (crashed)
+        puts("FAILED: a simulator process crashed");
+    return !crashed;
+}
+
+static bool report(const struct totals *t, bool require_all)
+{
+    const struct sim_result *s = &t->sum;
+    bool ok = true;
+
+    printf("\n%" PRIu64 " seeds (%" PRIu64 " on a shared engine), %" PRId64
+           " virtual hours, %" PRIu64 " events\n",
+           t->seeds, t->shared_seeds, s->virtual_ms / 3600000, s->world.events);
+    printf("messages: %" PRIu64 " attempted, %" PRIu64 " acknowledged, %" PRIu64
+           " refused, %" PRIu64 " stored, %" PRIu64 " delivered\n",
+           s->counts.attempted, s->counts.acked, s->counts.refused, s->counts.stored,
+           s->counts.saw);
+    printf("alterations: %" PRIu64 ", removals: %" PRIu64 ", gaps told: %" PRIu64
+           ", rereads: %" PRIu64 ", resets: %" PRIu64 ", fenced: %" PRIu64 "\n",
+           s->counts.changes, s->counts.removals, s->gaps, s->rereads, s->resets, s->conflicts);
+    puts("\nfaults:");
+    for (unsigned i = 0; i < FAULT_KINDS; i++) {
+        printf("  %-24s %" PRIu64 "\n", sim_fault_name((enum sim_fault)i), s->faults[i]);
+        if (s->faults[i] == 0 && require_all) {
+            printf("  FAILED: it never happened\n");
+            ok = false;
+        }
+    }
+    puts("\nviolations:");
+    for (unsigned i = 0; i < CHECK_RULES; i++)
+        printf("  %-32s %" PRIu64 "\n", check_rule_name((enum check_rule)i), s->violations[i]);
+    printf("\ntraces compared: %" PRIu64 ", differing: %" PRIu64 "\n", t->compared, t->differing);
+    if (t->first_failed)
+        printf("first failed seed: %" PRIu64 " (sim --seed %" PRIu64 ")\n", t->first_failed,
+               t->first_failed);
+    return ok && t->failed == 0 && t->differing == 0;
+}
+
+static int run_one(uint64_t seed)
+{
+    struct sim_result result;
+
+    sim_run(seed, false, &result);
+    printf("seed %" PRIu64 ": trace %016" PRIx64 ", %" PRIu64 " violations, %" PRIu64
+           " messages stored\n",
+           seed, result.trace, result.total, result.counts.stored);
+    return result.total > 0;
+}
+
+enum {
+    OPT_SEEDS = 1,
+    OPT_FROM,
+    OPT_SEED,
+    OPT_JOBS,
+    OPT_SECONDS,
+    OPT_AGAIN,
+    OPT_PLANTS,
+    OPT_PLANT,
+    OPT_ALL,
+    OPT_HELP
+};
+
+static const struct option long_options[] = {
+    {"seeds", required_argument, NULL, OPT_SEEDS},
+    {"from", required_argument, NULL, OPT_FROM},
+    {"seed", required_argument, NULL, OPT_SEED},
+    {"jobs", required_argument, NULL, OPT_JOBS},
+    {"seconds", required_argument, NULL, OPT_SECONDS},
+    {"again", required_argument, NULL, OPT_AGAIN},
+    {"plants", no_argument, NULL, OPT_PLANTS},
+    {"plant", required_argument, NULL, OPT_PLANT},
+    {"require-all", no_argument, NULL, OPT_ALL},
+    {"help", no_argument, NULL, OPT_HELP},
+    {NULL, 0, NULL, 0},
+};
+
+static int read_options(int argc, char **argv, struct options *o)
+{
+    int option;
+
+    while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
+        switch (option) {
+        case OPT_SEEDS: o->seeds = strtoull(optarg, NULL, 10); break;
+        case OPT_FROM: o->from = strtoull(optarg, NULL, 10); break;
+        case OPT_SEED:
+            o->from = strtoull(optarg, NULL, 10);
+            o->one = true;
+            break;
+        case OPT_JOBS: o->jobs = (int)strtol(optarg, NULL, 10); break;
+        case OPT_SECONDS: o->seconds = (int)strtol(optarg, NULL, 10); break;
+        case OPT_AGAIN: o->again = strtoull(optarg, NULL, 10); break;
+        case OPT_PLANTS: o->plants = true; break;
+        case OPT_PLANT: o->plant = optarg; break;
+        case OPT_ALL: o->require_all = true; break;
+        case 'h':
+        case OPT_HELP: fputs(help, stdout); return 0;
+        default: return 2;
+        }
+    }
+    if (o->jobs < 1 || o->jobs > JOBS_MAX) {
+        fprintf(stderr, "sim: --jobs is 1 to %d\n", JOBS_MAX);
+        return 2;
+    }
+    return -1;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {.seeds = 100, .from = 1, .again = 50, .jobs = 2};
+    struct totals totals = {0};
+    int code = read_options(argc, argv, &o);
+
+    if (code >= 0)
+        return code;
+    if (o.plant && !choose_plant(o.plant)) {
+        fprintf(stderr, "sim: no planted fault is called %s\n", o.plant);
+        return 2;
+    }
+    if (o.plants)
+        return prove_plants(&o);
+    if (o.one)
+        return run_one(o.from);
+    code = run_jobs(&o, &totals) ? 0 : 1;
+    return report(&totals, o.require_all) ? code : 1;
+}

@@ -1,0 +1,85 @@
+#include "sim_tap.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "wire/wire.h"
+
+static const uint64_t body_key[2] = {11, 13};
+
+static struct check_message to_check(const WireMessage *m)
+{
+    const char *text = m->text ? m->text : "";
+    struct check_message out = {
+        .channel_id = m->channel_id,
+        .seq = m->seq,
+        .message_id = m->message_id,
+        .author_id = m->author_id,
+        .rev = m->rev,
+        .deleted = m->deleted,
+    };
+
+    if (m->nonce) {
+        out.device_id = m->nonce->device_id;
+        out.counter = m->nonce->counter;
+    }
+    if (!m->deleted)
+        out.body = hash_pair(hash_bytes(body_key, text, strlen(text)),
+                             hash_bytes(body_key, m->extra.data, m->extra.len)) |
+                   1;
+    return out;
+}
+
+static void tell(struct checker *checker, const WireRecord *record)
+{
+    struct check_message m;
+
+    if (record->body_case == WIRE_RECORD__BODY_MESSAGE) {
+        m = to_check(record->message);
+        checker_logged_message(checker, record->home_id, record->lsn, &m);
+    } else if (record->body_case == WIRE_RECORD__BODY_ALTERED) {
+        m = to_check(record->altered->message);
+        checker_logged_change(checker, &m);
+    } else if (record->body_case == WIRE_RECORD__BODY_MEMBER) {
+        checker_logged_member(checker, record->home_id, record->lsn,
+                              record->member->member->user_id, record->member->member->permissions);
+    }
+}
+
+static void tap_record(struct checker *checker, uint32_t shard, const struct engine_record *r,
+                       bool recovered)
+{
+    struct arena arena;
+    struct wire_fault fault;
+    ProtobufCMessage *message = NULL;
+    uint64_t content = hash_bytes(body_key, r->bytes, r->len);
+    bool fresh = recovered
+                     ? checker_recovered(checker, shard, r->position, r->home_id, r->lsn, content)
+                     : checker_logged(checker, shard, r->position, r->home_id, r->lsn, content);
+
+    if (!fresh)
+        return;
+    arena_init(&arena, NULL, 1u << 20);
+    if (wire_decode(&wire_record__descriptor, r->bytes, r->len, &arena, &message, &fault) !=
+        CHAT_OK)
+        checker_violation(checker, CHECK_STORED_ATTEMPTED,
+                          "shard %u: position %" PRIu64 " does not decode: %s", shard, r->position,
+                          fault.rule);
+    else
+        tell(checker, (const WireRecord *)(const void *)message);
+    arena_fini(&arena);
+}
+
+void sim_tap(struct checker *checker, const struct engine_request *request)
+{
+    if (request->status != CHAT_OK)
+        return;
+    if (request->op == ENGINE_APPEND) {
+        for (size_t i = 0; i < request->append.count; i++)
+            tap_record(checker, request->shard, &request->append.records[i], false);
+    } else if (request->op == ENGINE_LOG_READ) {
+        for (size_t i = 0; i < request->log_read.count; i++)
+            tap_record(checker, request->shard, &request->log_read.records[i], true);
+    }
+}
