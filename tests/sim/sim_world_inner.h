@@ -1,0 +1,72 @@
+/* The world's inside, shared by sim_world.c (nodes and time) and sim_links.c (the network). */
+#ifndef CHAT_SIM_WORLD_INNER_H
+#define CHAT_SIM_WORLD_INNER_H
+
+#include "sim_queue.h"
+#include "sim_world.h"
+
+struct message {
+    struct message *next;
+    size_t len;
+    uint8_t bytes[];
+};
+
+/* One direction of a link. */
+struct way {
+    struct message *first, *last; /* sent, not yet arrived */
+    int64_t last_at_ms;           /* arrivals keep their order */
+    bool blocked;                 /* its sender was told so */
+};
+
+struct link {
+    link_id id[2]; /* as each end calls it; 0: that end is closed */
+    struct sim_node *end[2];
+    uint32_t generation[2];
+    uint32_t peer; /* of the dialing end, end[0] */
+    bool half_open;
+    bool open;
+    int64_t stalled_until_ms;
+    struct way way[2]; /* way[e]: sent by end e */
+    uint32_t serial;
+};
+
+struct partition {
+    const struct sim_node *a, *b;
+};
+
+struct sim_world {
+    struct rng rng;
+    struct sim_net net;
+    struct sim_counts counts;
+    int64_t now_ms;
+    uint64_t trace;
+    uint64_t next_link_id;
+    struct sim_queue queue;
+    struct sim_node nodes[SIM_NODES_MAX];
+    uint32_t node_count;
+    struct link links[SIM_LINKS_MAX];
+    uint32_t link_serial;
+    struct partition partitions[SIM_NODES_MAX];
+    uint32_t partition_count;
+};
+
+/* --- sim_world.c --- */
+
+void *sim_must(void *memory);
+void sim_mix(struct sim_world *w, uint64_t value);
+int64_t sim_between(struct sim_world *w, int64_t min, int64_t max);
+bool sim_chance(struct sim_world *w, uint32_t permille);
+/* Feeds a node that is up; the time is filled in. */
+void sim_feed(struct sim_node *node, struct event *event);
+/* Polls the machine dry, then lets the application look. */
+void sim_turn(struct sim_node *node);
+
+/* --- sim_links.c --- */
+
+void sim_links_send(struct sim_node *node, const struct effect *effect);
+void sim_links_close(struct sim_node *node, const struct effect *effect);
+void sim_links_dial(struct sim_node *node, const struct effect *effect);
+void sim_links_drop_node(struct sim_node *node, bool silent);
+void sim_links_free(struct sim_world *w);
+
+#endif
