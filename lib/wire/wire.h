@@ -30,8 +30,9 @@
 
 /* Which rule a refused message broke. Borrowed constant strings, never NULL. */
 struct wire_fault {
-    const char *rule;  /* "malformed", "utf8", "frames", "message_bytes" or a field: "SendMessage.text" */
-    uint32_t frame;    /* index of the frame in its batch */
+    const char
+        *rule; /* "malformed", "utf8", "frames", "message_bytes" or a field: "SendMessage.text" */
+    uint32_t frame;      /* index of the frame in its batch */
     uint32_t request_id; /* of that frame when it could be read, else 0 */
 };
 
