@@ -293,7 +293,7 @@ static void run_timers(struct links *set, const struct moment *now)
 
     wheel_advance(&set->wheel, now->mono_ms);
     while ((timer = wheel_pop(&set->wheel)) != NULL) {
-        struct link *l = (struct link *)(void *)((char *)timer - offsetof(struct link, timer));
+        struct link *l = LIST_ENTRY(timer, struct link, timer);
 
         switch (l->state) {
         case LINK_WAITING: dial(set, l); break;

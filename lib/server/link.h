@@ -36,6 +36,7 @@
 #include "base/rng.h"
 #include "base/wheel.h"
 #include "libchat/v1/link.pb-c.h"
+#include "server/metrics.h"
 #include "wire/machine.h"
 #include "wire/outq.h"
 
@@ -228,5 +229,8 @@ void links_announce(struct links *set);
 /* Closes after what is queued, or at once when it is blocked; on_down follows with
  * LINK_CLOSED. `reason` is a constant, at most 123 bytes. Nothing more is delivered. */
 void links_close(struct links *set, struct link *link, uint16_t code, const char *reason);
+
+/* Its counters, as metrics. */
+void links_write_metrics(const struct links *set, struct metrics *out);
 
 #endif
