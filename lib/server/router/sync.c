@@ -1,0 +1,357 @@
+#include "server/router/sync.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "server/router/output.h"
+#include "server/router/presence_report.h"
+
+#define SYNC_TURN_MAX 64u /* syncs that are looked at in one turn without getting on */
+#define SYNC_NONE UINT32_MAX
+
+enum item_state { ITEM_TODO, ITEM_ASKED, ITEM_DONE };
+
+struct sync_item {
+    uint64_t home_id, read_seq, read_message_id;
+    uint8_t state; /* enum item_state */
+};
+
+struct sync {
+    struct list_node runnable; /* in router.syncs: has something to ask */
+    struct session *session;
+    struct sync_item *items;
+    uint32_t count, cap;
+    uint32_t next;      /* no item before it is TODO */
+    uint32_t in_flight; /* ITEM_ASKED */
+    uint32_t left;      /* not DONE */
+    int64_t retry_at_ms;
+};
+
+/* --- the list --- */
+
+static struct sync *sync_new(struct router *r, struct session *s, size_t count)
+{
+    struct sync *y = alloc_zeroed(r->allocator, sizeof(*y));
+
+    if (!y)
+        return NULL;
+    y->session = s;
+    y->cap = count > 0 ? (uint32_t)count : 1;
+    y->items = alloc_array(r->allocator, y->cap, sizeof(*y->items));
+    if (!y->items) {
+        alloc_free(r->allocator, y);
+        return NULL;
+    }
+    s->sync = y;
+    return y;
+}
+
+void sync_free(struct router *r, struct session *s)
+{
+    struct sync *y = s->sync;
+
+    if (!y)
+        return;
+    list_remove(&y->runnable);
+    alloc_free(r->allocator, y->items);
+    alloc_free(r->allocator, y);
+    s->sync = NULL;
+}
+
+static uint32_t item_of(const struct sync *y, uint64_t home_id)
+{
+    for (uint32_t i = 0; i < y->count; i++)
+        if (y->items[i].home_id == home_id && y->items[i].state != ITEM_DONE)
+            return i;
+    return SYNC_NONE;
+}
+
+bool sync_has(const struct session *s, uint64_t home_id)
+{
+    return s->sync && item_of(s->sync, home_id) != SYNC_NONE;
+}
+
+static bool make_room(struct router *r, struct sync *y)
+{
+    uint32_t cap = y->cap + y->cap / 2 + 1;
+    struct sync_item *larger;
+
+    if (y->count < y->cap)
+        return true;
+    if (y->count >= 2 * CHAT_USER_CHANNELS_MAX)
+        return false;
+    larger = alloc_resize(r->allocator, y->items, y->cap * sizeof(*larger), cap * sizeof(*larger));
+    if (!larger)
+        return false;
+    y->items = larger;
+    y->cap = cap;
+    return true;
+}
+
+static void make_runnable(struct router *r, struct sync *y)
+{
+    if (!list_node_is_linked(&y->runnable))
+        list_push_back(&r->syncs, &y->runnable);
+}
+
+static void append(struct router *r, struct sync *y, const WireUserChannel *channel)
+{
+    if (router_shard(r, channel->home_id) == SHARD_NONE)
+        return; /* there is no such home: nobody could be asked */
+    y->items[y->count++] = (struct sync_item){
+        .home_id = channel->home_id,
+        .read_seq = channel->read_seq,
+        .read_message_id = channel->read_message_id,
+        .state = ITEM_TODO,
+    };
+    y->left++;
+    make_runnable(r, y);
+}
+
+/* --- done --- */
+
+static void send_complete(struct router *r, struct session *s)
+{
+    WireServerFrame frame = WIRE_SERVER_FRAME__INIT;
+    WireChannelList list = WIRE_CHANNEL_LIST__INIT;
+
+    list.complete = true;
+    frame.body_case = WIRE_SERVER_FRAME__BODY_CHANNEL_LIST;
+    frame.channel_list = &list;
+    output_send(r, s, &frame);
+}
+
+static void finish_if_done(struct router *r, struct session *s)
+{
+    if (s->sync->left > 0)
+        return;
+    sync_free(r, s);
+    if (s->state == SESSION_SYNCING) {
+        send_complete(r, s);
+        session_enter(r, s, SESSION_LIVE);
+    }
+}
+
+bool sync_start(struct router *r, struct session *s, WireUserChannel *const *channels, size_t count)
+{
+    struct sync *y = sync_new(r, s, count);
+
+    if (!y)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        append(r, y, channels[i]);
+    finish_if_done(r, s);
+    return true;
+}
+
+void sync_add(struct router *r, struct session *s, const WireUserChannel *channel)
+{
+    struct sync *y = s->sync ? s->sync : sync_new(r, s, 1);
+
+    if (!y || (item_of(y, channel->home_id) == SYNC_NONE && !make_room(r, y))) {
+        output_starve(r, s);
+        return;
+    }
+    if (item_of(y, channel->home_id) == SYNC_NONE)
+        append(r, y, channel);
+}
+
+/* --- asking --- */
+
+static void ask_again(struct router *r, struct sync *y, uint32_t i, int64_t wait_ms)
+{
+    y->items[i].state = ITEM_TODO;
+    if (i < y->next)
+        y->next = i;
+    if (wait_ms > 0)
+        y->retry_at_ms = r->now.mono_ms + wait_ms;
+    make_runnable(r, y);
+}
+
+static void tell_removed(struct router *r, struct session *s, uint64_t home_id)
+{
+    struct home *h = home_find(r, home_id);
+    uint32_t slot = h ? home_slot(h, s) : SLAB_NONE;
+
+    if (slot != SLAB_NONE)
+        home_leave(r, s, slot);
+    /* In a list after a Welcome, what is not named is not there. */
+    if (slot != SLAB_NONE || s->state != SESSION_SYNCING)
+        home_send_removed(r, home_id, 0, s);
+    if (h)
+        home_release(r, h);
+}
+
+static void item_done(struct sync *y, uint32_t i)
+{
+    y->items[i].state = ITEM_DONE;
+    y->left--;
+}
+
+static bool ask_item(struct router *r, struct session *s, uint32_t i)
+{
+    struct sync_item *item = &s->sync->items[i];
+    WireLinkFrame frame = WIRE_LINK_FRAME__INIT;
+    WireSubscribe subscribe = WIRE_SUBSCRIBE__INIT;
+    uint32_t shard = router_shard(r, item->home_id);
+    struct home *h;
+    struct ask *a;
+
+    if (!router_link(r, shard))
+        return false;
+    h = home_get(r, item->home_id);
+    a = h ? ask_new(r, ASK_SUBSCRIBE, s) : NULL;
+    if (!a) {
+        if (h)
+            home_release(r, h);
+        return false;
+    }
+    a->target = item->home_id;
+    a->number = i;
+    subscribe.home_id = item->home_id;
+    subscribe.user_id = s->user_id;
+    frame.user_id = s->user_id;
+    frame.body_case = WIRE_LINK_FRAME__BODY_SUBSCRIBE;
+    frame.subscribe = &subscribe;
+    if (ask_send(r, a, shard, &frame) != CHAT_OK) {
+        home_release(r, h);
+        return false;
+    }
+    h->asks++;
+    item->state = ITEM_ASKED;
+    s->sync->in_flight++;
+    return true;
+}
+
+/* True when there is nothing to ask just now: an answer makes it runnable again. */
+static bool pump(struct router *r, struct sync *y)
+{
+    if (y->retry_at_ms > r->now.mono_ms)
+        return false;
+    for (; y->next < y->count; y->next++) {
+        struct sync_item *item = &y->items[y->next];
+
+        if (item->state != ITEM_TODO)
+            continue;
+        if (y->in_flight >= r->limits.sync_in_flight)
+            return true;
+        if (!ask_item(r, y->session, y->next))
+            return false;
+    }
+    return true;
+}
+
+/* A home whose store is away stands in the way of those behind it in `next` order only for
+ * a while: look past it. */
+static void look_past(struct router *r, struct sync *y)
+{
+    for (uint32_t i = y->next + 1; i < y->count; i++) {
+        if (y->in_flight >= r->limits.sync_in_flight)
+            return;
+        if (y->items[i].state == ITEM_TODO &&
+            router_link(r, router_shard(r, y->items[i].home_id)) && !ask_item(r, y->session, i))
+            return;
+    }
+}
+
+void syncs_pump(struct router *r)
+{
+    struct list stuck;
+    struct list_node *node;
+    uint32_t tries = 0;
+
+    list_init(&stuck);
+    while (tries < SYNC_TURN_MAX && (node = list_pop_front(&r->syncs)) != NULL) {
+        struct sync *y = LIST_ENTRY(node, struct sync, runnable);
+
+        if (pump(r, y))
+            continue;
+        if (y->retry_at_ms <= r->now.mono_ms)
+            look_past(r, y);
+        tries++;
+        list_push_back(&stuck, &y->runnable);
+    }
+    while ((node = list_pop_front(&stuck)) != NULL)
+        list_push_back(&r->syncs, node);
+}
+
+/* --- answers --- */
+
+static const WireMember *member_in(const WireSubscribed *said, uint64_t user_id)
+{
+    for (size_t i = 0; i < said->n_members; i++)
+        if (said->members[i]->user_id == user_id)
+            return said->members[i];
+    return NULL;
+}
+
+static void take_subscribed(struct router *r, struct session *s, uint32_t i, struct home *h,
+                            const WireSubscribed *said)
+{
+    const struct sync_item *item = &s->sync->items[i];
+    const WireMember *member = member_in(said, s->user_id);
+    const struct home_seen seen = {
+        .state = said->n_channels > 0 ? said->channels[0] : NULL,
+        .read_seq = item->read_seq,
+        .read_message_id = item->read_message_id,
+    };
+
+    if (!home_learn(r, h, said)) {
+        ask_again(r, s->sync, i, 0);
+        return;
+    }
+    if (!member || member->permissions == WIRE_PERMISSION__PERMISSION_NONE) {
+        tell_removed(r, s, item->home_id);
+    } else if (home_join(r, h, s, member->permissions) != CHAT_OK) {
+        output_starve(r, s);
+        return;
+    } else {
+        home_send_channel(r, h, s, member->permissions, &seen);
+    }
+    item_done(s->sync, i);
+}
+
+static void take_problem(struct router *r, struct session *s, uint32_t i,
+                         const WireProblem *problem)
+{
+    switch ((int)problem->code) {
+    case WIRE_PROBLEM_CODE__PROBLEM_FORBIDDEN:
+    case WIRE_PROBLEM_CODE__PROBLEM_NOT_FOUND:
+    case WIRE_PROBLEM_CODE__PROBLEM_INVALID:
+        tell_removed(r, s, s->sync->items[i].home_id);
+        item_done(s->sync, i);
+        break;
+    default:
+        ask_again(r, s->sync, i,
+                  problem->retry_after_ms > 0 ? (int64_t)problem->retry_after_ms : ROUTER_RETRY_MS);
+    }
+}
+
+void sync_answered(struct router *r, struct ask *a, const WireLinkFrame *frame)
+{
+    struct session *s = ask_session(r, a);
+    struct home *h = home_find(r, a->target);
+    bool subscribed = frame && frame->body_case == WIRE_LINK_FRAME__BODY_SUBSCRIBED;
+
+    if (h) { /* always: `asks` holds it */
+        h->asks--;
+        h->subscribed |= subscribed;
+    }
+    /* The item, unless that sync ended and this answer came to a later one. */
+    if (s && s->sync && a->number < s->sync->count &&
+        s->sync->items[a->number].state == ITEM_ASKED &&
+        s->sync->items[a->number].home_id == a->target) {
+        s->sync->in_flight--;
+        if (h && subscribed)
+            take_subscribed(r, s, a->number, h, frame->subscribed);
+        else if (frame && frame->body_case == WIRE_LINK_FRAME__BODY_PROBLEM)
+            take_problem(r, s, a->number, frame->problem);
+        else
+            ask_again(r, s->sync, a->number, ROUTER_RETRY_MS);
+        make_runnable(r, s->sync);
+        finish_if_done(r, s);
+    }
+    h = home_find(r, a->target);
+    if (h)
+        home_release(r, h);
+}

@@ -1,0 +1,27 @@
+/*
+ * sync: a session's list of conversations, as it signs in. Every home is asked for what the
+ * user may see there, also when other sessions have it: the answer is newer than whatever
+ * the client saw on another router, so its list never goes backwards. Several are asked at
+ * once, each is told as it comes, and `complete` follows when none is left. A home whose
+ * store does not answer now holds back only `complete`.
+ */
+#ifndef CHAT_SERVER_ROUTER_SYNC_H
+#define CHAT_SERVER_ROUTER_SYNC_H
+
+#include "server/router/core.h"
+
+/* Starts with the list of SessionOpened. False: no memory. */
+bool sync_start(struct router *r, struct session *s, WireUserChannel *const *channels,
+                size_t count);
+/* One more conversation, in a sync or after it: asked, then told; or told as removed. */
+void sync_add(struct router *r, struct session *s, const WireUserChannel *channel);
+/* True while the home is still to be asked or answered. */
+bool sync_has(const struct session *s, uint64_t home_id);
+void sync_free(struct router *r, struct session *s);
+
+/* The answer to one Subscribe; NULL: the store went away. */
+void sync_answered(struct router *r, struct ask *a, const WireLinkFrame *frame);
+/* Asks on. */
+void syncs_pump(struct router *r);
+
+#endif
