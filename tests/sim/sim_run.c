@@ -125,9 +125,7 @@ static void add_app(struct run *r, uint32_t user, uint32_t device, bool auditor)
 
     /* Some devices keep their cache in memory: they come back as new ones. */
     if (!auditor && rng_below(rng, 5) != 0) {
-        char name[64];
-        snprintf(name, sizeof(name), "cache-%p-%u", (void *)r, r->total);
-        r->disks[r->total] = sim_cache_disk_new(name, rng_u64(rng));
+        r->disks[r->total] = sim_cache_disk_new(rng_u64(rng));
         config.disk = r->disks[r->total];
     }
     r->apps[r->total] = sim_app_new(&config);

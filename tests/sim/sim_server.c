@@ -281,10 +281,8 @@ struct sim_servers *sim_servers_new(struct sim_world *world, struct checker *che
     s->router_count = 2 + (uint32_t)rng_below(rng, 2);
     s->shard_total = s->store_count + (uint32_t)rng_below(rng, 3);
     for (uint32_t i = 0; i < s->store_count; i++) {
-        char name[64];
         add_server(s, &s->stores[i], SIM_STORE, i);
-        snprintf(name, sizeof(name), "sim-%p-%u", (void *)s, i);
-        s->stores[i].storage = shared ? NULL : sim_storage_new(name, rng_u64(rng));
+        s->stores[i].storage = shared ? NULL : sim_storage_new(rng_u64(rng));
     }
     for (uint32_t i = 0; i < s->shard_total; i++) {
         struct sim_server *store = &s->stores[i % s->store_count];

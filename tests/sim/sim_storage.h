@@ -14,8 +14,7 @@
 struct sim_storage;
 struct sim_cluster;
 
-/* A disk. `name` is unique in the process while it lives. */
-struct sim_storage *sim_storage_new(const char *name, uint64_t seed);
+struct sim_storage *sim_storage_new(uint64_t seed);
 void sim_storage_free(struct sim_storage *s);
 /* An engine on the disk, for one life of a store. */
 struct store_engine *sim_storage_engine(struct sim_storage *s);
@@ -30,7 +29,7 @@ void sim_storage_set_full(struct sim_storage *s, bool full);
 
 /* The disk of a device, as an SQLite VFS for its cache. NULL is fine everywhere but in mount. */
 struct sim_cache_disk;
-struct sim_cache_disk *sim_cache_disk_new(const char *name, uint64_t seed);
+struct sim_cache_disk *sim_cache_disk_new(uint64_t seed);
 void sim_cache_disk_free(struct sim_cache_disk *d);
 /* For one life of a process. The name of the VFS. */
 const char *sim_cache_disk_mount(struct sim_cache_disk *d);
