@@ -56,8 +56,8 @@ struct engine_row {
 
 struct engine_record {
     uint64_t home_id;
-    uint64_t lsn;      /* the home's: dense from 1 */
-    uint64_t position; /* the shard log's: dense from 1 */
+    uint64_t lsn;         /* the home's: dense from 1 */
+    uint64_t position;    /* the shard log's: dense from 1 */
     const uint8_t *bytes; /* an encoded libchat.v1.Record */
     size_t len;
 };
@@ -133,7 +133,7 @@ struct engine_request {
             size_t bytes_max; /* of records; one is given even when it alone is larger */
             /* out */
             struct engine_record *records; /* dense from from_position */
-            size_t count; /* 0 at the end of the log */
+            size_t count;                  /* 0 at the end of the log */
         } log_read;
         struct {
             const struct engine_record *records; /* positions ascending and dense */

@@ -143,9 +143,21 @@ chat_status engine_journal_append(struct engine_journal *journal,
     if (sync_active(journal) != CHAT_OK)
         return poison(journal, "a sync");
 
+    pthread_mutex_lock(&journal->mutex);
     journal->active_offset += journal->batch.len;
     journal->next_position += count;
+    pthread_mutex_unlock(&journal->mutex);
     journal->last_crc = batch.crc;
     engine_guard_saw(&journal->guard, records, count);
     return CHAT_OK;
+}
+
+uint64_t engine_journal_synced(struct engine_journal *journal)
+{
+    uint64_t position;
+
+    pthread_mutex_lock(&journal->mutex);
+    position = journal->next_position - 1;
+    pthread_mutex_unlock(&journal->mutex);
+    return position;
 }

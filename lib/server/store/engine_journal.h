@@ -60,6 +60,8 @@ void engine_journal_close(struct engine_journal *journal);
 /* As ENGINE_APPEND. Errors: also CHAT_E_TOO_LARGE for more than a segment holds. */
 chat_status engine_journal_append(struct engine_journal *journal,
                                   const struct engine_record *records, size_t count);
+/* The last position that is in the log. Any thread. */
+uint64_t engine_journal_synced(struct engine_journal *journal);
 /* As ENGINE_LOG_READ. */
 chat_status engine_journal_read(struct engine_journal *journal, uint64_t from_position,
                                 size_t bytes_max, struct arena *arena,

@@ -48,11 +48,12 @@ struct engine_journal {
     struct journal_slot *slots;
     uint32_t slot_count, slot_cap;
 
-    /* The rest belongs to the thread that appends. */
-    uint32_t active; /* a slot, or JOURNAL_NO_SLOT */
-    struct disk_file *active_file;
+    /* The rest belongs to the thread that appends; these two it changes with the mutex. */
     uint64_t active_offset; /* where the next batch goes */
     uint64_t next_position;
+
+    uint32_t active; /* a slot, or JOURNAL_NO_SLOT */
+    struct disk_file *active_file;
     uint32_t last_crc;
     bool poisoned;
     struct buf batch;

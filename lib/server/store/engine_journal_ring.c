@@ -238,6 +238,7 @@ chat_status journal_roll(struct engine_journal *journal)
         }
         journal->slots[index].state = SLOT_ACTIVE;
         journal->slots[index].header = header;
+        journal->active_offset = SEGMENT_DATA_START;
     }
     pthread_mutex_unlock(&journal->mutex);
     if (status != CHAT_OK)
@@ -246,7 +247,6 @@ chat_status journal_roll(struct engine_journal *journal)
     disk_close(journal->active_file);
     journal->active_file = file;
     journal->active = index;
-    journal->active_offset = SEGMENT_DATA_START;
     journal->last_crc = header.crc;
     return CHAT_OK;
 }
