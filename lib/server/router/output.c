@@ -1,6 +1,6 @@
 #include "server/router/output.h"
 
-#include <string.h>
+#include <stdio.h>
 
 void output_mark(struct router *r, struct session *s)
 {
@@ -128,15 +128,13 @@ void output_problem(struct router *r, struct session *s, uint32_t request_id, Wi
                     WireRetry retry, uint32_t retry_after_ms, const char *limit, const char *detail)
 {
     WireProblem problem = WIRE_PROBLEM__INIT;
-    char limit_text[64 + 1] = "", detail_text[256 + 1] = "";
+    char limit_text[64 + 1], detail_text[256 + 1];
 
     problem.code = code;
     problem.retry = retry;
     problem.retry_after_ms = retry_after_ms;
-    if (limit)
-        strncat(limit_text, limit, sizeof(limit_text) - 1);
-    if (detail)
-        strncat(detail_text, detail, sizeof(detail_text) - 1);
+    (void)snprintf(limit_text, sizeof(limit_text), "%s", limit ? limit : "");
+    (void)snprintf(detail_text, sizeof(detail_text), "%s", detail ? detail : "");
     problem.limit = limit_text;
     problem.detail = detail_text;
     output_pass_problem(r, s, request_id, &problem);

@@ -9,7 +9,7 @@
 #define SYNC_TURN_MAX 64u /* syncs that are looked at in one turn without getting on */
 #define SYNC_NONE UINT32_MAX
 
-enum item_state { ITEM_TODO, ITEM_ASKED, ITEM_DONE };
+enum item_state { ITEM_OPEN, ITEM_ASKED, ITEM_DONE };
 
 struct sync_item {
     uint64_t home_id, read_seq, read_message_id;
@@ -21,7 +21,7 @@ struct sync {
     struct session *session;
     struct sync_item *items;
     uint32_t count, cap;
-    uint32_t next;      /* no item before it is TODO */
+    uint32_t next;      /* no item before it is OPEN */
     uint32_t in_flight; /* ITEM_ASKED */
     uint32_t left;      /* not DONE */
     int64_t retry_at_ms;
@@ -102,7 +102,7 @@ static void append(struct router *r, struct sync *y, const WireUserChannel *chan
         .home_id = channel->home_id,
         .read_seq = channel->read_seq,
         .read_message_id = channel->read_message_id,
-        .state = ITEM_TODO,
+        .state = ITEM_OPEN,
     };
     y->left++;
     make_runnable(r, y);
@@ -160,7 +160,7 @@ void sync_add(struct router *r, struct session *s, const WireUserChannel *channe
 
 static void ask_again(struct router *r, struct sync *y, uint32_t i, int64_t wait_ms)
 {
-    y->items[i].state = ITEM_TODO;
+    y->items[i].state = ITEM_OPEN;
     if (i < y->next)
         y->next = i;
     if (wait_ms > 0)
@@ -231,7 +231,7 @@ static bool pump(struct router *r, struct sync *y)
     for (; y->next < y->count; y->next++) {
         struct sync_item *item = &y->items[y->next];
 
-        if (item->state != ITEM_TODO)
+        if (item->state != ITEM_OPEN)
             continue;
         if (y->in_flight >= r->limits.sync_in_flight)
             return true;
@@ -248,7 +248,7 @@ static void look_past(struct router *r, struct sync *y)
     for (uint32_t i = y->next + 1; i < y->count; i++) {
         if (y->in_flight >= r->limits.sync_in_flight)
             return;
-        if (y->items[i].state == ITEM_TODO &&
+        if (y->items[i].state == ITEM_OPEN &&
             router_link(r, router_shard(r, y->items[i].home_id)) && !ask_item(r, y->session, i))
             return;
     }
