@@ -45,7 +45,7 @@ struct chat_codec_reader_config {
     /* Bytes of a message: 0, the default, means the protocol's own maximum for the side,
      * which is also the most that can be set. */
     size_t message_max;
-    /* Bytes a decoded message may take; default 0: eight times message_max. */
+    /* Bytes a decoded message may take; default 0: eight times the protocol's maximum. */
     size_t memory_max;
 };
 

@@ -26,9 +26,15 @@ struct codec_field {
 struct codec_map {
     const ProtobufCMessageDescriptor *descriptor;
     size_t size;                      /* of the public struct, whose first member is its size */
-    const struct codec_field *fields; /* by rising number */
+    const struct codec_field *fields; /* exactly the descriptor's, in its order */
     size_t field_count;
 };
+
+static inline const ProtobufCFieldDescriptor *codec_descriptor(const struct codec_map *map,
+                                                               const struct codec_field *field)
+{
+    return &map->descriptor->fields[field - map->fields];
+}
 
 /* A kind of frame. */
 struct codec_kind {

@@ -10,7 +10,6 @@
 #include "wire/codec_view.h"
 #include "wire/wire.h"
 
-#define MEMORY_FACTOR 8u /* bytes of memory per byte of a message */
 /* Memory of one frame's public structs; a page of 500 changes, the largest, takes an eighth. */
 #define VIEW_MAX 1048576u
 #define CONFIG_SIZE_V1 (offsetof(struct chat_codec_reader_config, memory_max) + sizeof(size_t))
@@ -54,7 +53,7 @@ static chat_status read_config(const struct chat_codec_reader_config *given,
     if (out->message_max > most)
         return CHAT_E_INVALID;
     if (out->memory_max == 0)
-        out->memory_max = MEMORY_FACTOR * most;
+        out->memory_max = WIRE_MEMORY_FACTOR * most;
     return CHAT_OK;
 }
 

@@ -88,8 +88,7 @@ const void *codec_view(const struct codec_map *map, const ProtobufCMessage *mess
     memcpy(to, &map->size, sizeof(map->size));
     for (size_t i = 0; i < map->field_count; i++) {
         const struct codec_field *field = &map->fields[i];
-        const ProtobufCFieldDescriptor *f =
-            protobuf_c_message_descriptor_get_field(map->descriptor, field->number);
+        const ProtobufCFieldDescriptor *f = codec_descriptor(map, field);
         bool done = true;
 
         if (f->label == PROTOBUF_C_LABEL_REPEATED)

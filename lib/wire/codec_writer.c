@@ -67,8 +67,7 @@ static struct held hold(const struct codec_map *map, const struct codec_field *f
 {
     const char *base = body;
     size_t size = given_size(body);
-    struct held held = {
-        .f = protobuf_c_message_descriptor_get_field(map->descriptor, field->number)};
+    struct held held = {.f = codec_descriptor(map, field)};
     bool pointer = field->map || field->len_offset;
 
     if (field->offset + field->size > size || field->len_offset + sizeof(size_t) > size)

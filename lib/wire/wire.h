@@ -27,13 +27,16 @@
 
 #define WIRE_LINK_MESSAGE_MAX 1048576u /* bytes of a WebSocket message between daemons */
 #define WIRE_LINK_FRAMES_MAX 4096u
+/* An arena of so many times a message's maximum holds whatever a peer sends in earnest. */
+#define WIRE_MEMORY_FACTOR 8u
 
 /* Which rule a refused message broke. Borrowed constant strings, never NULL. */
 struct wire_fault {
-    const char
-        *rule; /* "malformed", "utf8", "frames", "message_bytes" or a field: "SendMessage.text" */
+    /* "malformed", "utf8", "frames", "message_bytes", "memory", or the field whose limit was
+     * passed: "SendMessage.text". "" when nothing was refused. */
+    const char *rule;
     uint32_t frame;      /* index of the frame in its batch */
-    uint32_t request_id; /* of that frame when it could be read, else 0 */
+    uint32_t request_id; /* of that frame when it could be read (in 32 bits), else 0 */
 };
 
 /*
