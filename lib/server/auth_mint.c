@@ -1,5 +1,4 @@
 /* Tokens for development and tests. */
-#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
@@ -13,22 +12,17 @@
 /* Appends `json` as base64url; takes it. */
 static chat_status append_part(json_t *json, char *out, size_t out_size, size_t *len)
 {
-    char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
-    chat_status status = CHAT_E_NOMEM;
+    char text[CHAT_TOKEN_MAX];
+    size_t text_len = json ? json_dumpb(json, text, sizeof(text), JSON_COMPACT) : 0;
 
-    if (text) {
-        size_t text_len = strlen(text);
-
-        status = CHAT_E_TOO_LARGE;
-        if (BASE64URL_LEN(text_len) <= out_size - *len) {
-            base64url_encode((const uint8_t *)text, text_len, out + *len);
-            *len += BASE64URL_LEN(text_len);
-            status = CHAT_OK;
-        }
-        free(text);
-    }
     json_decref(json);
-    return status;
+    if (text_len == 0)
+        return CHAT_E_NOMEM;
+    if (text_len > sizeof(text) || BASE64URL_LEN(text_len) > out_size - *len)
+        return CHAT_E_TOO_LARGE;
+    base64url_encode((const uint8_t *)text, text_len, out + *len);
+    *len += BASE64URL_LEN(text_len);
+    return CHAT_OK;
 }
 
 static chat_status append_dot(char *out, size_t out_size, size_t *len)

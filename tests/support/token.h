@@ -24,12 +24,21 @@ static inline void token_append(char *token, const void *bytes, size_t len)
     token[at + BASE64URL_LEN(len)] = '\0';
 }
 
+/* As it stands. */
+static inline void token_add(char *token, const char *text)
+{
+    size_t at = strlen(token);
+
+    ck_assert_uint_lt(at + strlen(text), TOKEN_MAX);
+    memcpy(token + at, text, strlen(text) + 1);
+}
+
 /* "header.payload" */
 static inline void token_begin(char token[TOKEN_MAX], const char *header, const char *payload)
 {
     token[0] = '\0';
     token_append(token, header, strlen(header));
-    strcat(token, ".");
+    token_add(token, ".");
     token_append(token, payload, strlen(payload));
 }
 
@@ -40,7 +49,7 @@ static inline void token_sign_hs256(char token[TOKEN_MAX], const void *secret, s
 
     ck_assert_ptr_nonnull(HMAC(EVP_sha256(), secret, (int)secret_len, (const unsigned char *)token,
                                strlen(token), mac, &mac_len));
-    strcat(token, ".");
+    token_add(token, ".");
     token_append(token, mac, mac_len);
 }
 
@@ -78,7 +87,7 @@ static inline void token_sign_pem(char token[TOKEN_MAX], const char *private_pem
         EVP_DigestSign(context, signature, &len, (const unsigned char *)token, strlen(token)), 1);
     if (kind == EVP_PKEY_EC)
         len = token_flatten(signature, len);
-    strcat(token, ".");
+    token_add(token, ".");
     token_append(token, signature, len);
     EVP_MD_CTX_free(context);
     EVP_PKEY_free(key);

@@ -414,9 +414,9 @@ START_TEST(sizes_are_bounded)
 
         teardown();
         setup();
-        strcpy(line, "[router]\nname=\"");
+        memcpy(line, "[router]\nname=\"", 15);
         memset(line + 15, 'x', len);
-        strcpy(line + 15 + len, "\"");
+        memcpy(line + 15 + len, "\"", 2);
         ck_assert_int_eq(read_text(line), expected);
         teardown();
         setup();

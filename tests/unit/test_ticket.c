@@ -232,7 +232,7 @@ START_TEST(more_keys_than_fit_are_refused)
     for (uint32_t i = 1; i <= TICKET_KEYS_MAX; i++)
         snprintf(text + strlen(text), sizeof(text) - strlen(text), "%u %s\n", i, HEX64);
     ck_assert_int_eq(parse(text, &line), CHAT_OK);
-    strcat(text, "100 " HEX64 "\n");
+    snprintf(text + strlen(text), sizeof(text) - strlen(text), "100 %s\n", HEX64);
     ck_assert_int_eq(parse(text, &line), CHAT_E_FULL);
     ck_assert_uint_eq(line, TICKET_KEYS_MAX + 1);
 }
