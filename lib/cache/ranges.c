@@ -159,6 +159,13 @@ static uint32_t find(const struct ranges *r, uint64_t seq)
     return low < r->count && r->items[low].from <= seq ? low : r->count;
 }
 
+bool ranges_lack(const struct ranges *r, uint64_t seq, uint64_t rev)
+{
+    uint32_t i = find(r, seq);
+
+    return i < r->count && r->items[i].rev < rev;
+}
+
 uint64_t ranges_run_end(const struct ranges *r, uint64_t seq)
 {
     uint32_t i = find(r, seq);
@@ -214,5 +221,14 @@ uint64_t ranges_min_rev(const struct ranges *r)
 
     for (uint32_t i = 0; i < r->count; i++)
         rev = least(rev, r->items[i].rev);
+    return rev;
+}
+
+uint64_t ranges_max_rev(const struct ranges *r)
+{
+    uint64_t rev = 0;
+
+    for (uint32_t i = 0; i < r->count; i++)
+        rev = most(rev, r->items[i].rev);
     return rev;
 }

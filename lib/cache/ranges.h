@@ -43,6 +43,8 @@ chat_status ranges_remove(struct ranges *r, const struct chat_allocator *allocat
 void ranges_raise(struct ranges *r, uint64_t from, uint64_t to);
 
 bool ranges_holds(const struct ranges *r, uint64_t from, uint64_t to);
+/* True when `seq` is held, but not current up to `rev`. */
+bool ranges_lack(const struct ranges *r, uint64_t seq, uint64_t rev);
 /* The last seq of the held run that `seq` is in, across touching ranges; 0 when not held. */
 uint64_t ranges_run_end(const struct ranges *r, uint64_t seq);
 uint64_t ranges_run_start(const struct ranges *r, uint64_t seq);
@@ -53,5 +55,7 @@ bool ranges_next_hole(const struct ranges *r, uint64_t from, uint64_t to, uint64
                       uint64_t *out_to);
 /* The least rev of all; UINT64_MAX when nothing is held. */
 uint64_t ranges_min_rev(const struct ranges *r);
+/* The highest one; 0 when nothing is held. */
+uint64_t ranges_max_rev(const struct ranges *r);
 
 #endif

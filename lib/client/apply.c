@@ -1,0 +1,220 @@
+/* Messages into the cache, and the stream of new ones to the application. */
+#include <string.h>
+
+#include "base/plant.h"
+#include "client/inner.h"
+
+bool apply_message_is_sane(const WireMessage *m)
+{
+    return m->seq && m->seq <= RANGES_SEQ_MAX && m->rev <= RANGES_SEQ_MAX && m->message_id &&
+           m->author_id && m->reply_to_seq <= RANGES_SEQ_MAX &&
+           (!m->nonce || m->nonce->counter <= (uint64_t)INT64_MAX);
+}
+
+static void convert(const WireMessage *m, struct chat_message *out)
+{
+    *out = (struct chat_message){
+        .channel_id = m->channel_id,
+        .seq = m->seq,
+        .message_id = m->message_id,
+        .author_id = m->author_id,
+        .sent_at_ms = m->sent_at_ms,
+        .edited_at_ms = m->edited_at_ms,
+        .reply_to_seq = m->reply_to_seq,
+        .rev = m->rev,
+        .text = m->text ? m->text : "",
+        .extra = m->extra.data,
+        .extra_len = m->extra.len,
+        .deleted = m->deleted,
+    };
+    out->text_len = strlen(out->text);
+    if (m->nonce) {
+        out->nonce.device_id = m->nonce->device_id;
+        out->nonce.counter = m->nonce->counter;
+    }
+}
+
+bool apply_store(struct client_core *core, struct channel *ch, const WireMessage *m)
+{
+    struct chat_message message;
+    cache_put put = CACHE_PUT_SAME;
+
+    convert(m, &message);
+    if (!core_ok(core, cache_message_put(core->cache, &message, &put)))
+        return false;
+    users_saw(core, m->author_id);
+    if (put == CACHE_PUT_OTHER) {
+        log_write(core->cfg.logger, CHAT_LOG_WARN, "client", "channel %llu: two messages at %llu",
+                  (unsigned long long)ch->c.channel_id, (unsigned long long)m->seq);
+        return false;
+    }
+    if (put == CACHE_PUT_ALTERED || (put == CACHE_PUT_NEW && m->deleted))
+        ch->unread_stale = true;
+    if (put == CACHE_PUT_ALTERED && m->seq <= ch->c.stream_seq)
+        events_changed(core, ch, m->seq);
+    return true;
+}
+
+/* Holes told as gaps that from..to fills. */
+static void tell_filled(struct client_core *core, struct channel *ch, uint64_t from, uint64_t to)
+{
+    uint64_t hole_from, hole_to;
+
+    to = least_u64(to, ch->c.stream_seq);
+    while (from <= to && ranges_next_hole(&ch->c.ranges, from, to, &hole_from, &hole_to)) {
+        events_gap(core, ch, CHAT_EVENT_GAP_FILLED, hole_from, hole_to, CHAT_OK);
+        from = hole_to + 1;
+    }
+}
+
+bool apply_hold(struct client_core *core, struct channel *ch, uint64_t from, uint64_t to,
+                uint64_t rev)
+{
+    chat_status status;
+
+    tell_filled(core, ch, from, to);
+    status = ranges_add(&ch->c.ranges, core->allocator, from, to, rev);
+    if (status == CHAT_E_FULL) /* too many islands: the lane brings it later */
+        return false;
+    if (!core_ok(core, status))
+        return false;
+    channel_touch(core, ch);
+    return true;
+}
+
+void apply_stream(struct client_core *core, struct channel *ch)
+{
+    for (;;) {
+        uint64_t next = ch->c.stream_seq + 1, end;
+
+        if (next < ch->c.first_seq) {
+            events_gap(core, ch, CHAT_EVENT_GAP, next, ch->c.first_seq - 1, CHAT_E_NOT_FOUND);
+            ch->c.stream_seq = ch->c.first_seq - 1;
+            channel_touch(core, ch);
+            continue;
+        }
+        end = ranges_run_end(&ch->c.ranges, next);
+        if (!end)
+            break;
+        events_news(core, ch, next, end);
+        ch->c.stream_seq = end;
+        channel_touch(core, ch);
+    }
+    lane_check(core, ch);
+}
+
+/* Goes on behind what will not be fetched: each hole below `up_to` is told as a gap. */
+void apply_gap(struct client_core *core, struct channel *ch, uint64_t up_to)
+{
+    uint64_t from, to;
+
+    apply_stream(core, ch);
+    while (ch->c.stream_seq < up_to &&
+           ranges_next_hole(&ch->c.ranges, ch->c.stream_seq + 1, up_to, &from, &to)) {
+        events_gap(core, ch, CHAT_EVENT_GAP, from, to, CHAT_OK);
+        ch->c.stream_seq = to;
+        channel_touch(core, ch);
+        apply_stream(core, ch);
+    }
+}
+
+static void raise_head(struct channel *ch, const WireMessage *m)
+{
+    if (m->seq <= ch->c.head_seq)
+        return;
+    ch->c.head_seq = m->seq;
+    ch->c.head_message_id = m->message_id;
+    ch->unread_stale = true;
+}
+
+/* A message came that is not held yet, and that we believe. */
+static void take_new(struct client_core *core, struct channel *ch, const WireMessage *m)
+{
+    /* Altered later than all we know when it came behind every snapshot; else only its own
+     * rev says how current it is. */
+    uint64_t rev = m->seq > ch->snap_seq ? ch->c.head_rev : m->rev;
+    uint64_t from = m->seq;
+    bool was_whole = !list_node_is_linked(&ch->lagging);
+
+    if (PLANTED(GAP_IGNORED) && from > ch->c.stream_seq + 1)
+        from = ch->c.stream_seq + 1;
+    if (PLANTED(CURSOR_BEFORE_MESSAGE)) {
+        (void)apply_hold(core, ch, from, m->seq, rev);
+        (void)core_ok(core, channel_save_dirty(core));
+        (void)core_ok(core, cache_commit(core->cache));
+    }
+    if (!apply_store(core, ch, m)) {
+        ch->verify = true;
+        lane_check(core, ch);
+        return;
+    }
+    if (!PLANTED(CURSOR_BEFORE_MESSAGE) && !apply_hold(core, ch, from, m->seq, rev))
+        session_odd(core, "too many holes");
+    outbox_seen(core, ch, m);
+    apply_stream(core, ch);
+    if (was_whole && ch->c.stream_seq < m->seq) /* the missing ones may be on their way */
+        ch->lane_wait_until_ms = core->now.mono_ms + core->cfg.gap_grace_ms;
+}
+
+void apply_own(struct client_core *core, struct channel *ch, const WireMessage *m)
+{
+    uint64_t rev = m->seq > ch->snap_seq ? ch->c.head_rev : m->rev;
+
+    raise_head(ch, m);
+    channel_touch(core, ch);
+    if (!apply_store(core, ch, m)) {
+        ch->verify = true;
+        return;
+    }
+    if (!ranges_holds(&ch->c.ranges, m->seq, m->seq))
+        (void)apply_hold(core, ch, m->seq, m->seq, rev);
+    if (!list_node_is_linked(&ch->lagging) && ch->c.stream_seq + 1 < m->seq)
+        ch->lane_wait_until_ms = core->now.mono_ms + core->cfg.gap_grace_ms;
+}
+
+void apply_live(struct client_core *core, const WireMessage *m)
+{
+    struct channel *ch = channel_find(core, m->channel_id);
+
+    if (!apply_message_is_sane(m)) {
+        session_protocol_error(core, "a message beyond all bounds");
+        return;
+    }
+    if (!ch)
+        return;
+    raise_head(ch, m);
+    channel_touch(core, ch);
+    if (ranges_holds(&ch->c.ranges, m->seq, m->seq)) {
+        if (!apply_store(core, ch, m))
+            ch->verify = true;
+        outbox_seen(core, ch, m);
+    } else if (m->seq > ch->snap_seq || outbox_is_own(core, ch, m)) {
+        take_new(core, ch, m);
+    }
+    lane_check(core, ch);
+}
+
+void apply_changed(struct client_core *core, const WireMessage *m)
+{
+    struct channel *ch = channel_find(core, m->channel_id);
+    uint64_t known;
+
+    if (!apply_message_is_sane(m) || !m->rev) {
+        session_protocol_error(core, "an alteration beyond all bounds");
+        return;
+    }
+    if (!ch)
+        return;
+    raise_head(ch, m);
+    if (ranges_holds(&ch->c.ranges, m->seq, m->seq) && !apply_store(core, ch, m))
+        ch->verify = true;
+    known = ch->c.head_rev;
+    if (m->rev == known + 1)
+        ranges_raise(&ch->c.ranges, known, m->rev);
+    else if (m->rev > known && !list_node_is_linked(&ch->lagging))
+        ch->lane_wait_until_ms = core->now.mono_ms + core->cfg.gap_grace_ms;
+    ch->c.head_rev = most_u64(known, m->rev);
+    channel_touch(core, ch);
+    outbox_settle_altered(core, ch);
+    lane_check(core, ch);
+}

@@ -1,0 +1,316 @@
+/* The user's channels, in memory as in the cache. */
+#include <string.h>
+
+#include "client/inner.h"
+
+uint32_t channel_index_after(const struct client_core *core, uint64_t id)
+{
+    uint32_t low = 0, high = core->channel_count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (core->channels[middle]->c.channel_id <= id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+struct channel *channel_find(const struct client_core *core, uint64_t id)
+{
+    uint32_t at = channel_index_after(core, id);
+
+    return at && core->channels[at - 1]->c.channel_id == id ? core->channels[at - 1] : NULL;
+}
+
+/* A direct or group has one channel, whose id is the home's. */
+struct channel *channel_find_home(const struct client_core *core, uint64_t home_id)
+{
+    struct channel *ch = channel_find(core, home_id);
+
+    if (ch && ch->c.home_id == home_id)
+        return ch;
+    for (uint32_t i = 0; i < core->channel_count; i++)
+        if (core->channels[i]->c.home_id == home_id)
+            return core->channels[i];
+    return NULL;
+}
+
+void channel_touch(struct client_core *core, struct channel *ch)
+{
+    if (!list_node_is_linked(&ch->dirty))
+        list_push_back(&core->dirty, &ch->dirty);
+}
+
+chat_status channel_save_dirty(struct client_core *core)
+{
+    struct list_node *node;
+
+    while ((node = list_pop_front(&core->dirty)) != NULL) {
+        chat_status status =
+            cache_channel_save(core->cache, &LIST_ENTRY(node, struct channel, dirty)->c);
+
+        if (status != CHAT_OK)
+            return status;
+    }
+    return CHAT_OK;
+}
+
+static struct channel *insert(struct client_core *core, uint64_t id)
+{
+    uint32_t at = channel_index_after(core, id);
+    struct channel *ch;
+
+    if (core->channel_count == core->channel_cap) {
+        uint32_t cap = core->channel_cap ? core->channel_cap * 2 : 16;
+        struct channel **grown =
+            alloc_resize(core->allocator, core->channels, core->channel_cap * sizeof(*grown),
+                         cap * sizeof(*grown));
+
+        if (!grown)
+            return NULL;
+        core->channels = grown;
+        core->channel_cap = cap;
+    }
+    ch = alloc_zeroed(core->allocator, sizeof(*ch));
+    if (!ch)
+        return NULL;
+    ch->c.channel_id = id;
+    list_init(&ch->ops);
+    memmove(&core->channels[at + 1], &core->channels[at],
+            (core->channel_count - at) * sizeof(core->channels[0]));
+    core->channels[at] = ch;
+    core->channel_count++;
+    return ch;
+}
+
+static chat_status take_row(const struct cache_channel *row, void *user)
+{
+    struct client_core *core = user;
+    struct channel *ch;
+
+    if (core->channel_count >= CHAT_USER_CHANNELS_MAX)
+        return CHAT_E_CORRUPT;
+    ch = insert(core, row->channel_id);
+    if (!ch)
+        return CHAT_E_NOMEM;
+    ch->c = *row;
+    ch->unread_stale = true;
+    lane_check(core, ch);
+    if (ch->c.mark_seq)
+        outbox_check(core, ch);
+    return CHAT_OK;
+}
+
+chat_status channel_load_all(struct client_core *core)
+{
+    return cache_channels_load(core->cache, take_row, core);
+}
+
+static void free_channel(struct client_core *core, struct channel *ch)
+{
+    list_remove(&ch->dirty);
+    list_remove(&ch->lagging);
+    list_remove(&ch->sending);
+    ranges_fini(&ch->c.ranges, core->allocator);
+    alloc_free(core->allocator, ch);
+}
+
+void channel_free_all(struct client_core *core)
+{
+    for (uint32_t i = 0; i < core->channel_count; i++)
+        free_channel(core, core->channels[i]);
+    core->channel_count = 0;
+}
+
+static void drop(struct client_core *core, struct channel *ch)
+{
+    uint32_t at = channel_index_after(core, ch->c.channel_id) - 1;
+
+    request_forget_channel(core, ch);
+    outbox_channel_gone(core, ch);
+    events_forget_channel(core, ch);
+    (void)core_ok(core, cache_channel_remove(core->cache, ch->c.channel_id));
+    events_gone(core, ch->c.channel_id);
+    core->channel_count--;
+    memmove(&core->channels[at], &core->channels[at + 1],
+            (core->channel_count - at) * sizeof(core->channels[0]));
+    free_channel(core, ch);
+}
+
+void channel_removed(struct client_core *core, uint64_t channel_id)
+{
+    struct channel *ch = channel_find(core, channel_id);
+
+    if (ch)
+        drop(core, ch);
+}
+
+void channel_read_moved(struct client_core *core, struct channel *ch, uint64_t seq, uint64_t id)
+{
+    bool is_news;
+
+    if (seq > RANGES_SEQ_MAX) {
+        session_odd(core, "a cursor beyond all bounds");
+        return;
+    }
+    if (seq <= ch->c.read_seq) {
+        if (seq == ch->c.read_seq && id && ch->c.read_message_id != id) {
+            ch->c.read_message_id = id;
+            channel_touch(core, ch);
+        }
+        return;
+    }
+    is_news = seq > ch->c.mark_seq;
+    ch->c.read_seq = seq;
+    ch->c.read_message_id = id;
+    ch->unread_stale = true;
+    channel_touch(core, ch);
+    if (is_news)
+        events_read(core, ch);
+}
+
+/* What a list says of a channel besides its head. True when the application should know. */
+static bool take_listed(struct client_core *core, struct channel *ch, const WireChannel *w)
+{
+    const char *name = w->name ? w->name : "";
+    size_t len = strlen(name);
+    bool changed = ch->c.home_id != w->home_id || ch->c.kind != (uint32_t)w->kind ||
+                   ch->c.permissions != w->permissions || ch->c.peer_id != w->peer_id ||
+                   ch->c.first_seq != w->first_seq || ch->c.deleted_unread != w->deleted_unread ||
+                   ch->c.name_len != len || memcmp(ch->c.name, name, len) != 0;
+
+    if (!changed || len > CHAT_NAME_MAX)
+        return false;
+    ch->c.home_id = w->home_id;
+    ch->c.kind = (uint32_t)w->kind;
+    ch->c.permissions = w->permissions;
+    ch->c.peer_id = w->peer_id;
+    ch->c.first_seq = most_u64(ch->c.first_seq, w->first_seq);
+    ch->c.deleted_unread = w->deleted_unread;
+    ch->c.name_len = (uint32_t)len;
+    memcpy(ch->c.name, name, len + 1);
+    channel_touch(core, ch);
+    return true;
+}
+
+static bool is_sane(const WireChannel *w)
+{
+    return w->head && w->head->channel_id && w->head->seq <= RANGES_SEQ_MAX &&
+           w->head->rev <= RANGES_SEQ_MAX && w->first_seq <= RANGES_SEQ_MAX && w->home_id;
+}
+
+static void list_one(struct client_core *core, const WireChannel *w)
+{
+    struct channel *ch;
+    bool is_new, changed;
+
+    if (!is_sane(w)) {
+        session_odd(core, "a channel without a sane head");
+        return;
+    }
+    ch = channel_find(core, w->head->channel_id);
+    is_new = !ch;
+    if (is_new) {
+        if (core->channel_count >= CHAT_USER_CHANNELS_MAX) {
+            session_odd(core, "too many channels");
+            return;
+        }
+        ch = insert(core, w->head->channel_id);
+        if (!ch) {
+            (void)core_ok(core, CHAT_E_NOMEM);
+            return;
+        }
+        ch->c.epoch = w->head->epoch;
+        channel_touch(core, ch);
+    }
+    ch->listed = core->list_round;
+    changed = take_listed(core, ch, w);
+    if (is_new || changed)
+        events_channel(core, ch);
+    if (w->peer_id)
+        users_saw(core, w->peer_id);
+    ch->unread_stale = true;
+    head_hint(core, ch, w->head);
+    channel_read_moved(core, ch, w->read_seq, w->read_message_id);
+    apply_stream(core, ch);
+    outbox_check(core, ch);
+}
+
+void channel_list(struct client_core *core, const WireChannelList *list)
+{
+    link_id link = core->link;
+
+    for (size_t i = 0; i < list->n_channels && core->link == link; i++)
+        list_one(core, list->channels[i]);
+    if (core->link != link || core->list_complete)
+        return;
+    core->state_deadline_ms = core->now.mono_ms + core->cfg.request_timeout_ms;
+    if (!list->complete)
+        return;
+    core->list_complete = true;
+    core->state_deadline_ms = MOMENT_NEVER;
+    for (uint32_t i = core->channel_count; i > 0; i--) /* left while we were away */
+        if (core->channels[i - 1]->listed != core->list_round)
+            drop(core, core->channels[i - 1]);
+}
+
+/* --- as the application sees it --- */
+
+static uint64_t count_unread(struct client_core *core, struct channel *ch)
+{
+    uint64_t head = ch->c.head_seq, read = most_u64(ch->c.read_seq, ch->c.mark_seq), deleted = 0;
+
+    if (read >= head)
+        return 0;
+    if (ch->unread_stale &&
+        ranges_holds(&ch->c.ranges, most_u64(read + 1, ch->c.first_seq), head) &&
+        cache_messages_count_deleted(core->cache, ch->c.channel_id, read + 1, head, &deleted) ==
+            CHAT_OK) {
+        ch->c.deleted_unread = deleted;
+        ch->unread_stale = false;
+    }
+    deleted = ch->c.deleted_unread;
+    return head - read - least_u64(deleted, head - read);
+}
+
+void channel_view(struct client_core *core, struct channel *ch, struct chat_channel *out)
+{
+    *out = (struct chat_channel){
+        .channel_id = ch->c.channel_id,
+        .home_id = ch->c.home_id,
+        .kind = (chat_home_kind)ch->c.kind,
+        .permissions = ch->c.permissions,
+        .epoch = ch->c.epoch,
+        .head_seq = ch->c.head_seq,
+        .stream_seq = ch->c.stream_seq,
+        .first_seq = most_u64(ch->c.first_seq, 1),
+        .read_seq = most_u64(ch->c.read_seq, ch->c.mark_seq),
+        .unread = count_unread(core, ch),
+        .peer_id = ch->c.peer_id,
+        .name = ch->c.name,
+        .name_len = ch->c.name_len,
+    };
+}
+
+const struct chat_channel *client_next_channel(struct client_core *core, uint64_t after_id)
+{
+    uint32_t at = channel_index_after(core, after_id);
+
+    if (at >= core->channel_count)
+        return NULL;
+    channel_view(core, core->channels[at], &core->view_channel);
+    return &core->view_channel;
+}
+
+const struct chat_channel *client_channel(struct client_core *core, uint64_t channel_id)
+{
+    struct channel *ch = channel_find(core, channel_id);
+
+    if (!ch)
+        return NULL;
+    channel_view(core, ch, &core->view_channel);
+    return &core->view_channel;
+}

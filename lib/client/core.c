@@ -1,0 +1,388 @@
+#include "client/core.h"
+
+#include <string.h>
+
+#include "base/utf8.h"
+#include "client/inner.h"
+
+#define CHECKPOINT_IDLE_MS 2000 /* this long without a message is idle */
+#define WAL_FORCED 16u          /* times wal_pages_max: then idle or not */
+
+void client_config_init(struct client_config *config)
+{
+    *config = (struct client_config){
+        .client = "libchat/0.1",
+        .outbox_max = 1000,
+        .events_max = 1024,
+        .requests_max = 64,
+        .lanes_max = 8,
+        .gap_grace_ms = 250,
+        .hello_timeout_ms = 10000,
+        .request_timeout_ms = 15000,
+        .backoff_base_ms = 500,
+        .backoff_max_ms = 60000,
+        .wal_pages_max = 1000,
+        .presence = CHAT_PRESENCE_ONLINE,
+    };
+}
+
+bool core_ok(struct client_core *core, chat_status status)
+{
+    if (status == CHAT_OK)
+        return true;
+    if (core->trouble == CHAT_OK)
+        core->trouble = status;
+    return false;
+}
+
+void core_wake_at(struct client_core *core, int64_t at_ms)
+{
+    if (at_ms < core->wake_at_ms)
+        core->wake_at_ms = at_ms;
+}
+
+static chat_status load(struct client_core *core)
+{
+    chat_status status = channel_load_all(core);
+
+    if (status == CHAT_OK)
+        status = outbox_load(core);
+    if (status == CHAT_OK)
+        status = cache_get_ticket(core->cache, &core->ticket);
+    return status;
+}
+
+static void forget(struct client_core *core)
+{
+    outbox_free_all(core);
+    channel_free_all(core);
+}
+
+/* The cache would not take this turn: memory goes back to what the cache has. */
+static void undo(struct client_core *core, chat_status why)
+{
+    chat_status status;
+
+    log_write(core->cfg.logger, CHAT_LOG_ERROR, "client", "cache: %s; the turn is undone",
+              chat_status_name(why));
+    cache_rollback(core->cache);
+    core->trouble = CHAT_OK;
+    session_drop(core, 1001, "cache", why);
+    events_reread_all(core);
+    forget(core);
+    status = load(core);
+    core->trouble = CHAT_OK;
+    events_cache(core, why);
+    if (status != CHAT_OK) {
+        core->started = false;
+        session_enter(core, CHAT_CONN_CLOSED, status);
+    }
+}
+
+chat_status core_commit(struct client_core *core)
+{
+    chat_status status = core->trouble;
+
+    if (status == CHAT_OK)
+        status = channel_save_dirty(core);
+    if (status == CHAT_OK)
+        status = cache_commit(core->cache);
+    if (status == CHAT_OK && cache_wal_pages(core->cache) / WAL_FORCED > core->cfg.wal_pages_max)
+        status = cache_checkpoint(core->cache);
+    if (status != CHAT_OK)
+        undo(core, status);
+    return status;
+}
+
+static void feed_timer(struct client_core *core)
+{
+    bool idle = core->now.mono_ms - core->fed_at_ms >= CHECKPOINT_IDLE_MS;
+
+    if (idle && cache_wal_pages(core->cache) > core->cfg.wal_pages_max &&
+        core_commit(core) == CHAT_OK)
+        (void)core_ok(core, cache_checkpoint(core->cache));
+    session_timer(core);
+    ask_timer(core);
+}
+
+static void feed(struct machine *m, const struct event *event)
+{
+    struct client_core *core = (struct client_core *)m;
+
+    if (event->now.mono_ms > core->now.mono_ms)
+        core->now.mono_ms = event->now.mono_ms;
+    core->now.wall_ms = event->now.wall_ms;
+    if (event->kind != EVENT_TIMER)
+        core->fed_at_ms = core->now.mono_ms;
+    switch (event->kind) {
+    case EVENT_LINK_OPENED: session_opened(core, event->link); break;
+    case EVENT_LINK_MESSAGE:
+        if (event->link == core->link && core->link)
+            dispatch_message(core, event->message.bytes, event->message.len);
+        break;
+    case EVENT_LINK_BLOCKED:
+        if (event->link == core->link)
+            core->blocked = true;
+        break;
+    case EVENT_LINK_DRAINED:
+        if (event->link == core->link)
+            core->blocked = false;
+        break;
+    case EVENT_LINK_CLOSED: session_closed(core, event->link, event->closed.code); break;
+    case EVENT_TIMER: feed_timer(core); break;
+    case EVENT_STOP:
+        client_stop(core);
+        core->stopping = true;
+        break;
+    case EVENT_ENGINE_DONE: break;
+    }
+}
+
+/* Frames for what waits, as much as one message takes. */
+static void pump(struct client_core *core)
+{
+    core->wake_at_ms = MOMENT_NEVER;
+    if (!core->link || core->blocked || !outq_is_empty(&core->out))
+        return;
+    signin_pump(core);
+    if (!session_is_signed_in(core))
+        return;
+    presence_pump(core);
+    send_pump(core);
+    ask_pump(core);
+    lane_pump(core);
+    users_pump(core);
+}
+
+static bool poll_closing(struct client_core *core, struct effect *out)
+{
+    struct closing *c = &core->closings[0];
+
+    if (core->closings_count == 0)
+        return false;
+    out->link = c->link;
+    if (c->goodbye && core->goodbye) {
+        c->goodbye = false;
+        out->kind = EFFECT_SEND;
+        out->send.frames = &core->goodbye;
+        out->send.count = 1;
+        out->send.bytes = core->goodbye->len;
+        return true;
+    }
+    out->kind = EFFECT_CLOSE;
+    out->close.code = c->code;
+    out->close.reason = c->reason;
+    core->closings_count--;
+    memmove(&core->closings[0], &core->closings[1],
+            core->closings_count * sizeof(core->closings[0]));
+    return true;
+}
+
+static bool poll_send(struct client_core *core, struct effect *out)
+{
+    struct outq_batch batch;
+
+    pump(core);
+    if (!core->link || core->blocked || outq_is_empty(&core->out))
+        return false;
+    batch = outq_batch(&core->out, core->message_bytes, CHAT_CLIENT_FRAMES_MAX);
+    core->out_handed = batch.count;
+    *out = (struct effect){.kind = EFFECT_SEND, .link = core->link};
+    out->send.frames = batch.frames;
+    out->send.count = batch.count;
+    out->send.bytes = batch.bytes;
+    return true;
+}
+
+static bool poll(struct machine *m, struct effect *out)
+{
+    struct client_core *core = (struct client_core *)m;
+
+    outq_sent(&core->out, core->out_handed);
+    core->out_handed = 0;
+    (void)core_commit(core);
+    session_settle(core);
+    *out = (struct effect){0};
+    if (poll_closing(core, out))
+        return true;
+    if (core->dial_wanted && !core->dial_out) {
+        core->dial_wanted = false;
+        core->dial_out = true;
+        out->kind = EFFECT_DIAL;
+        return true;
+    }
+    if (poll_send(core, out))
+        return true;
+    if (core->trouble != CHAT_OK) { /* the pump met it: undo now, the host may sleep next */
+        (void)core_commit(core);
+        return poll(m, out);
+    }
+    if (core->stopping && !core->stopped_told) {
+        core->stopped_told = true;
+        out->kind = EFFECT_STOPPED;
+        return true;
+    }
+    return false;
+}
+
+static int64_t deadline(const struct machine *m)
+{
+    const struct client_core *core = (const struct client_core *)m;
+    int64_t at_ms = session_deadline(core);
+    int64_t ask_ms = ask_deadline(core);
+
+    if (ask_ms < at_ms)
+        at_ms = ask_ms;
+    if (core->wake_at_ms < at_ms)
+        at_ms = core->wake_at_ms;
+    if (cache_wal_pages(core->cache) > core->cfg.wal_pages_max &&
+        core->fed_at_ms + CHECKPOINT_IDLE_MS < at_ms)
+        at_ms = core->fed_at_ms + CHECKPOINT_IDLE_MS;
+    return at_ms;
+}
+
+static const struct machine_ops ops = {
+    .name = "client",
+    .feed = feed,
+    .poll = poll,
+    .deadline = deadline,
+};
+
+static chat_status open_cache(struct client_core *core)
+{
+    const struct cache_config config = {
+        .path = core->cfg.cache_path,
+        .vfs = core->cfg.cache_vfs,
+        .allocator = core->allocator,
+        .logger = core->cfg.logger,
+        .device_id = rng_id(&core->rng),
+        .pages_max = core->cfg.cache_pages_max,
+    };
+
+    return cache_open(&config, &core->cache);
+}
+
+static bool config_is_sane(const struct client_config *cfg)
+{
+    return cfg->client && strlen(cfg->client) <= 64 && cfg->outbox_max && cfg->events_max &&
+           cfg->requests_max && cfg->requests_max <= CLIENT_REQUESTS_MAX / 2 && cfg->lanes_max &&
+           cfg->lanes_max <= 32 && cfg->hello_timeout_ms && cfg->request_timeout_ms &&
+           cfg->backoff_base_ms && cfg->backoff_max_ms >= cfg->backoff_base_ms &&
+           (!cfg->token || strlen(cfg->token) <= CHAT_TOKEN_MAX);
+}
+
+static chat_status copy_config(struct client_core *core, const struct client_config *config)
+{
+    core->cfg = *config;
+    core->client = alloc_strdup(core->allocator, config->client);
+    core->cache_path = alloc_strdup(core->allocator, config->cache_path);
+    core->cache_vfs = alloc_strdup(core->allocator, config->cache_vfs);
+    core->token = alloc_strdup(core->allocator, config->token);
+    core->token_len = config->token ? strlen(config->token) : 0;
+    if (!core->client || (config->cache_path && !core->cache_path) ||
+        (config->cache_vfs && !core->cache_vfs) || (config->token && !core->token))
+        return CHAT_E_NOMEM;
+    core->cfg.client = core->client;
+    core->cfg.cache_path = core->cache_path;
+    core->cfg.cache_vfs = core->cache_vfs;
+    core->cfg.token = NULL;
+    return CHAT_OK;
+}
+
+static void init(struct client_core *core)
+{
+    core->machine.ops = &ops;
+    rng_seed(&core->rng, core->cfg.seed);
+    arena_init(&core->arena, core->allocator, CLIENT_ARENA_MAX);
+    arena_init(&core->shown_arena, core->allocator, 65536);
+    arena_init(&core->view_arena, core->allocator, 65536);
+    map_init(&core->requests_by_id, core->allocator);
+    map_init(&core->known_users, core->allocator);
+    list_init(&core->requests);
+    list_init(&core->dirty);
+    list_init(&core->lagging);
+    list_init(&core->sending);
+    list_init(&core->ops);
+    list_init(&core->asks);
+    list_init(&core->events);
+    outq_init(&core->out);
+    core->state_deadline_ms = MOMENT_NEVER;
+    core->heartbeat_at_ms = MOMENT_NEVER;
+    core->refresh_at_ms = MOMENT_NEVER;
+    core->live_at_ms = MOMENT_NEVER;
+    core->wake_at_ms = MOMENT_NEVER;
+    core->message_bytes = CHAT_CLIENT_MESSAGE_MAX;
+    core->in_flight_max = CHAT_IN_FLIGHT_MAX;
+    core->page_max = CHAT_HISTORY_PAGE_MAX;
+}
+
+chat_status client_new(const struct client_config *config, struct client_core **out_core)
+{
+    const struct chat_allocator *allocator = alloc_or_default(config->allocator);
+    WireClientFrame goodbye = WIRE_CLIENT_FRAME__INIT;
+    WireGoodbye body = WIRE_GOODBYE__INIT;
+    struct client_core *core;
+    chat_status status;
+
+    if (!config_is_sane(config))
+        return CHAT_E_INVALID;
+    core = alloc_zeroed(allocator, sizeof(*core));
+    if (!core)
+        return CHAT_E_NOMEM;
+    core->allocator = allocator;
+    core->cfg.seed = config->seed;
+    init(core);
+    status = copy_config(core, config);
+    if (status == CHAT_OK)
+        status = open_cache(core);
+    if (status == CHAT_OK)
+        status = load(core);
+    if (status == CHAT_OK) {
+        goodbye.body_case = WIRE_CLIENT_FRAME__BODY_GOODBYE;
+        goodbye.goodbye = &body;
+        core->goodbye = wire_encode_client(allocator, &goodbye);
+        if (!core->goodbye)
+            status = CHAT_E_NOMEM;
+    }
+    if (status != CHAT_OK) {
+        client_free(core);
+        return status;
+    }
+    *out_core = core;
+    return CHAT_OK;
+}
+
+void client_free(struct client_core *core)
+{
+    if (!core)
+        return;
+    requests_lost(core);
+    ask_free_all(core);
+    events_free_all(core);
+    forget(core);
+    cache_close(core->cache);
+    outq_fini(&core->out);
+    frame_unref(core->goodbye);
+    map_fini(&core->requests_by_id);
+    map_fini(&core->known_users);
+    arena_fini(&core->arena);
+    arena_fini(&core->shown_arena);
+    arena_fini(&core->view_arena);
+    if (core->token)
+        memset(core->token, 0, core->token_len);
+    alloc_free(core->allocator, core->token);
+    alloc_free(core->allocator, core->client);
+    alloc_free(core->allocator, core->cache_path);
+    alloc_free(core->allocator, core->cache_vfs);
+    alloc_free(core->allocator, core->channels);
+    alloc_free(core->allocator, core);
+}
+
+struct machine *client_machine(struct client_core *core) { return &core->machine; }
+
+chat_status client_flush(struct client_core *core)
+{
+    chat_status status = core_commit(core);
+
+    return status == CHAT_OK ? cache_checkpoint(core->cache) : status;
+}

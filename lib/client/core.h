@@ -1,0 +1,133 @@
+/*
+ * client core: one signed-in user on one device, as a machine. It decides when to dial,
+ * what to say and what to believe, and keeps it in the cache; it owns no socket and reads
+ * no clock.
+ *
+ *   CONNECTING -> AUTHENTICATING -> SYNCING -> LIVE
+ *        ^               |             |        |
+ *    BACKING_OFF <-------+-------------+--------+
+ *
+ * The host feeds events and pulls effects as with any machine (peer 0 is the service), and
+ * between them makes the calls below for the application. They use the time of the last
+ * event fed: feed EVENT_TIMER first.
+ *
+ * Everything written during one turn is one transaction. It is committed by poll(), by
+ * client_next_event(), and before a call below that promises durability returns. When
+ * the cache refuses, the turn is undone as a whole: the link is dropped, memory is read
+ * back from the cache, and the application is told.
+ */
+#ifndef CHAT_CLIENT_CORE_H
+#define CHAT_CLIENT_CORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <libchat/alloc.h>
+#include <libchat/event.h>
+#include <libchat/log.h>
+#include <libchat/message.h>
+#include <libchat/status.h>
+
+#include "wire/machine.h"
+
+struct client_core;
+
+struct client_config {
+    const struct chat_allocator *allocator;
+    const struct chat_logger *logger;
+    uint64_t seed;          /* of ids and jitter; random, or given in tests */
+    const char *cache_path; /* NULL: in memory */
+    const char *cache_vfs;
+    uint32_t cache_pages_max; /* of 4 KiB; 0: no limit */
+    const char *token;        /* may be NULL */
+    const char *client;       /* "name/version" */
+
+    uint32_t outbox_max;
+    uint32_t events_max;
+    uint32_t requests_max;
+    uint32_t catch_up_max; /* newest messages per channel; 0: all */
+    uint32_t lanes_max;    /* pages asked for at once */
+    uint32_t gap_grace_ms; /* for a live hole to close by itself before a page is asked for */
+    uint32_t hello_timeout_ms;
+    uint32_t request_timeout_ms;
+    uint32_t backoff_base_ms;
+    uint32_t backoff_max_ms;
+    uint32_t wal_pages_max; /* a checkpoint is made in idle time beyond this */
+    chat_presence_state presence;
+};
+
+void client_config_init(struct client_config *config);
+
+/* Opens the cache; strings are copied. Errors: of cache_open(), CHAT_E_INVALID. */
+chat_status client_new(const struct client_config *config, struct client_core **out_core);
+void client_free(struct client_core *core);
+struct machine *client_machine(struct client_core *core);
+
+/* --- life --- */
+
+chat_status client_start(struct client_core *core);
+void client_stop(struct client_core *core);
+void client_suspend(struct client_core *core);
+void client_resume(struct client_core *core);
+void client_network_changed(struct client_core *core);
+chat_status client_set_token(struct client_core *core, const char *token, size_t len);
+/* What the host knows about the end of a link, before it feeds LINK_CLOSED. */
+void client_link_problem(struct client_core *core, chat_status status, const char *text,
+                         size_t len);
+
+bool client_has_event(const struct client_core *core);
+bool client_next_event(struct client_core *core, struct chat_event *out);
+
+chat_conn_state client_state(const struct client_core *core);
+uint64_t client_user_id(const struct client_core *core);
+const char *client_user_name(const struct client_core *core);
+const char *client_last_problem(const struct client_core *core);
+
+/* --- outbox: see <libchat/conn.h> for what these promise --- */
+
+chat_status client_send(struct client_core *core, uint64_t channel_id, const char *text,
+                        size_t text_len, const uint8_t *extra, size_t extra_len,
+                        uint64_t reply_to_seq, struct chat_nonce *out_nonce);
+chat_status client_edit(struct client_core *core, uint64_t channel_id, uint64_t seq,
+                        const char *text, size_t text_len, const uint8_t *extra, size_t extra_len,
+                        struct chat_nonce *out_nonce);
+chat_status client_delete(struct client_core *core, uint64_t channel_id, uint64_t seq,
+                          struct chat_nonce *out_nonce);
+chat_status client_mark_read(struct client_core *core, uint64_t channel_id, uint64_t seq);
+uint32_t client_outgoing_count(const struct client_core *core);
+bool client_outgoing(struct client_core *core, uint32_t index, const struct chat_outgoing **out);
+chat_status client_resend(struct client_core *core, const struct chat_nonce *nonce,
+                          struct chat_nonce *out_nonce);
+chat_status client_discard(struct client_core *core, const struct chat_nonce *nonce);
+chat_status client_flush(struct client_core *core);
+
+/* --- reads --- */
+
+const struct chat_channel *client_next_channel(struct client_core *core, uint64_t after_id);
+const struct chat_channel *client_channel(struct client_core *core, uint64_t channel_id);
+const struct chat_user *client_user(struct client_core *core, uint64_t user_id);
+chat_status client_read(struct client_core *core, uint64_t channel_id, uint64_t start_seq,
+                        uint32_t limit, bool backwards, chat_page **out_page);
+
+/* --- requests --- */
+
+chat_status client_fetch_history(struct client_core *core, uint64_t channel_id, uint64_t start_seq,
+                                 uint32_t limit, bool backwards, uint64_t *out_ticket);
+chat_status client_fetch_users(struct client_core *core, const uint64_t *ids, size_t count,
+                               uint64_t *out_ticket);
+chat_status client_find_user(struct client_core *core, const char *subject, size_t len,
+                             uint64_t *out_ticket);
+chat_status client_fetch_members(struct client_core *core, uint64_t home_id, uint64_t after_user_id,
+                                 uint32_t limit, uint64_t *out_ticket);
+chat_status client_open_direct(struct client_core *core, uint64_t peer_id, uint64_t *out_ticket);
+chat_status client_create_group(struct client_core *core, const char *name, size_t name_len,
+                                const uint64_t *ids, size_t count, uint64_t *out_ticket);
+chat_status client_set_member(struct client_core *core, uint64_t home_id, uint64_t user_id,
+                              uint32_t permissions, uint64_t *out_ticket);
+
+chat_status client_watch_presence(struct client_core *core, const uint64_t *ids, size_t count);
+chat_status client_set_presence(struct client_core *core, chat_presence_state state);
+void client_set_active(struct client_core *core);
+
+#endif

@@ -1,0 +1,396 @@
+/*
+ * What waits for the application. Everything that can be many is merged: news of a channel
+ * are one entry from..to, the messages wait in the cache; a channel's description and
+ * read position are one entry each. What is left is counted, and beyond the limit a
+ * channel's entries become one REREAD.
+ */
+#include <string.h>
+
+#include "client/inner.h"
+
+#define STATES_MAX 8u /* states that wait; then the last one is overwritten */
+
+static bool is_discrete(chat_event_type type)
+{
+    return type == CHAT_EVENT_MESSAGE_CHANGED || type == CHAT_EVENT_GAP ||
+           type == CHAT_EVENT_GAP_FILLED || type == CHAT_EVENT_OUTGOING ||
+           type == CHAT_EVENT_MEMBER_CHANGED || type == CHAT_EVENT_USERS ||
+           type == CHAT_EVENT_CHANNEL_REMOVED;
+}
+
+void reply_free(struct client_core *core, struct reply *reply)
+{
+    if (!reply)
+        return;
+    chat_page_free(reply->page);
+    arena_fini(&reply->arena);
+    alloc_free(core->allocator, reply);
+}
+
+struct reply *reply_new(struct client_core *core, size_t max)
+{
+    struct reply *reply = alloc_zeroed(core->allocator, sizeof(*reply));
+
+    if (!reply) {
+        (void)core_ok(core, CHAT_E_NOMEM);
+        return NULL;
+    }
+    arena_init(&reply->arena, core->allocator, max);
+    return reply;
+}
+
+/* Takes an entry out of the queue and of what points at it. */
+static void unlink_pending(struct client_core *core, struct pending *p)
+{
+    struct channel *ch = p->channel;
+
+    list_remove(&p->link);
+    if (is_discrete(p->type) && !p->ticket)
+        core->event_count--;
+    if (p->ticket)
+        core->ask_count--;
+    if (p->type == CHAT_EVENT_STATE)
+        core->states_waiting--;
+    if (!ch)
+        return;
+    if (ch->last_news == p)
+        ch->last_news = NULL;
+    if (ch->last_info == p)
+        ch->last_info = NULL;
+    if (ch->last_read == p)
+        ch->last_read = NULL;
+    if (p->type == CHAT_EVENT_REREAD)
+        ch->reread = false;
+}
+
+static void free_pending(struct client_core *core, struct pending *p)
+{
+    if (!p)
+        return;
+    reply_free(core, p->reply);
+    alloc_free(core->allocator, p);
+}
+
+static struct pending *append(struct client_core *core, chat_event_type type, struct channel *ch)
+{
+    struct pending *p = alloc_zeroed(core->allocator, sizeof(*p));
+
+    if (!p) {
+        (void)core_ok(core, CHAT_E_NOMEM);
+        return NULL;
+    }
+    p->type = type;
+    p->channel = ch;
+    p->channel_id = ch ? ch->c.channel_id : 0;
+    list_push_back(&core->events, &p->link);
+    if (is_discrete(type))
+        core->event_count++;
+    if (type == CHAT_EVENT_STATE)
+        core->states_waiting++;
+    return p;
+}
+
+/* Too many wait: this channel's single events give way to one that says "read it again". */
+static void make_reread(struct client_core *core, struct channel *ch)
+{
+    LIST_EACH(node, &core->events)
+    {
+        struct pending *p = LIST_ENTRY(node, struct pending, link);
+
+        if (p->channel == ch && is_discrete(p->type)) {
+            unlink_pending(core, p);
+            free_pending(core, p);
+        }
+    }
+    if (append(core, CHAT_EVENT_REREAD, ch))
+        ch->reread = true;
+}
+
+static struct pending *find_waiting(struct client_core *core, chat_event_type type)
+{
+    LIST_EACH(node, &core->events)
+    {
+        struct pending *p = LIST_ENTRY(node, struct pending, link);
+
+        if (p->type == type && !p->channel)
+            return p;
+    }
+    return NULL;
+}
+
+struct pending *events_add(struct client_core *core, chat_event_type type, struct channel *ch)
+{
+    if (is_discrete(type)) {
+        if (ch && ch->reread)
+            return NULL;
+        if (core->event_count >= core->cfg.events_max) {
+            if (ch)
+                make_reread(core, ch);
+            else if (type != CHAT_EVENT_USERS && !find_waiting(core, CHAT_EVENT_REREAD))
+                (void)append(core, CHAT_EVENT_REREAD, NULL);
+            return NULL;
+        }
+        if (ch)
+            ch->last_news = NULL; /* later news come after this one */
+    }
+    return append(core, type, ch);
+}
+
+void events_news(struct client_core *core, struct channel *ch, uint64_t from, uint64_t to)
+{
+    struct pending *p = ch->last_news;
+
+    if (p && p->to_seq + 1 == from) {
+        p->to_seq = to;
+        return;
+    }
+    p = events_add(core, CHAT_EVENT_MESSAGE, ch);
+    if (!p)
+        return;
+    p->from_seq = from;
+    p->to_seq = to;
+    ch->last_news = p;
+}
+
+void events_channel(struct client_core *core, struct channel *ch)
+{
+    if (!ch->last_info)
+        ch->last_info = events_add(core, CHAT_EVENT_CHANNEL, ch);
+}
+
+void events_read(struct client_core *core, struct channel *ch)
+{
+    if (!ch->last_read)
+        ch->last_read = events_add(core, CHAT_EVENT_READ, ch);
+}
+
+void events_changed(struct client_core *core, struct channel *ch, uint64_t seq)
+{
+    struct pending *p;
+
+    /* News that wait will show it as it is now. */
+    if (ch->last_news && seq >= ch->last_news->from_seq && seq <= ch->last_news->to_seq)
+        return;
+    p = events_add(core, CHAT_EVENT_MESSAGE_CHANGED, ch);
+    if (p)
+        p->from_seq = p->to_seq = seq;
+}
+
+void events_gap(struct client_core *core, struct channel *ch, chat_event_type type, uint64_t from,
+                uint64_t to, chat_status status)
+{
+    struct pending *p = events_add(core, type, ch);
+
+    if (!p)
+        return;
+    p->from_seq = from;
+    p->to_seq = to;
+    p->status = status;
+}
+
+void events_reset(struct client_core *core, struct channel *ch)
+{
+    (void)events_add(core, CHAT_EVENT_CHANNEL_RESET, ch);
+}
+
+void events_gone(struct client_core *core, uint64_t channel_id)
+{
+    struct pending *p = events_add(core, CHAT_EVENT_CHANNEL_REMOVED, NULL);
+
+    if (p)
+        p->channel_id = channel_id;
+}
+
+static char *copy_text(struct reply *reply, const char *text)
+{
+    size_t len = strlen(text);
+    char *copy = arena_alloc(&reply->arena, len + 1);
+
+    if (copy)
+        memcpy(copy, text, len + 1);
+    return copy;
+}
+
+void events_outgoing(struct client_core *core, const struct out_op *op, chat_outgoing_state state,
+                     chat_status status, uint64_t seq, const char *rule)
+{
+    struct pending *p = events_add(core, CHAT_EVENT_OUTGOING, op->channel);
+
+    if (!p)
+        return;
+    p->status = status;
+    p->row = op->row;
+    p->channel_id = op->channel_id;
+    p->outgoing = (struct chat_outgoing){
+        .nonce = {op->device_id, op->counter},
+        .old_nonce = {op->old_device_id, op->old_counter},
+        .channel_id = op->channel_id,
+        .kind = (chat_outgoing_kind)op->kind,
+        .state = state,
+        .seq = seq,
+        .reply_to_seq = op->reply_to_seq,
+        .created_at_ms = op->created_at_ms,
+        .text = "",
+    };
+    if (!rule || !rule[0])
+        return;
+    p->reply = reply_new(core, 256);
+    if (p->reply)
+        p->reply->rule = copy_text(p->reply, rule);
+}
+
+void events_answer(struct client_core *core, chat_event_type type, uint64_t ticket,
+                   chat_status status, uint64_t channel_id, uint64_t home_id, struct reply *reply)
+{
+    struct pending *p = append(core, type, NULL);
+
+    if (!p) {
+        reply_free(core, reply);
+        core->ask_count--;
+        return;
+    }
+    if (is_discrete(type))
+        core->event_count--; /* bounded by requests_max instead */
+    p->ticket = ticket;
+    p->status = status;
+    p->channel_id = channel_id;
+    p->home_id = home_id;
+    p->reply = reply;
+}
+
+void events_names(struct client_core *core, struct reply *reply)
+{
+    struct pending *p = events_add(core, CHAT_EVENT_USERS, NULL);
+
+    if (p)
+        p->reply = reply;
+    else
+        reply_free(core, reply); /* they are in the cache */
+}
+
+void events_member(struct client_core *core, struct channel *ch, const WireMemberChanged *changed)
+{
+    struct pending *p = events_add(core, CHAT_EVENT_MEMBER_CHANGED, ch);
+
+    if (!p)
+        return;
+    p->home_id = changed->home_id;
+    p->reply = members_keep(core, changed->home_id, &changed->member, 1);
+}
+
+void events_state(struct client_core *core)
+{
+    struct pending *p = NULL;
+    struct list_node *last = core->events.head.prev;
+
+    if (core->states_waiting >= STATES_MAX) {
+        for (; last != &core->events.head && !p; last = last->prev) {
+            p = LIST_ENTRY(last, struct pending, link);
+            if (p->type != CHAT_EVENT_STATE)
+                p = NULL;
+        }
+    }
+    if (!p)
+        p = events_add(core, CHAT_EVENT_STATE, NULL);
+    if (!p)
+        return;
+    p->state = core->state;
+    p->status = core->reason;
+    p->retry_after_ms = 0;
+    if (core->state == CHAT_CONN_BACKING_OFF && core->state_deadline_ms != MOMENT_NEVER)
+        p->retry_after_ms = (uint32_t)(core->state_deadline_ms - core->now.mono_ms);
+}
+
+void events_need_token(struct client_core *core, chat_status why)
+{
+    struct pending *p = find_waiting(core, CHAT_EVENT_NEED_TOKEN);
+
+    if (!p)
+        p = events_add(core, CHAT_EVENT_NEED_TOKEN, NULL);
+    if (p)
+        p->status = why;
+}
+
+void events_cache(struct client_core *core, chat_status why)
+{
+    struct pending *p = find_waiting(core, CHAT_EVENT_CACHE);
+
+    if (!p)
+        p = events_add(core, CHAT_EVENT_CACHE, NULL);
+    if (p)
+        p->status = why;
+}
+
+void events_welcome(struct client_core *core)
+{
+    if (!find_waiting(core, CHAT_EVENT_WELCOME))
+        (void)events_add(core, CHAT_EVENT_WELCOME, NULL);
+}
+
+void events_forget_channel(struct client_core *core, struct channel *ch)
+{
+    LIST_EACH(node, &core->events)
+    {
+        struct pending *p = LIST_ENTRY(node, struct pending, link);
+
+        if (p->channel != ch)
+            continue;
+        if (p->type == CHAT_EVENT_OUTGOING) { /* what is queued outlives the channel */
+            p->channel = NULL;
+        } else {
+            unlink_pending(core, p);
+            free_pending(core, p);
+        }
+    }
+}
+
+void events_reread_all(struct client_core *core)
+{
+    LIST_EACH(node, &core->events)
+    {
+        struct pending *p = LIST_ENTRY(node, struct pending, link);
+
+        if (p->ticket || p->type == CHAT_EVENT_STATE || p->type == CHAT_EVENT_NEED_TOKEN)
+            continue;
+        unlink_pending(core, p);
+        free_pending(core, p);
+    }
+    core->watched_dirty_count = 0;
+    memset(core->watched_dirty, 0, sizeof(core->watched_dirty));
+    (void)events_add(core, CHAT_EVENT_REREAD, NULL);
+}
+
+void events_free_all(struct client_core *core)
+{
+    LIST_EACH(node, &core->events)
+    {
+        struct pending *p = LIST_ENTRY(node, struct pending, link);
+
+        unlink_pending(core, p);
+        free_pending(core, p);
+    }
+    free_pending(core, core->shown);
+    core->shown = NULL;
+}
+
+/* The next entry is the caller's. */
+struct pending *events_take(struct client_core *core)
+{
+    struct list_node *node = list_first(&core->events);
+    struct pending *p = node ? LIST_ENTRY(node, struct pending, link) : NULL;
+
+    if (p) {
+        p->was_last = p->channel && p->channel->last_news == p;
+        unlink_pending(core, p);
+    }
+    return p;
+}
+
+void events_put_back(struct client_core *core, struct pending *p)
+{
+    list_push_front(&core->events, &p->link);
+    if (p->was_last)
+        p->channel->last_news = p;
+}
+
+void events_release(struct client_core *core, struct pending *p) { free_pending(core, p); }

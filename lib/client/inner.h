@@ -1,0 +1,472 @@
+/* The inside of a client core, shared by the files of this folder. */
+#ifndef CHAT_CLIENT_INNER_H
+#define CHAT_CLIENT_INNER_H
+
+#include <libchat/limits.h>
+
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/rng.h"
+#include "cache/cache.h"
+#include "client/core.h"
+#include "wire/outq.h"
+#include "wire/wire.h"
+
+#define CLIENT_ARENA_MAX (16u << 20)  /* one decoded WebSocket message */
+#define CLIENT_REQUESTS_MAX 512u      /* unanswered, of all kinds */
+#define CLIENT_OPS_IN_FLIGHT_MAX 256u /* over all channels */
+#define CLIENT_SLOT_MAX_MS 600000u    /* a longer wait asked for by a server is cut */
+#define CLIENT_ODDITIES_MAX 64u       /* contradictions of one link before it is dropped */
+#define CLIENT_UNKNOWN_USERS_MAX 100u
+#define CLIENT_KNOWN_USERS_MAX 4096u
+#define CLIENT_BATCH_BYTES 49152u /* frames are gathered up to about this */
+#define CLIENT_CLOSES_MAX 4u
+#define CLIENT_PROBLEM_MAX 384u
+#define CLIENT_GAP_PAGES_IN_TURN 1u /* pages in flight of one channel */
+
+struct channel;
+struct ask;
+
+/* --- outbox --- */
+
+struct out_op {
+    struct list_node all;    /* in core->ops, by row */
+    struct list_node link;   /* in channel->ops while QUEUED */
+    struct channel *channel; /* NULL when REFUSED */
+    int64_t row;
+    uint64_t device_id, counter;
+    uint64_t channel_id;
+    uint64_t seq;
+    uint64_t base_seq;
+    uint64_t acked_rev; /* Altered came; done when the cache has caught up with it */
+    uint64_t old_device_id, old_counter;
+    int64_t created_at_ms;
+    uint64_t reply_to_seq;
+    uint32_t kind, state;
+    uint32_t request_id; /* 0: not in flight */
+    bool was_sent;       /* perhaps in: sent once, or queued by an earlier opening */
+};
+
+/* --- channels --- */
+
+struct channel {
+    struct cache_channel c;
+    struct list_node dirty;    /* in core->dirty: to be saved at the commit */
+    struct list_node lagging;  /* in core->lagging: a lane has something to ask */
+    struct list_node sending;  /* in core->sending: ops or a mark to send */
+    struct list ops;           /* struct out_op, QUEUED, in order */
+    struct pending *last_news; /* the MESSAGE event that may still grow */
+    struct pending *last_info; /* a CHANNEL event that waits */
+    struct pending *last_read; /* a READ event that waits */
+    uint64_t snap_seq;    /* head of the newest snapshot: live messages up to it are old news */
+    uint64_t expect_rev;  /* an own alteration is in; its publication should come by */
+    int64_t expect_at_ms; /* then, else it is pulled */
+    uint64_t scan_at;     /* NONCE_STALE: next seq to look at; 0: not looking */
+    int64_t out_wait_until_ms;
+    int64_t lane_wait_until_ms;
+    uint32_t in_flight;    /* ops */
+    uint32_t out_failures; /* in a row, temporary */
+    uint32_t events;       /* discrete ones that wait */
+    uint32_t listed;       /* core->list_round that named it */
+    uint32_t lane_request; /* in flight; 0: none */
+    uint32_t mark_request;
+    bool out_stalled;  /* nothing is sent until all in flight are answered */
+    bool verify;       /* the server's head contradicts ours: ask the store */
+    bool reread;       /* a REREAD event waits: no discrete ones until it is pulled */
+    bool unread_stale; /* deleted_unread is to be counted again */
+};
+
+/* --- requests on the wire --- */
+
+enum request_kind {
+    REQ_HELLO,
+    REQ_OP,
+    REQ_MARK,
+    REQ_HISTORY, /* the lane of new messages, a verification, or a scan */
+    REQ_CHANGES,
+    REQ_ASK, /* of the application */
+    REQ_HEARTBEAT,
+    REQ_REFRESH,
+    REQ_USERS,
+    REQ_NOTE, /* presence: nobody waits for the answer */
+};
+
+struct request {
+    struct list_node link; /* in core->requests, oldest first */
+    uint32_t id;
+    enum request_kind kind;
+    int64_t deadline_ms;
+    struct channel *channel; /* NULL also when it went away meanwhile */
+    struct out_op *op;
+    struct ask *ask;
+    /* History and changes: what was asked, and what we held then. */
+    uint64_t start_seq;
+    uint64_t top_seq, top_rev;   /* held */
+    uint64_t head_seq, head_rev; /* believed */
+    uint64_t since_rev;
+    uint32_t limit;
+    bool backwards, verify, scan;
+    uint32_t range_count;
+    struct range *ranges; /* owned */
+};
+
+/* --- asks of the application --- */
+
+enum ask_kind {
+    ASK_HISTORY,
+    ASK_USERS,
+    ASK_FIND,
+    ASK_MEMBERS,
+    ASK_DIRECT,
+    ASK_GROUP,
+    ASK_SET_MEMBER,
+};
+
+struct ask {
+    struct list_node link; /* in core->asks: waiting or sent */
+    enum ask_kind kind;
+    uint64_t ticket;
+    int64_t deadline_ms;
+    int64_t wait_until_ms;
+    uint32_t request_id; /* 0: to be sent */
+    uint64_t id, second_id;
+    uint32_t number; /* limit or permissions */
+    bool backwards;
+    uint64_t at_seq; /* history: the next page starts here */
+    uint32_t left;   /* history: messages still wanted */
+    size_t count;    /* of ids */
+    uint64_t *ids;   /* in the same block */
+    size_t text_len;
+    char *text; /* in the same block */
+};
+
+/* --- events that wait --- */
+
+/* What an answer carries; everything in it is one arena. */
+struct reply {
+    struct arena arena;
+    const struct chat_user **users;
+    size_t users_count;
+    const struct chat_member **members;
+    size_t members_count;
+    bool more;
+    chat_page *page;
+    const char *rule;
+};
+
+struct pending {
+    struct list_node link;
+    chat_event_type type;
+    chat_status status;
+    chat_conn_state state;
+    uint32_t retry_after_ms;
+    uint64_t ticket, channel_id, home_id, from_seq, to_seq;
+    struct channel *channel; /* NULL when there is none any more */
+    int64_t row;             /* outgoing: where the text is */
+    struct chat_outgoing outgoing;
+    struct reply *reply; /* owned; NULL for none */
+    bool was_last;       /* news, taken: they may grow when put back */
+};
+
+/* A link to be closed, perhaps after a goodbye. */
+struct closing {
+    link_id link;
+    uint16_t code;
+    const char *reason;
+    bool goodbye;
+};
+
+struct client_core {
+    struct machine machine;
+    struct client_config cfg;
+    const struct chat_allocator *allocator;
+    struct rng rng;
+    struct cache *cache;
+    struct moment now;
+    struct arena arena;  /* the message being handled */
+    chat_status trouble; /* this turn cannot be kept: why */
+    int64_t wake_at_ms;  /* something to send waits for this time */
+    int64_t fed_at_ms;   /* the last event that was no timer */
+    char *client;
+    char *cache_path, *cache_vfs;
+
+    /* session.c */
+    chat_conn_state state;
+    chat_status reason;
+    bool started, suspended, stopping, stopped_told;
+    bool dial_wanted, dial_out;
+    bool token_asked; /* NEED_TOKEN waits for an answer */
+    bool by_ticket;   /* the hello under way bears the ticket */
+    bool list_complete;
+    bool refresh_wanted, watch_wanted, presence_wanted, active;
+    link_id link;
+    bool blocked;
+    struct closing closings[CLIENT_CLOSES_MAX];
+    uint32_t closings_count;
+    int64_t state_deadline_ms;
+    int64_t heartbeat_at_ms;
+    int64_t refresh_at_ms;
+    int64_t live_at_ms;       /* when this link became LIVE; MOMENT_NEVER before */
+    int64_t server_offset_ms; /* server's wall clock less our monotonic one */
+    uint32_t failures;
+    uint32_t slot_ms;    /* when to come back, said by the server; 0: it did not */
+    chat_status verdict; /* why this link ends, if we know */
+    bool verdict_final, verdict_auth;
+    uint32_t oddities;
+    char *token;
+    size_t token_len;
+    struct cache_ticket ticket;
+    uint32_t heartbeat_ms;
+    uint32_t ops_per_second, in_flight_max, page_max, message_bytes;
+    int64_t budget; /* thousandths of an operation that may be sent */
+    int64_t budget_at_ms;
+    uint64_t heartbeat_after; /* channel the last heartbeat ended at */
+    char name[CHAT_NAME_MAX + 1];
+    char problem[CLIENT_PROBLEM_MAX];
+
+    /* request.c */
+    struct map requests_by_id;
+    struct list requests;
+    uint32_t last_request_id;
+
+    struct outq out;
+    uint32_t out_handed; /* frames of the last SEND effect */
+    struct frame *goodbye;
+
+    /* channel.c */
+    struct channel **channels; /* by rising id */
+    uint32_t channel_count, channel_cap;
+    uint32_t list_round;
+    struct list dirty, lagging, sending;
+    uint32_t lanes; /* pages asked for */
+
+    /* outbox.c */
+    struct list ops;
+    uint32_t op_count, ops_in_flight;
+    uint32_t low_counter;
+
+    /* ask.c */
+    struct list asks;
+    uint32_t ask_count; /* with those whose event waits */
+    uint64_t last_ticket;
+
+    /* users.c, presence.c */
+    struct map known_users;
+    uint64_t unknown_users[CLIENT_UNKNOWN_USERS_MAX];
+    uint32_t unknown_count, users_request;
+    struct chat_presence watched[CHAT_WATCH_MAX];
+    bool watched_dirty[CHAT_WATCH_MAX];
+    uint32_t watched_count, watched_dirty_count;
+
+    /* events.c */
+    struct list events;
+    uint32_t event_count; /* discrete ones */
+    uint32_t states_waiting;
+    struct pending *shown; /* the event last handed out, with what it borrows */
+    struct arena shown_arena;
+    struct chat_channel shown_channel;
+    struct chat_message shown_message;
+    struct chat_presence shown_presence;
+    struct chat_channel view_channel;
+    struct chat_user view_user;
+    char view_name[CHAT_NAME_MAX + 1];
+    struct chat_outgoing view_outgoing;
+    struct arena view_arena;
+};
+
+static inline uint64_t least_u64(uint64_t a, uint64_t b) { return a < b ? a : b; }
+static inline uint64_t most_u64(uint64_t a, uint64_t b) { return a > b ? a : b; }
+
+/* core.c */
+
+/* True for CHAT_OK; anything else spoils the turn: it will be undone as a whole. */
+bool core_ok(struct client_core *core, chat_status status);
+/* Saves what is dirty and commits. On an error the turn was undone and told. */
+chat_status core_commit(struct client_core *core);
+/* Something waits to be sent until then. */
+void core_wake_at(struct client_core *core, int64_t at_ms);
+
+/* session.c: one state, one link */
+void session_enter(struct client_core *core, chat_conn_state state, chat_status reason);
+void session_connect(struct client_core *core);
+/* Ends the link for a reason of ours and backs off. */
+void session_drop(struct client_core *core, uint16_t code, const char *reason, chat_status status);
+/* Closes the link, then goes on as if the server had, by what its problem said. */
+void session_end(struct client_core *core, uint16_t code, const char *reason);
+void session_protocol_error(struct client_core *core, const char *what);
+/* Something that does not fit; too many of them are a protocol error. */
+void session_odd(struct client_core *core, const char *what);
+void session_opened(struct client_core *core, link_id link);
+void session_closed(struct client_core *core, link_id link, uint16_t code);
+void session_timer(struct client_core *core);
+void session_settle(struct client_core *core);
+int64_t session_deadline(const struct client_core *core);
+void session_problem_text(struct client_core *core, const char *what, const char *text, size_t len);
+bool session_is_signed_in(const struct client_core *core);
+
+/* signin.c: hello, welcome, tokens, heartbeats */
+void signin_hello(struct client_core *core);
+void signin_welcome(struct client_core *core, const WireWelcome *welcome);
+void signin_ticket(struct client_core *core, const WireTicket *ticket);
+void signin_refused(struct client_core *core, chat_status status);
+bool signin_has_credentials(const struct client_core *core);
+void signin_need_token(struct client_core *core, chat_status why);
+void signin_link_problem(struct client_core *core, const WireProblem *problem, bool for_hello);
+void signin_pump(struct client_core *core);
+void signin_heartbeat_ack(struct client_core *core, const WireHeartbeatAck *ack);
+
+/* dispatch.c: one WebSocket message */
+void dispatch_message(struct client_core *core, const uint8_t *bytes, size_t len);
+chat_status dispatch_status(WireProblemCode code);
+bool dispatch_is_temporary(const WireProblem *problem);
+
+/* request.c */
+struct request *request_new(struct client_core *core, enum request_kind kind);
+/* Encodes and queues; the request takes the frame's id. False: no memory, it is gone. */
+bool request_send(struct client_core *core, struct request *r, WireClientFrame *frame);
+bool request_say(struct client_core *core, WireClientFrame *frame); /* no answer wanted */
+struct request *request_take(struct client_core *core, uint32_t id);
+void request_free(struct client_core *core, struct request *r);
+/* The link is gone: everything unanswered is to be asked again. */
+void requests_lost(struct client_core *core);
+/* Pages of this channel, asked for before it was rebuilt, say nothing any more. */
+void request_forget_lanes(struct client_core *core, struct channel *ch);
+void request_forget_channel(struct client_core *core, struct channel *ch);
+void request_forget_op(struct client_core *core, uint32_t id);
+bool request_may_send(struct client_core *core); /* room and budget for one more operation */
+void request_spend(struct client_core *core);
+
+/* channel.c */
+struct channel *channel_find(const struct client_core *core, uint64_t id);
+struct channel *channel_find_home(const struct client_core *core, uint64_t home_id);
+uint32_t channel_index_after(const struct client_core *core, uint64_t id);
+void channel_touch(struct client_core *core, struct channel *ch); /* to be saved */
+chat_status channel_save_dirty(struct client_core *core);
+chat_status channel_load_all(struct client_core *core);
+void channel_free_all(struct client_core *core);
+void channel_list(struct client_core *core, const WireChannelList *list);
+void channel_removed(struct client_core *core, uint64_t channel_id);
+void channel_view(struct client_core *core, struct channel *ch, struct chat_channel *out);
+void channel_read_moved(struct client_core *core, struct channel *ch, uint64_t seq, uint64_t id);
+
+/* head.c: what the server says about where a channel stands */
+void head_hint(struct client_core *core, struct channel *ch, const WirePosition *head);
+/* Of a page: it comes from the store. False: the channel was rebuilt, or the page lies. */
+bool head_proven(struct client_core *core, struct channel *ch, const WirePosition *head,
+                 const struct request *r);
+void head_rebuild(struct client_core *core, struct channel *ch, const WirePosition *head);
+
+/* apply.c: messages into the cache, the stream to the application */
+bool apply_message_is_sane(const WireMessage *m);
+void apply_live(struct client_core *core, const WireMessage *m);
+void apply_changed(struct client_core *core, const WireMessage *m);
+/* One message of a page, or an own one: into the cache, no range. */
+bool apply_store(struct client_core *core, struct channel *ch, const WireMessage *m);
+/* Our own message, from its acknowledgement. The caller lets the stream go on. */
+void apply_own(struct client_core *core, struct channel *ch, const WireMessage *m);
+bool apply_hold(struct client_core *core, struct channel *ch, uint64_t from, uint64_t to,
+                uint64_t rev);
+void apply_stream(struct client_core *core, struct channel *ch);
+void apply_gap(struct client_core *core, struct channel *ch, uint64_t up_to);
+
+/* lane.c: pulling what is missing */
+void lane_check(struct client_core *core, struct channel *ch);
+void lane_pump(struct client_core *core);
+void lane_history(struct client_core *core, struct request *r, const WireServerFrame *frame);
+void lane_changes(struct client_core *core, struct request *r, const WireServerFrame *frame);
+
+/* page.c */
+/* Checks and applies a history page. False: it lies, or the channel was rebuilt. */
+bool page_apply(struct client_core *core, struct channel *ch, const struct request *r,
+                const WireHistoryPage *page);
+chat_status page_read(struct client_core *core, struct channel *ch, uint64_t start_seq,
+                      uint32_t limit, bool backwards, chat_page **out_page);
+
+/* outbox.c */
+chat_status outbox_load(struct client_core *core);
+void outbox_free_all(struct client_core *core);
+void outbox_answer(struct client_core *core, struct request *r, const WireServerFrame *frame);
+void outbox_mark_answer(struct client_core *core, struct request *r, const WireServerFrame *frame);
+void outbox_unsend(struct client_core *core, struct out_op *op);
+/* A message that may be one of ours. */
+void outbox_seen(struct client_core *core, struct channel *ch, const WireMessage *m);
+bool outbox_is_own(const struct client_core *core, const struct channel *ch, const WireMessage *m);
+void outbox_settle_altered(struct client_core *core, struct channel *ch);
+void outbox_channel_gone(struct client_core *core, struct channel *ch);
+void outbox_check(struct client_core *core, struct channel *ch);
+struct out_op *outbox_op_new(struct client_core *core, const struct cache_outgoing *o);
+void outbox_op_link(struct client_core *core, struct out_op *op);
+void outbox_op_free(struct client_core *core, struct out_op *op);
+
+/* compose.c */
+uint64_t compose_counter(struct client_core *core);
+
+/* send.c */
+void send_pump(struct client_core *core);
+
+/* stale.c: NONCE_STALE */
+void stale_begin(struct client_core *core, struct channel *ch, const struct out_op *op);
+/* History is to be looked through for this operation. */
+void stale_look(struct client_core *core, struct channel *ch, const struct out_op *op);
+void stale_scanned(struct client_core *core, struct channel *ch, uint64_t up_to, uint64_t head_seq);
+
+/* ask.c */
+void ask_pump(struct client_core *core);
+void ask_answer(struct client_core *core, struct request *r, const WireServerFrame *frame);
+void ask_timer(struct client_core *core);
+/* Answers from the cache: with all that was asked, or with what there is. */
+void ask_finish_history(struct client_core *core, struct ask *ask, chat_status status);
+void ask_free_all(struct client_core *core);
+int64_t ask_deadline(const struct client_core *core);
+
+/* users.c */
+void users_saw(struct client_core *core, uint64_t user_id);
+void users_pump(struct client_core *core);
+void users_answer(struct client_core *core, struct request *r, const WireServerFrame *frame);
+struct reply *users_keep(struct client_core *core, const WireUsers *users);
+
+struct reply *members_keep(struct client_core *core, uint64_t home_id, WireMember *const *members,
+                           size_t count);
+
+/* presence.c */
+void presence_pump(struct client_core *core);
+void presence_batch(struct client_core *core, const WirePresenceBatch *batch);
+
+/* events.c */
+struct pending *events_add(struct client_core *core, chat_event_type type, struct channel *ch);
+void events_news(struct client_core *core, struct channel *ch, uint64_t from, uint64_t to);
+void events_channel(struct client_core *core, struct channel *ch);
+void events_read(struct client_core *core, struct channel *ch);
+void events_changed(struct client_core *core, struct channel *ch, uint64_t seq);
+void events_reset(struct client_core *core, struct channel *ch);
+void events_gone(struct client_core *core, uint64_t channel_id);
+void events_member(struct client_core *core, struct channel *ch, const WireMemberChanged *changed);
+void events_outgoing(struct client_core *core, const struct out_op *op, chat_outgoing_state state,
+                     chat_status status, uint64_t seq, const char *rule);
+/* The answer to an ask; `reply` (may be NULL) is taken over. */
+void events_answer(struct client_core *core, chat_event_type type, uint64_t ticket,
+                   chat_status status, uint64_t channel_id, uint64_t home_id, struct reply *reply);
+void events_names(struct client_core *core, struct reply *reply);
+void events_gap(struct client_core *core, struct channel *ch, chat_event_type type, uint64_t from,
+                uint64_t to, chat_status status);
+void events_state(struct client_core *core);
+void events_need_token(struct client_core *core, chat_status why);
+void events_cache(struct client_core *core, chat_status why);
+/* The channel was rebuilt or removed: what waits about it says nothing any more. */
+void events_forget_channel(struct client_core *core, struct channel *ch);
+/* After an undone turn: only answers and states are kept; read everything again. */
+void events_reread_all(struct client_core *core);
+void events_free_all(struct client_core *core);
+void events_welcome(struct client_core *core);
+/* The next entry, now the caller's; NULL when none waits. */
+struct pending *events_take(struct client_core *core);
+/* News that go on: first in the queue again. */
+void events_put_back(struct client_core *core, struct pending *p);
+void events_release(struct client_core *core, struct pending *p);
+struct reply *reply_new(struct client_core *core, size_t max);
+void reply_free(struct client_core *core, struct reply *reply);
+
+#endif

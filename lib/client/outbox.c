@@ -1,0 +1,369 @@
+/* What the user does: queued in the cache, sent in order, answered. */
+#include <string.h>
+
+#include "client/inner.h"
+
+#define RETRY_BASE_MS 250u
+#define RETRY_DOUBLINGS_MAX 7u
+
+void outbox_check(struct client_core *core, struct channel *ch)
+{
+    bool waits = !list_is_empty(&ch->ops) || ch->c.mark_seq;
+
+    if (waits && !list_node_is_linked(&ch->sending))
+        list_push_back(&core->sending, &ch->sending);
+    else if (!waits)
+        list_remove(&ch->sending);
+}
+
+/* --- memory and cache --- */
+
+struct out_op *outbox_op_new(struct client_core *core, const struct cache_outgoing *o)
+{
+    struct out_op *op = alloc_zeroed(core->allocator, sizeof(*op));
+
+    if (!op)
+        return NULL;
+    op->row = o->row;
+    op->device_id = o->device_id;
+    op->counter = o->counter;
+    op->channel_id = o->channel_id;
+    op->seq = o->seq;
+    op->base_seq = o->base_seq;
+    op->old_device_id = o->old_device_id;
+    op->old_counter = o->old_counter;
+    op->created_at_ms = o->created_at_ms;
+    op->reply_to_seq = o->reply_to_seq;
+    op->kind = o->kind;
+    op->state = o->state;
+    return op;
+}
+
+void outbox_op_link(struct client_core *core, struct out_op *op)
+{
+    struct channel *ch = channel_find(core, op->channel_id);
+
+    list_push_back(&core->ops, &op->all);
+    core->op_count++;
+    if (op->state != CHAT_OUTGOING_QUEUED || !ch)
+        return;
+    op->channel = ch;
+    list_push_back(&ch->ops, &op->link);
+    outbox_check(core, ch);
+}
+
+void outbox_op_free(struct client_core *core, struct out_op *op)
+{
+    if (op->request_id)
+        request_forget_op(core, op->request_id);
+    outbox_unsend(core, op);
+    list_remove(&op->link);
+    if (op->channel)
+        outbox_check(core, op->channel);
+    list_remove(&op->all);
+    core->op_count--;
+    alloc_free(core->allocator, op);
+}
+
+static chat_status take_row(const struct cache_outgoing *o, void *user)
+{
+    struct client_core *core = user;
+    struct out_op *op = outbox_op_new(core, o);
+
+    if (!op)
+        return CHAT_E_NOMEM;
+    op->was_sent = true; /* for all we know */
+    outbox_op_link(core, op);
+    if (op->channel && op->device_id != cache_identity(core->cache)->device_id)
+        stale_look(core, op->channel, op); /* an earlier opening found it stale */
+    return CHAT_OK;
+}
+
+chat_status outbox_load(struct client_core *core)
+{
+    return cache_outbox_load(core->cache, take_row, core);
+}
+
+void outbox_free_all(struct client_core *core)
+{
+    LIST_EACH(node, &core->ops) { outbox_op_free(core, LIST_ENTRY(node, struct out_op, all)); }
+}
+
+void outbox_unsend(struct client_core *core, struct out_op *op)
+{
+    if (!op->request_id)
+        return;
+    op->request_id = 0;
+    core->ops_in_flight--;
+    if (op->channel)
+        op->channel->in_flight--;
+}
+
+static void refuse(struct client_core *core, struct out_op *op, chat_status why, const char *rule)
+{
+    struct channel *ch = op->channel;
+
+    outbox_unsend(core, op);
+    op->state = CHAT_OUTGOING_REFUSED;
+    (void)core_ok(core, cache_outbox_set_state(core->cache, op->row, op->state, why));
+    events_outgoing(core, op, CHAT_OUTGOING_REFUSED, why, op->seq, rule);
+    list_remove(&op->link);
+    op->channel = NULL;
+    if (ch)
+        outbox_check(core, ch);
+}
+
+/* --- done --- */
+
+struct whole {
+    struct client_core *core;
+    struct channel *ch;
+    WireSent sent;
+    WireMessage *message; /* to compare with; NULL: to make one of the row */
+    bool same;
+};
+
+static char *terminated(struct client_core *core, const char *text, size_t len)
+{
+    char *copy = arena_alloc(&core->arena, len + 1);
+
+    if (!copy)
+        return NULL;
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+    return copy;
+}
+
+/* Our own message, as the store acknowledged it: from the outbox into the history. */
+static chat_status keep_sent(const struct cache_outgoing *o, void *user)
+{
+    struct whole *w = user;
+    WireMessage m = WIRE_MESSAGE__INIT;
+    WireNonce nonce = WIRE_NONCE__INIT;
+    struct channel *ch = w->ch;
+    char *text = terminated(w->core, o->text, o->text_len);
+
+    if (!text)
+        return CHAT_E_NOMEM;
+    nonce.device_id = o->device_id;
+    nonce.counter = o->counter;
+    m.channel_id = ch->c.channel_id;
+    m.seq = w->sent.seq;
+    m.message_id = w->sent.message_id;
+    m.author_id = client_user_id(w->core);
+    m.sent_at_ms = w->sent.sent_at_ms;
+    m.nonce = &nonce;
+    m.text = text;
+    m.extra.data = (uint8_t *)(uintptr_t)o->extra;
+    m.extra.len = o->extra_len;
+    m.reply_to_seq = o->reply_to_seq;
+    apply_own(w->core, ch, &m);
+    return CHAT_OK;
+}
+
+static void done(struct client_core *core, struct out_op *op, uint64_t seq)
+{
+    struct channel *ch = op->channel;
+
+    if (ch && (ch->c.last_device != op->device_id || ch->c.last_counter < op->counter)) {
+        ch->c.last_device = op->device_id;
+        ch->c.last_counter = op->counter;
+        channel_touch(core, ch);
+    }
+    (void)core_ok(core, cache_outbox_remove(core->cache, op->row));
+    events_outgoing(core, op, CHAT_OUTGOING_DONE, CHAT_OK, seq, NULL);
+    outbox_op_free(core, op);
+}
+
+static chat_status compare(const struct cache_outgoing *o, void *user)
+{
+    struct whole *w = user;
+    const WireMessage *m = w->message;
+    const char *text = m->text ? m->text : "";
+
+    /* Altered since: its nonce must do. */
+    w->same = m->rev || (strlen(text) == o->text_len && memcmp(text, o->text, o->text_len) == 0 &&
+                         m->extra.len == o->extra_len &&
+                         (!o->extra_len || memcmp(m->extra.data, o->extra, o->extra_len) == 0));
+    return CHAT_OK;
+}
+
+static struct out_op *find_own(const struct client_core *core, const struct channel *ch,
+                               const WireMessage *m)
+{
+    if (!m->nonce || m->author_id != client_user_id(core))
+        return NULL;
+    LIST_EACH(node, &ch->ops)
+    {
+        struct out_op *op = LIST_ENTRY(node, struct out_op, link);
+
+        if (op->kind == CHAT_OUTGOING_SEND && op->counter == m->nonce->counter &&
+            op->device_id == m->nonce->device_id)
+            return op;
+    }
+    return NULL;
+}
+
+bool outbox_is_own(const struct client_core *core, const struct channel *ch, const WireMessage *m)
+{
+    return find_own(core, ch, m) != NULL;
+}
+
+void outbox_seen(struct client_core *core, struct channel *ch, const WireMessage *m)
+{
+    struct out_op *op = list_is_empty(&ch->ops) ? NULL : find_own(core, ch, m);
+    struct whole w = {.core = core, .message = (WireMessage *)(uintptr_t)m};
+
+    if (!op || !core_ok(core, cache_outbox_get(core->cache, op->row, compare, &w)))
+        return;
+    if (w.same)
+        done(core, op, m->seq);
+    else
+        log_write(core->cfg.logger, CHAT_LOG_WARN, "client",
+                  "a copy of this cache used the nonce of a queued message");
+}
+
+void outbox_settle_altered(struct client_core *core, struct channel *ch)
+{
+    LIST_EACH(node, &ch->ops)
+    {
+        struct out_op *op = LIST_ENTRY(node, struct out_op, link);
+
+        if (op->acked_rev && !ranges_lack(&ch->c.ranges, op->seq, op->acked_rev))
+            done(core, op, op->seq);
+    }
+}
+
+void outbox_channel_gone(struct client_core *core, struct channel *ch)
+{
+    LIST_EACH(node, &ch->ops)
+    {
+        struct out_op *op = LIST_ENTRY(node, struct out_op, link);
+
+        if (op->acked_rev)
+            done(core, op, op->seq);
+        else
+            refuse(core, op, CHAT_E_NOT_FOUND, "channel");
+    }
+}
+
+/* --- answers --- */
+
+static void take_sent(struct client_core *core, struct channel *ch, struct out_op *op,
+                      const WireSent *s)
+{
+    struct whole w = {.core = core, .ch = ch, .sent = *s};
+
+    if (op->kind != CHAT_OUTGOING_SEND || s->channel_id != ch->c.channel_id || !s->seq ||
+        s->seq > RANGES_SEQ_MAX || !s->message_id) {
+        session_protocol_error(core, "an acknowledgement of something else");
+        return;
+    }
+    ch->out_failures = 0;
+    if (!core_ok(core, cache_outbox_get(core->cache, op->row, keep_sent, &w)))
+        return;
+    done(core, op, s->seq);
+    apply_stream(core, ch);
+    channel_read_moved(core, ch, s->seq, s->message_id);
+}
+
+static void take_altered(struct client_core *core, struct channel *ch, struct out_op *op,
+                         const WireAltered *a)
+{
+    if (op->kind == CHAT_OUTGOING_SEND || a->channel_id != ch->c.channel_id || !a->rev ||
+        a->rev > RANGES_SEQ_MAX) {
+        session_protocol_error(core, "an acknowledgement of something else");
+        return;
+    }
+    ch->out_failures = 0;
+    op->acked_rev = a->rev;
+    /* Done when the cache shows it; its publication is on its way. */
+    ch->expect_rev = most_u64(ch->expect_rev, a->rev);
+    ch->expect_at_ms = core->now.mono_ms + core->cfg.gap_grace_ms;
+    outbox_settle_altered(core, ch);
+}
+
+static void wait_and_retry(struct client_core *core, struct channel *ch, uint32_t after_ms)
+{
+    uint32_t doublings =
+        ch->out_failures < RETRY_DOUBLINGS_MAX ? ch->out_failures : RETRY_DOUBLINGS_MAX;
+    uint64_t wait_ms = (RETRY_BASE_MS << doublings) / 2;
+
+    wait_ms += rng_below(&core->rng, wait_ms + 1);
+    wait_ms = most_u64(wait_ms, least_u64(after_ms, CLIENT_SLOT_MAX_MS));
+    ch->out_failures++;
+    ch->out_stalled = true;
+    ch->out_wait_until_ms = core->now.mono_ms + (int64_t)wait_ms;
+}
+
+static void take_problem(struct client_core *core, struct channel *ch, struct out_op *op,
+                         const WireProblem *p)
+{
+    const char *rule = p->limit ? p->limit : "";
+    const char *detail = p->detail ? p->detail : "";
+
+    session_problem_text(core, rule[0] ? rule : "problem", detail, strlen(detail));
+    if (p->code == WIRE_PROBLEM_CODE__PROBLEM_OUT_OF_ORDER) {
+        bool is_first = list_first(&ch->ops) == &op->link;
+
+        ch->out_stalled = true; /* from the head on, once all in flight are answered */
+        if (is_first) {         /* the one before it is in, but not known: lost by a restore */
+            ch->c.last_counter = 0;
+            channel_touch(core, ch);
+            wait_and_retry(core, ch, p->retry_after_ms);
+        }
+    } else if (p->code == WIRE_PROBLEM_CODE__PROBLEM_NONCE_STALE) {
+        stale_begin(core, ch, op);
+    } else if (p->retry == WIRE_RETRY__RETRY_REAUTH ||
+               p->code == WIRE_PROBLEM_CODE__PROBLEM_TOKEN_EXPIRED ||
+               p->code == WIRE_PROBLEM_CODE__PROBLEM_UNAUTHENTICATED) {
+        signin_link_problem(core, p, true);
+    } else if (dispatch_is_temporary(p)) {
+        wait_and_retry(core, ch, p->retry_after_ms);
+    } else {
+        refuse(core, op, dispatch_status(p->code), rule);
+    }
+}
+
+void outbox_answer(struct client_core *core, struct request *r, const WireServerFrame *frame)
+{
+    struct out_op *op = r->op;
+    struct channel *ch;
+
+    if (!op) /* it was seen in the channel before, or its channel is gone */
+        return;
+    ch = op->channel;
+    outbox_unsend(core, op);
+    if (frame->body_case == WIRE_SERVER_FRAME__BODY_SENT)
+        take_sent(core, ch, op, frame->sent);
+    else if (frame->body_case == WIRE_SERVER_FRAME__BODY_ALTERED)
+        take_altered(core, ch, op, frame->altered);
+    else if (frame->body_case == WIRE_SERVER_FRAME__BODY_PROBLEM)
+        take_problem(core, ch, op, frame->problem);
+    else
+        session_protocol_error(core, "an operation answered by something else");
+}
+
+void outbox_mark_answer(struct client_core *core, struct request *r, const WireServerFrame *frame)
+{
+    struct channel *ch = r->channel;
+
+    if (!ch)
+        return;
+    ch->mark_request = 0;
+    if (frame->body_case == WIRE_SERVER_FRAME__BODY_CURSOR) {
+        channel_read_moved(core, ch, frame->cursor->read_seq, frame->cursor->read_message_id);
+        if (ch->c.mark_seq <= most_u64(frame->cursor->read_seq, r->start_seq))
+            ch->c.mark_seq = 0;
+    } else if (frame->body_case == WIRE_SERVER_FRAME__BODY_PROBLEM) {
+        if (dispatch_is_temporary(frame->problem))
+            wait_and_retry(core, ch, frame->problem->retry_after_ms);
+        else
+            ch->c.mark_seq = 0;
+    } else {
+        session_protocol_error(core, "a read mark answered by something else");
+        return;
+    }
+    channel_touch(core, ch);
+    outbox_check(core, ch);
+}

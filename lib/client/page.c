@@ -1,0 +1,221 @@
+/* Pages of history: from the server into the cache, from the cache to the application. */
+#include <string.h>
+
+#include "client/inner.h"
+
+#define PAGE_BYTES_MAX (4u << 20) /* 200 messages of the greatest size */
+
+/* What retention removed is not held any more, whoever told. */
+static void forget_removed(struct client_core *core, struct channel *ch, uint64_t first_seq)
+{
+    if (first_seq <= ch->c.first_seq || first_seq > RANGES_SEQ_MAX)
+        return;
+    ch->c.first_seq = first_seq;
+    if (first_seq > 1 && ch->c.ranges.count && ch->c.ranges.items[0].from < first_seq) {
+        (void)core_ok(core, ranges_remove(&ch->c.ranges, core->allocator, 1, first_seq - 1));
+        (void)core_ok(core, cache_messages_drop(core->cache, ch->c.channel_id, 0, first_seq - 1));
+    }
+    channel_touch(core, ch);
+}
+
+/* Does the page cover what was asked, and hold each message of what it covers? */
+static const char *find_fault(const struct channel *ch, const struct request *r,
+                              const WireHistoryPage *p)
+{
+    uint64_t from = p->covered->from_seq, to = p->covered->to_seq, held;
+
+    if (from > to) {
+        bool fair = r->backwards
+                        ? (p->head->seq == 0 || (r->start_seq && r->start_seq < p->first_seq))
+                        : r->start_seq > p->head->seq;
+
+        return p->n_messages ? "an empty page with messages"
+                             : (fair ? NULL : "an empty page where messages are");
+    }
+    if (to > p->head->seq || from == 0)
+        return "a page beyond the head";
+    if (r->backwards && to != (r->start_seq ? least_u64(r->start_seq, p->head->seq) : p->head->seq))
+        return "a page that ends elsewhere";
+    if (!r->backwards && from != r->start_seq && !(from > r->start_seq && from <= p->first_seq))
+        return "a page that begins elsewhere";
+    held = most_u64(from, p->first_seq);
+    if (p->n_messages > r->limit || p->n_messages != (held > to ? 0 : to - held + 1))
+        return "a page with holes";
+    for (size_t i = 0; i < p->n_messages; i++) {
+        const WireMessage *m = p->messages[i];
+
+        if (m->channel_id != ch->c.channel_id || m->seq != held + i || !apply_message_is_sane(m))
+            return "a page with a message that does not belong there";
+    }
+    return NULL;
+}
+
+bool page_apply(struct client_core *core, struct channel *ch, const struct request *r,
+                const WireHistoryPage *p)
+{
+    const char *fault = NULL;
+
+    if (!p->head || !p->covered)
+        fault = "a page without head or range";
+    else if (!head_proven(core, ch, p->head, r))
+        return false;
+    else
+        fault = find_fault(ch, r, p);
+    if (fault) {
+        session_protocol_error(core, fault);
+        return false;
+    }
+    forget_removed(core, ch, p->first_seq);
+    for (size_t i = 0; i < p->n_messages; i++) {
+        if (!apply_store(core, ch, p->messages[i])) {
+            if (core->trouble == CHAT_OK)
+                head_rebuild(core, ch, p->head);
+            return false;
+        }
+    }
+    if (p->n_messages)
+        (void)apply_hold(core, ch, p->messages[0]->seq, p->covered->to_seq, p->head->rev);
+    for (size_t i = 0; i < p->n_messages; i++)
+        outbox_seen(core, ch, p->messages[i]);
+    outbox_settle_altered(core, ch);
+    apply_stream(core, ch);
+    return true;
+}
+
+/* --- to the application --- */
+
+struct chat_page {
+    const struct chat_allocator *allocator;
+    struct arena arena;
+    struct chat_message *messages;
+    uint64_t channel_id, user_id;
+    uint64_t from_seq, to_seq;
+    size_t count, room;
+    bool complete, reached_start, reached_end;
+};
+
+static chat_status add(const struct chat_message *m, void *user)
+{
+    chat_page *page = user;
+    struct chat_message *copy = &page->messages[page->count];
+    char *text = arena_alloc(&page->arena, m->text_len + 1);
+
+    if (!text || page->count == page->room)
+        return CHAT_E_NOMEM;
+    *copy = *m;
+    memcpy(text, m->text, m->text_len);
+    text[m->text_len] = '\0';
+    copy->text = text;
+    copy->own = m->author_id == page->user_id;
+    if (m->extra_len) {
+        copy->extra = arena_copy(&page->arena, m->extra, m->extra_len);
+        if (!copy->extra)
+            return CHAT_E_NOMEM;
+    }
+    page->count++;
+    return CHAT_OK;
+}
+
+/* What of the wanted messages is held, without a jump, from the end asked for. */
+static void plan(const struct channel *ch, uint64_t start, uint32_t limit, bool backwards,
+                 chat_page *page)
+{
+    const struct ranges *held = &ch->c.ranges;
+    uint64_t first = most_u64(ch->c.first_seq, 1), head = ch->c.head_seq, from, to, run;
+
+    if (backwards) {
+        to = start ? least_u64(start, head) : head;
+        from = to >= first + limit ? to - limit + 1 : first;
+        run = to >= first ? ranges_run_start(held, to) : 0;
+        page->complete = to < from || (run && run <= from);
+        if (run)
+            from = most_u64(from, run);
+    } else {
+        from = most_u64(start, first);
+        to = from <= head && head - from >= limit ? from + limit - 1 : head;
+        run = ranges_run_end(held, from);
+        page->complete = to < from || run >= to;
+        if (run)
+            to = least_u64(to, run);
+    }
+    page->reached_start = from <= first || to < first;
+    page->reached_end = to >= head;
+    if (to < from || !run) { /* nothing */
+        page->from_seq = 1;
+        page->to_seq = 0;
+        page->reached_start = page->reached_start && page->complete;
+        page->reached_end = page->reached_end && page->complete;
+    } else {
+        page->from_seq = from;
+        page->to_seq = to;
+    }
+}
+
+chat_status page_read(struct client_core *core, struct channel *ch, uint64_t start_seq,
+                      uint32_t limit, bool backwards, chat_page **out_page)
+{
+    chat_page *page = alloc_zeroed(core->allocator, sizeof(*page));
+    chat_status status = CHAT_OK;
+
+    if (!page)
+        return CHAT_E_NOMEM;
+    page->allocator = core->allocator;
+    page->channel_id = ch->c.channel_id;
+    page->user_id = client_user_id(core);
+    arena_init(&page->arena, core->allocator, PAGE_BYTES_MAX);
+    plan(ch, start_seq, limit, backwards, page);
+    if (page->from_seq <= page->to_seq) {
+        page->room = (size_t)(page->to_seq - page->from_seq + 1);
+        page->messages = arena_alloc(&page->arena, page->room * sizeof(*page->messages));
+        status = page->messages ? cache_messages_read(core->cache, ch->c.channel_id, page->from_seq,
+                                                      page->to_seq, limit, add, page)
+                                : CHAT_E_NOMEM;
+        if (status == CHAT_OK && page->count != page->room) {
+            log_write(core->cfg.logger, CHAT_LOG_ERROR, "client",
+                      "channel %llu: the cache lacks what it says it holds",
+                      (unsigned long long)ch->c.channel_id);
+            status = CHAT_E_CORRUPT;
+        }
+    }
+    if (status != CHAT_OK) {
+        chat_page_free(page);
+        return status;
+    }
+    *out_page = page;
+    return CHAT_OK;
+}
+
+chat_status client_read(struct client_core *core, uint64_t channel_id, uint64_t start_seq,
+                        uint32_t limit, bool backwards, chat_page **out_page)
+{
+    struct channel *ch;
+    chat_status status;
+
+    if (limit == 0 || limit > CHAT_HISTORY_PAGE_MAX || start_seq > RANGES_SEQ_MAX)
+        return CHAT_E_INVALID;
+    status = core_commit(core);
+    if (status != CHAT_OK)
+        return status;
+    ch = channel_find(core, channel_id);
+    return ch ? page_read(core, ch, start_seq, limit, backwards, out_page) : CHAT_E_NOT_FOUND;
+}
+
+size_t chat_page_get_count(const chat_page *page) { return page->count; }
+const struct chat_message *chat_page_get_message(const chat_page *page, size_t index)
+{
+    return index < page->count ? &page->messages[index] : NULL;
+}
+uint64_t chat_page_get_channel_id(const chat_page *page) { return page->channel_id; }
+uint64_t chat_page_get_from_seq(const chat_page *page) { return page->from_seq; }
+uint64_t chat_page_get_to_seq(const chat_page *page) { return page->to_seq; }
+bool chat_page_is_complete(const chat_page *page) { return page->complete; }
+bool chat_page_reached_start(const chat_page *page) { return page->reached_start; }
+bool chat_page_reached_end(const chat_page *page) { return page->reached_end; }
+
+void chat_page_free(chat_page *page)
+{
+    if (!page)
+        return;
+    arena_fini(&page->arena);
+    alloc_free(page->allocator, page);
+}

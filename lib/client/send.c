@@ -1,0 +1,185 @@
+/* Operations and read marks onto the wire: in order, a bounded number in flight. */
+#include "base/plant.h"
+#include "client/inner.h"
+
+struct sending {
+    struct client_core *core;
+    struct channel *ch;
+    struct out_op *op;
+    bool sent;
+};
+
+/* The nearest operation before this one, by the same device, that was not refused. */
+static uint64_t predecessor(const struct channel *ch, const struct out_op *op)
+{
+    for (const struct list_node *n = op->link.prev; n != &ch->ops.head; n = n->prev) {
+        const struct out_op *before = LIST_ENTRY(n, struct out_op, link);
+
+        if (before->device_id == op->device_id)
+            return before->counter;
+    }
+    return ch->c.last_device == op->device_id ? ch->c.last_counter : 0;
+}
+
+static void fill(WireClientFrame *frame, const struct cache_outgoing *o, WireNonce *nonce,
+                 WireSendMessage *send, WireEditMessage *edit, WireDeleteMessage *delete)
+{
+    char *text = (char *)(uintptr_t)o->text;
+    const ProtobufCBinaryData extra = {o->extra_len, (uint8_t *)(uintptr_t)o->extra};
+
+    if (o->kind == CHAT_OUTGOING_SEND) {
+        send->channel_id = o->channel_id;
+        send->nonce = nonce;
+        send->text = text;
+        send->extra = extra;
+        send->reply_to_seq = o->reply_to_seq;
+        frame->body_case = WIRE_CLIENT_FRAME__BODY_SEND_MESSAGE;
+        frame->send_message = send;
+    } else if (o->kind == CHAT_OUTGOING_EDIT) {
+        edit->channel_id = o->channel_id;
+        edit->nonce = nonce;
+        edit->seq = o->seq;
+        edit->text = text;
+        edit->extra = extra;
+        frame->body_case = WIRE_CLIENT_FRAME__BODY_EDIT_MESSAGE;
+        frame->edit_message = edit;
+    } else {
+        delete->channel_id = o->channel_id;
+        delete->nonce = nonce;
+        delete->seq = o->seq;
+        frame->body_case = WIRE_CLIENT_FRAME__BODY_DELETE_MESSAGE;
+        frame->delete_message = delete;
+    }
+}
+
+static chat_status send_row(const struct cache_outgoing *o, void *user)
+{
+    struct sending *s = user;
+    struct out_op *op = s->op;
+    WireClientFrame frame = WIRE_CLIENT_FRAME__INIT;
+    WireSendMessage send = WIRE_SEND_MESSAGE__INIT;
+    WireEditMessage edit = WIRE_EDIT_MESSAGE__INIT;
+    WireDeleteMessage delete = WIRE_DELETE_MESSAGE__INIT;
+    WireNonce nonce = WIRE_NONCE__INIT;
+    struct request *r = request_new(s->core, REQ_OP);
+    uint32_t id;
+
+    if (!r)
+        return CHAT_OK;
+    if (PLANTED(RESEND_NEW_NONCE) && op->was_sent)
+        op->counter = compose_counter(s->core);
+    id = r->id;
+    r->op = op;
+    nonce.device_id = op->device_id;
+    nonce.counter = op->counter;
+    nonce.after = predecessor(s->ch, op);
+    fill(&frame, o, &nonce, &send, &edit, &delete);
+    if (!request_send(s->core, r, &frame))
+        return CHAT_OK; /* the trouble is noted */
+    op->request_id = id;
+    op->was_sent = true;
+    s->ch->in_flight++;
+    s->core->ops_in_flight++;
+    request_spend(s->core);
+    s->sent = true;
+    return CHAT_OK;
+}
+
+/* False: nothing more can be sent now. */
+static bool send_ops(struct client_core *core, struct channel *ch)
+{
+    uint64_t device_id = 0;
+
+    LIST_EACH(node, &ch->ops)
+    {
+        struct sending s = {.core = core, .ch = ch};
+
+        s.op = LIST_ENTRY(node, struct out_op, link);
+        if (s.op->acked_rev)
+            continue;
+        if (device_id && device_id != s.op->device_id)
+            break; /* `after` orders one device only: the other's come first */
+        device_id = s.op->device_id;
+        if (s.op->request_id)
+            continue;
+        if (ch->in_flight >= core->in_flight_max)
+            break;
+        if (core->ops_in_flight >= CLIENT_OPS_IN_FLIGHT_MAX || !request_may_send(core))
+            return false;
+        if (!core_ok(core, cache_outbox_get(core->cache, s.op->row, send_row, &s)) || !s.sent)
+            return false;
+        if (PLANTED(OUTBOX_DROPPED_ON_SEND)) {
+            (void)core_ok(core, cache_outbox_remove(core->cache, s.op->row));
+            outbox_op_free(core, s.op);
+        }
+    }
+    return true;
+}
+
+static bool send_mark(struct client_core *core, struct channel *ch)
+{
+    WireClientFrame frame = WIRE_CLIENT_FRAME__INIT;
+    WireMarkRead body = WIRE_MARK_READ__INIT;
+    struct request *r;
+    uint32_t id;
+
+    if (!ch->c.mark_seq || ch->mark_request)
+        return true;
+    if (!request_may_send(core))
+        return false;
+    r = request_new(core, REQ_MARK);
+    if (!r)
+        return false;
+    id = r->id;
+    r->channel = ch;
+    r->start_seq = ch->c.mark_seq;
+    body.channel_id = ch->c.channel_id;
+    body.seq = ch->c.mark_seq;
+    frame.body_case = WIRE_CLIENT_FRAME__BODY_MARK_READ;
+    frame.mark_read = &body;
+    if (!request_send(core, r, &frame))
+        return false;
+    ch->mark_request = id;
+    request_spend(core);
+    return true;
+}
+
+/* An own alteration was acknowledged and its publication does not come: pull it. */
+static void pull_expected(struct client_core *core, struct channel *ch)
+{
+    if (!ch->expect_rev)
+        return;
+    if (ch->expect_rev > ch->c.head_rev) {
+        if (core->now.mono_ms < ch->expect_at_ms) {
+            core_wake_at(core, ch->expect_at_ms);
+            return;
+        }
+        ch->c.head_rev = ch->expect_rev;
+        channel_touch(core, ch);
+        lane_check(core, ch);
+    }
+    ch->expect_rev = 0;
+}
+
+void send_pump(struct client_core *core)
+{
+    LIST_EACH(node, &core->sending)
+    {
+        struct channel *ch = LIST_ENTRY(node, struct channel, sending);
+
+        if (ch->listed != core->list_round) /* the server has not named it on this link */
+            continue;
+        pull_expected(core, ch);
+        if (core->now.mono_ms < ch->out_wait_until_ms) {
+            core_wake_at(core, ch->out_wait_until_ms);
+            continue;
+        }
+        if (!send_mark(core, ch))
+            return;
+        if (ch->scan_at || (ch->out_stalled && ch->in_flight))
+            continue;
+        ch->out_stalled = false;
+        if (!send_ops(core, ch))
+            return;
+    }
+}
