@@ -218,6 +218,8 @@ void links_abandon(struct links *set, struct link *link, uint64_t request_id);
  * the asker would wait for ever; links_reply() then returns it for the log. */
 chat_status links_reply(struct links *set, struct link *link, uint64_t request_id,
                         WireLinkFrame *frame);
+/* The same with a frame encoded before, its request_id set in it. Takes its own ref. */
+chat_status links_reply_shared(struct links *set, struct link *link, struct frame *frame);
 /* Answers with a Problem; with request_id 0 it is news about the link itself. `limit` and
  * `detail` may be NULL. */
 chat_status links_problem(struct links *set, struct link *link, uint64_t request_id,

@@ -154,20 +154,38 @@ void links_abandon(struct links *set, struct link *link, uint64_t request_id)
         (void)map_put(&link->pending, request_id, link_abandoned_context());
 }
 
-chat_status links_reply(struct links *set, struct link *link, uint64_t request_id,
-                        WireLinkFrame *frame)
+static chat_status reply_with(struct links *set, struct link *link, struct frame *frame)
 {
-    chat_status status;
+    chat_status status = frame ? enqueue(set, link, frame, 0) : CHAT_E_NOMEM;
 
-    assert(!link->dialed && request_id != 0);
+    if (status != CHAT_OK)
+        links_close(set, link, LINK_CLOSE_TRY_LATER, "no room to answer");
+    return status;
+}
+
+chat_status links_reply_shared(struct links *set, struct link *link, struct frame *frame)
+{
+    assert(!link->dialed);
     if (link->state != LINK_READY)
         return CHAT_E_UNAVAILABLE;
     assert(link->in_flight > 0);
     link->in_flight--;
+    return reply_with(set, link, frame);
+}
+
+chat_status links_reply(struct links *set, struct link *link, uint64_t request_id,
+                        WireLinkFrame *frame)
+{
+    struct frame *encoded;
+    chat_status status;
+
+    assert(request_id != 0);
+    if (link->state != LINK_READY)
+        return CHAT_E_UNAVAILABLE;
     frame->request_id = request_id;
-    status = encode_and_enqueue(set, link, frame, 0);
-    if (status != CHAT_OK)
-        links_close(set, link, LINK_CLOSE_TRY_LATER, "no room to answer");
+    encoded = wire_encode_link(set->config.allocator, frame);
+    status = links_reply_shared(set, link, encoded);
+    frame_unref(encoded);
     return status;
 }
 

@@ -1,0 +1,302 @@
+#include "server/store/absorb.h"
+
+#include "base/plant.h"
+#include "server/store/directory.h"
+#include "server/store/notes.h"
+#include "server/store/role.h"
+#include "server/store/rows.h"
+
+static chat_status put(struct shard *s, uint32_t table, struct engine_key key, const void *message,
+                       uint64_t position)
+{
+    return overlay_put_message(&s->overlay, table, key, message, position);
+}
+
+static void saw_id(struct shard *s, uint64_t id)
+{
+    if (snowflake_shard(id) == s->id && id > s->last_id)
+        s->last_id = id;
+    snowflake_mint_saw(&s->mint, id);
+}
+
+static chat_status put_lsn(struct shard *s, const WireRecord *record, uint64_t position)
+{
+    WireLsnRow row = WIRE_LSN_ROW__INIT;
+
+    row.lsn = record->lsn;
+    return put(s, TABLE_HOME, row_key(record->home_id, HOME_LSN, 0), &row, position);
+}
+
+static chat_status put_head(struct shard *s, const WireRecord *record, uint64_t channel,
+                            uint64_t seq, uint64_t message_id, uint64_t position)
+{
+    WireChannelRow row = WIRE_CHANNEL_ROW__INIT;
+
+    row.seq = seq;
+    row.message_id = message_id;
+    row.rev = record->rev;
+    row.epoch = record->epoch;
+    row.first_seq = record->first_seq;
+    return put(s, TABLE_CHANNEL, row_key(record->home_id, channel, 0), &row, position);
+}
+
+static chat_status absorb_message(struct shard *s, const WireRecord *record, uint64_t position)
+{
+    const WireMessage *m = record->message;
+    chat_status status;
+
+    saw_id(s, m->message_id);
+    status = put(s, TABLE_MESSAGE, row_key(m->channel_id, m->seq, 0), m, position);
+    if (status != CHAT_OK)
+        return status;
+    return put_head(s, record, m->channel_id, m->seq, m->message_id, position);
+}
+
+static chat_status absorb_altered(struct shard *s, const WireRecord *record, uint64_t position)
+{
+    const WireAlteredRecord *a = record->altered;
+    WireChangeRow change = WIRE_CHANGE_ROW__INIT;
+    const WireMessage *m = a->message;
+    chat_status status;
+
+    if (!m)
+        return CHAT_E_CORRUPT;
+    change.seq = m->seq;
+    status = put(s, TABLE_MESSAGE, row_key(m->channel_id, m->seq, 0), m, position);
+    if (status == CHAT_OK)
+        status = put(s, TABLE_CHANGE, row_key(m->channel_id, m->rev, 0), &change, position);
+    if (status == CHAT_OK && a->prev_rev != 0)
+        status = overlay_put(&s->overlay, TABLE_CHANGE, row_key(m->channel_id, a->prev_rev, 0),
+                             NULL, 0, position);
+    if (status != CHAT_OK)
+        return status;
+    return put_head(s, record, m->channel_id, a->head_seq, a->head_message_id, position);
+}
+
+static chat_status absorb_cursor(struct shard *s, const WireRecord *record, uint64_t position)
+{
+    WireCursorRow row = WIRE_CURSOR_ROW__INIT;
+
+    row.read_seq = record->cursor->read_seq;
+    row.read_message_id = record->cursor->read_message_id;
+    return put(s, TABLE_CURSOR, row_key(record->home_id, record->cursor->channel_id, 0), &row,
+               position);
+}
+
+static chat_status put_member(struct shard *s, uint64_t home_id, const WireMember *member,
+                              uint64_t position)
+{
+    WireMemberRow row = WIRE_MEMBER_ROW__INIT;
+    const struct engine_key key = row_key(home_id, member->user_id, 0);
+
+    if (member->permissions == 0)
+        return overlay_put(&s->overlay, TABLE_MEMBER, key, NULL, 0, position);
+    row.permissions = member->permissions;
+    row.joined_at_ms = member->joined_at_ms;
+    return put(s, TABLE_MEMBER, key, &row, position);
+}
+
+static chat_status put_note(struct shard *s, const WireNote *note, uint64_t position, bool live)
+{
+    chat_status status =
+        put(s, TABLE_NOTE_OUT, row_key(note->source_home, note->dest_home, note->number), note,
+            position);
+
+    if (status == CHAT_OK && live)
+        status = notes_add(s, note, true);
+    return status;
+}
+
+static chat_status put_joined(struct shard *s, uint64_t home_id, WireHomeKind kind,
+                              uint64_t user_id, uint64_t number, uint64_t position, bool live)
+{
+    WireNote note = WIRE_NOTE__INIT;
+    WireUserChannel joined = WIRE_USER_CHANNEL__INIT;
+
+    joined.home_id = home_id;
+    joined.kind = kind;
+    note.source_home = home_id;
+    note.dest_home = user_id;
+    note.number = number;
+    note.body_case = WIRE_NOTE__BODY_JOINED;
+    note.joined = &joined;
+    return put_note(s, &note, position, live);
+}
+
+static chat_status put_left(struct shard *s, uint64_t home_id, uint64_t user_id, uint64_t number,
+                            uint64_t position, bool live)
+{
+    WireNote note = WIRE_NOTE__INIT;
+
+    note.source_home = home_id;
+    note.dest_home = user_id;
+    note.number = number;
+    note.body_case = WIRE_NOTE__BODY_LEFT;
+    note.left = home_id;
+    return put_note(s, &note, position, live);
+}
+
+static chat_status absorb_member(struct shard *s, const WireRecord *record, uint64_t position,
+                                 bool live)
+{
+    const WireMemberRecord *m = record->member;
+    chat_status status;
+
+    if (!m->member)
+        return CHAT_E_CORRUPT;
+    status = put_member(s, record->home_id, m->member, position);
+    if (status != CHAT_OK || m->note_number == 0)
+        return status;
+    if (m->member->permissions == 0)
+        return put_left(s, record->home_id, m->member->user_id, m->note_number, position, live);
+    return put_joined(s, record->home_id, m->kind, m->member->user_id, m->note_number, position,
+                      live);
+}
+
+static chat_status absorb_listed(struct shard *s, const WireRecord *record, uint64_t position)
+{
+    const WireListedRecord *l = record->listed;
+    WireListRow row = WIRE_LIST_ROW__INIT;
+    struct engine_key key;
+    chat_status status;
+
+    row.kind = l->kind;
+    row.note_number = l->note_number;
+    row.left = l->left;
+    status = put(s, TABLE_LIST, row_key(record->home_id, l->source_home, 0), &row, position);
+    if (status != CHAT_OK || l->forget_home == 0)
+        return status;
+    key = row_key(record->home_id, l->forget_home, 0);
+    status = overlay_put(&s->overlay, TABLE_LIST, key, NULL, 0, position);
+    if (status == CHAT_OK)
+        status = overlay_put(&s->overlay, TABLE_CURSOR, key, NULL, 0, position);
+    return status;
+}
+
+static chat_status put_channel(struct shard *s, const WireCreatedRecord *c, uint64_t position)
+{
+    WireChannelRow row = WIRE_CHANNEL_ROW__INIT;
+
+    if (c->home->kind == WIRE_HOME_KIND__HOME_KIND_USER)
+        return CHAT_OK;
+    row.epoch = 1;
+    row.first_seq = 1;
+    return put(s, TABLE_CHANNEL, row_key(c->home_id, c->home_id, 0), &row, position);
+}
+
+static chat_status put_key(struct shard *s, const WireCreatedRecord *c, uint64_t position)
+{
+    WireDirectoryRow row = WIRE_DIRECTORY_ROW__INIT;
+
+    row.key = c->key;
+    row.home_id = c->home_id;
+    return put(s, TABLE_DIRECTORY, directory_row_key(c->key.data, c->key.len), &row, position);
+}
+
+static chat_status absorb_created(struct shard *s, const WireRecord *record, uint64_t position,
+                                  bool live)
+{
+    const WireCreatedRecord *c = record->created;
+    chat_status status;
+
+    if (!c->home)
+        return CHAT_E_CORRUPT;
+    saw_id(s, c->home_id);
+    status = put(s, TABLE_HOME, row_key(c->home_id, HOME_INFO, 0), c->home, position);
+    if (status == CHAT_OK)
+        status = put_channel(s, c, position);
+    if (status == CHAT_OK)
+        status = put_key(s, c, position);
+    for (size_t i = 0; i < c->n_members && status == CHAT_OK; i++) {
+        status = put_member(s, c->home_id, c->members[i], position);
+        if (status == CHAT_OK)
+            status =
+                put_joined(s, c->home_id, c->home->kind, c->members[i]->user_id, 1, position, live);
+    }
+    return status;
+}
+
+static chat_status absorb_acked(struct shard *s, const WireRecord *record, uint64_t position)
+{
+    const WireNotesAckedRecord *acked = record->notes_acked;
+    chat_status status = CHAT_OK;
+
+    for (size_t i = 0; i < acked->n_notes && status == CHAT_OK; i++) {
+        const WireNoteKey *key = acked->notes[i];
+
+        status =
+            overlay_put(&s->overlay, TABLE_NOTE_OUT,
+                        row_key(key->source_home, key->dest_home, key->number), NULL, 0, position);
+    }
+    return status;
+}
+
+static chat_status absorb_body(struct shard *s, const WireRecord *record, uint64_t position,
+                               bool live)
+{
+    switch ((int)record->body_case) {
+    case WIRE_RECORD__BODY_MESSAGE: return absorb_message(s, record, position);
+    case WIRE_RECORD__BODY_ALTERED: return absorb_altered(s, record, position);
+    case WIRE_RECORD__BODY_CURSOR: return absorb_cursor(s, record, position);
+    case WIRE_RECORD__BODY_MEMBER: return absorb_member(s, record, position, live);
+    case WIRE_RECORD__BODY_LISTED: return absorb_listed(s, record, position);
+    case WIRE_RECORD__BODY_CREATED: return absorb_created(s, record, position, live);
+    case WIRE_RECORD__BODY_INFO:
+        return put(s, TABLE_HOME, row_key(record->home_id, HOME_INFO, 0), record->info, position);
+    case WIRE_RECORD__BODY_NOTES_ACKED: return absorb_acked(s, record, position);
+    default: return CHAT_E_UNSUPPORTED; /* of a newer version: rows would be missing */
+    }
+}
+
+chat_status absorb(struct shard *s, const WireRecord *record, uint64_t position,
+                   struct ring_slot *ring, bool live)
+{
+    chat_status status = absorb_body(s, record, position, live);
+
+    if (status == CHAT_OK)
+        status = put_lsn(s, record, position);
+    if (status == CHAT_OK && ring)
+        rings_synced(s, ring, position);
+    return status;
+}
+
+static bool nonce_of_message(const WireMessage *m, struct nonce_of *out)
+{
+    if (!m->nonce)
+        return false;
+    *out = (struct nonce_of){
+        .channel = m->channel_id, .user = m->author_id, .device = m->nonce->device_id};
+    out->nonce.counter = m->nonce->counter;
+    out->nonce.seq = m->seq;
+    out->nonce.message_id = m->message_id;
+    out->nonce.sent_at_ms = m->sent_at_ms;
+    out->nonce.body_hash =
+        body_hash(BODY_SEND, m->reply_to_seq, m->text, m->extra.data, m->extra.len);
+    return true;
+}
+
+static bool nonce_of_altered(const WireAlteredRecord *a, struct nonce_of *out)
+{
+    const WireMessage *m = a->message;
+
+    if (!a->nonce || !m)
+        return false;
+    *out = (struct nonce_of){
+        .channel = m->channel_id, .user = a->actor_id, .device = a->nonce->device_id};
+    out->nonce.counter = a->nonce->counter;
+    out->nonce.seq = m->seq;
+    out->nonce.rev = m->rev;
+    out->nonce.body_hash = m->deleted
+                               ? body_hash(BODY_DELETE, m->seq, "", NULL, 0)
+                               : body_hash(BODY_EDIT, m->seq, m->text, m->extra.data, m->extra.len);
+    return true;
+}
+
+bool absorb_nonce_of(const WireRecord *record, struct nonce_of *out_nonce)
+{
+    switch ((int)record->body_case) {
+    case WIRE_RECORD__BODY_MESSAGE: return nonce_of_message(record->message, out_nonce);
+    case WIRE_RECORD__BODY_ALTERED: return nonce_of_altered(record->altered, out_nonce);
+    default: return false;
+    }
+}

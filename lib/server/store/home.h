@@ -1,0 +1,129 @@
+/*
+ * home: the state of one home in memory, as decided.
+ *
+ * Loaded state is what the table and the overlay say plus what was decided since. It can
+ * be dropped whenever nothing decided is waiting for its sync: then table and overlay
+ * say it all. Subscriptions stay without it.
+ */
+#ifndef CHAT_SERVER_STORE_HOME_H
+#define CHAT_SERVER_STORE_HOME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <libchat/alloc.h>
+#include <libchat/limits.h>
+#include <libchat/status.h>
+
+#include "base/list.h"
+#include "libchat/v1/record.pb-c.h"
+#include "server/store/wait.h"
+
+#define HOME_MEMBERS_MAX CHAT_GROUP_MEMBERS_MAX
+#define HOME_LISTINGS_MAX (2 * CHAT_USER_CHANNELS_MAX) /* left ones included */
+#define HOME_DEVICES_MAX 32u /* whose newest session a user's home remembers */
+
+#define HOME_ALTERING_MAX 8u /* messages altered in one home and not synced yet */
+
+struct group;
+
+struct member {
+    uint64_t user_id;
+    int64_t joined_at_ms;
+    uint32_t permissions;
+};
+
+/* A conversation as its member's home knows it. */
+struct listing {
+    uint64_t home_id;
+    uint64_t note_number; /* the last note applied; 0: only a cursor */
+    uint64_t read_seq, read_message_id;
+    WireHomeKind kind;
+    bool listed;
+};
+
+struct device {
+    uint64_t device_id, session_no;
+};
+
+/* The one channel of a direct or group; its id is the home's. */
+struct head {
+    uint64_t seq, message_id, rev, first_seq;
+    uint32_t epoch;
+};
+
+/* An edit or deletion that may not be synced yet. */
+struct altering {
+    uint64_t seq, position;
+};
+
+enum home_state { HOME_EMPTY, HOME_LOADING, HOME_LOADED };
+
+struct home {
+    uint64_t id;
+    enum home_state state;
+    bool missing;  /* while those who asked for it hear that there is none */
+    uint32_t pins; /* reads and resumptions that hold a pointer */
+    struct list_node lru;
+    struct list subscriptions; /* of struct subscription, by in_home */
+    uint32_t subscription_count;
+    struct wait_queue waiting;
+    struct group *group;       /* takes further decisions of the batch being filled */
+    uint64_t decided_position; /* of its last decision; 0: none since it was loaded */
+    uint64_t member_position;  /* of the last one that concerns a member */
+    struct altering altering[HOME_ALTERING_MAX];
+
+    /* Loaded: */
+    uint64_t lsn;
+    uint64_t creator_id;
+    uint64_t auth_epoch;
+    int64_t created_at_ms;
+    WireHomeKind kind;
+    char name[CHAT_NAME_MAX + 1];
+    struct head head;
+    struct member *members; /* ascending by user_id */
+    uint32_t member_count, member_room;
+    struct listing *listings; /* ascending by home_id */
+    uint32_t listing_count, listing_room;
+    uint32_t listed_count;
+    struct device *devices; /* newest last; kept while anybody subscribes */
+    uint32_t device_count;
+};
+
+/* Frees the loaded state, not the devices; state becomes EMPTY. */
+void home_unload(struct home *h, const struct chat_allocator *allocator);
+void home_fini(struct home *h, const struct chat_allocator *allocator);
+
+/* NULL when not there. */
+struct member *home_find_member(const struct home *h, uint64_t user_id);
+/* 0 for a non-member. */
+uint32_t home_permissions(const struct home *h, uint64_t user_id);
+/* Errors: CHAT_E_NOMEM. After it one home_put_member() of a new one cannot fail. */
+chat_status home_reserve_member(struct home *h, const struct chat_allocator *allocator);
+void home_put_member(struct home *h, const struct member *member);
+void home_remove_member(struct home *h, uint64_t user_id);
+
+struct listing *home_find_listing(const struct home *h, uint64_t home_id);
+/* Finds or adds. NULL: no memory. */
+struct listing *home_put_listing(struct home *h, const struct chat_allocator *allocator,
+                                 uint64_t home_id);
+void home_remove_listing(struct home *h, struct listing *l);
+void home_set_listed(struct home *h, struct listing *l, bool listed);
+
+/* The newest session of a device; 0 when not known. */
+uint64_t home_device_session(const struct home *h, uint64_t device_id);
+/* Best effort: without memory, or past HOME_DEVICES_MAX, the oldest is forgotten. */
+void home_set_device(struct home *h, const struct chat_allocator *allocator, uint64_t device_id,
+                     uint64_t session_no);
+
+/* A free place to note an alteration of seq; NULL: another one of seq, or too many, are not
+ * synced yet. */
+struct altering *home_altering(struct home *h, uint64_t seq, uint64_t synced);
+
+void home_set_info(struct home *h, const WireHomeRow *row);
+/* Borrows the home's name. */
+void home_to_info(struct home *h, WireHomeRow *out_row);
+void home_to_position(const struct home *h, WirePosition *out_position);
+
+#endif

@@ -1,0 +1,176 @@
+#include "server/store/messages.h"
+
+#include "base/plant.h"
+#include "server/store/advance.h"
+#include "server/store/answer.h"
+#include "server/store/batch.h"
+#include "server/store/homes.h"
+#include "server/store/role.h"
+#include "server/store/rows.h"
+
+/* The original answer; waits for the original's sync if that is still to come. */
+static void repeat(struct shard *s, const struct request *req, const struct operation *op,
+                   const struct ring_nonce *nonce)
+{
+    WireLinkFrame frame = WIRE_LINK_FRAME__INIT;
+    WireSent sent = WIRE_SENT__INIT;
+    WireAltered altered = WIRE_ALTERED__INIT;
+
+    s->stats->repeats++;
+    if (nonce->rev == 0) {
+        sent.channel_id = op->channel_id;
+        sent.seq = nonce->seq;
+        sent.message_id = nonce->message_id;
+        sent.sent_at_ms = nonce->sent_at_ms;
+        sent.durability = s->store->config.durability;
+        frame.body_case = WIRE_LINK_FRAME__BODY_SENT;
+        frame.sent = &sent;
+    } else {
+        altered.channel_id = op->channel_id;
+        altered.seq = nonce->seq;
+        altered.rev = nonce->rev;
+        altered.durability = s->store->config.durability;
+        frame.body_case = WIRE_LINK_FRAME__BODY_ALTERED;
+        frame.altered = &altered;
+    }
+    answer(s, nonce->position > s->synced ? op->home : NULL, req, &frame);
+}
+
+static bool judge(struct shard *s, const struct request *req, struct operation *op)
+{
+    const struct ring_nonce *known = NULL;
+    enum ring_verdict verdict =
+        ring_judge(&op->ring->ring, op->nonce->counter, op->nonce->after, op->body_hash, &known);
+
+    if (PLANTED(RING_SKIPPED) && verdict == RING_REPEAT) {
+        op->ring = NULL; /* it has the nonce */
+        verdict = RING_NEW;
+    }
+    switch (verdict) {
+    case RING_NEW: return true;
+    case RING_REPEAT: repeat(s, req, op, known); break;
+    case RING_STALE:
+        s->stats->nonce_stale++;
+        answer_problem(s, NULL, req, PROBLEM(NONCE_STALE), "nonce");
+        break;
+    case RING_OUT_OF_ORDER:
+        s->stats->out_of_order++;
+        answer_problem(s, NULL, req, PROBLEM(OUT_OF_ORDER), "after");
+        break;
+    case RING_BUSY: answer_problem(s, NULL, req, PROBLEM(OVERLOADED), "in_flight"); break;
+    }
+    return false;
+}
+
+bool operation_admit(struct shard *s, const struct request *req, struct operation *op)
+{
+    const uint64_t user = req->frame->user_id;
+    const uint32_t needed = WIRE_PERMISSION__PERMISSION_VIEW | WIRE_PERMISSION__PERMISSION_SEND;
+    const WireNonce *nonce = op->nonce;
+
+    if (user == 0 || !nonce || nonce->device_id == 0 || nonce->counter == 0 ||
+        nonce->after >= nonce->counter) {
+        answer_problem(s, NULL, req, PROBLEM(INVALID), "nonce");
+        return false;
+    }
+    op->home = homes_need(s, op->channel_id, req);
+    if (!op->home)
+        return false;
+    if (op->home->kind == WIRE_HOME_KIND__HOME_KIND_USER) {
+        answer_problem(s, NULL, req, PROBLEM(NOT_FOUND), "channel");
+        return false;
+    }
+    /* Nonces first: who was removed still learns what became of what he sent. */
+    op->ring = rings_need(s, op->channel_id, user, nonce->device_id, req);
+    if (!op->ring || !judge(s, req, op))
+        return false;
+    /* Deleting takes VIEW alone here: whose message it is decides on the rest. */
+    if ((home_permissions(op->home, user) & needed) != needed && op->kind != BODY_DELETE &&
+        !PLANTED(PERMISSION_NOT_CHECKED)) {
+        answer_problem(s, op->home, req, PROBLEM(FORBIDDEN), "send");
+        return false;
+    }
+    return shard_may_decide(s, req);
+}
+
+chat_status operation_decide(struct shard *s, const struct request *req, const struct operation *op,
+                             WireRecord *record, WireLinkFrame *body, const struct ring_nonce *done)
+{
+    struct ring_nonce nonce = *done;
+
+    if ((op->ring && ring_reserve(&op->ring->ring, s->allocator) != CHAT_OK) ||
+        batch_decide(s, op->home, record, req, body, op->ring) != CHAT_OK) {
+        answer_no_memory(s, req);
+        return CHAT_E_NOMEM;
+    }
+    nonce.counter = op->nonce->counter;
+    nonce.body_hash = op->body_hash;
+    nonce.position = s->decided;
+    if (op->ring)
+        ring_add(&op->ring->ring, &nonce);
+    return CHAT_OK;
+}
+
+static bool check_body(struct shard *s, const struct request *req, const struct operation *op)
+{
+    const WireSendMessage *m = req->frame->send_message;
+    const char *limit = NULL;
+
+    if (m->text[0] == '\0' && m->extra.len == 0)
+        limit = "SendMessage.text";
+    else if (m->reply_to_seq > op->home->head.seq)
+        limit = "SendMessage.reply_to_seq";
+    if (limit)
+        answer_problem(s, op->home, req, PROBLEM(INVALID), limit);
+    return !limit;
+}
+
+static void decide_message(struct shard *s, const struct request *req, const struct operation *op)
+{
+    const WireSendMessage *m = req->frame->send_message;
+    struct home *home = op->home;
+    WireRecord record = WIRE_RECORD__INIT;
+    WireMessage message = WIRE_MESSAGE__INIT;
+    WireNonce nonce = WIRE_NONCE__INIT;
+    WireLinkFrame frame = WIRE_LINK_FRAME__INIT;
+    WireSent sent = WIRE_SENT__INIT;
+
+    nonce.device_id = op->nonce->device_id;
+    nonce.counter = op->nonce->counter;
+    message.channel_id = sent.channel_id = home->id;
+    message.seq = sent.seq = home->head.seq + 1;
+    message.message_id = sent.message_id = snowflake_mint_next(&s->mint, s->store->now.wall_ms);
+    message.author_id = req->frame->user_id;
+    message.sent_at_ms = sent.sent_at_ms = s->store->now.wall_ms;
+    message.nonce = &nonce;
+    message.text = m->text;
+    message.extra = m->extra;
+    message.reply_to_seq = m->reply_to_seq;
+    sent.durability = s->store->config.durability;
+    record.rev = home->head.rev;
+    record.epoch = home->head.epoch;
+    record.first_seq = home->head.first_seq;
+    record.body_case = WIRE_RECORD__BODY_MESSAGE;
+    record.message = &message;
+    frame.body_case = WIRE_LINK_FRAME__BODY_SENT;
+    frame.sent = &sent;
+    if (operation_decide(s, req, op, &record, &frame,
+                         &(struct ring_nonce){.seq = message.seq,
+                                              .message_id = message.message_id,
+                                              .sent_at_ms = message.sent_at_ms}) != CHAT_OK)
+        return;
+    home->head.seq = message.seq;
+    home->head.message_id = message.message_id;
+    s->stats->sent++;
+    advance_note(s, home->id, message.author_id, message.seq, message.message_id);
+}
+
+void messages_send(struct shard *s, const struct request *req)
+{
+    const WireSendMessage *m = req->frame->send_message;
+    struct operation op = {.kind = BODY_SEND, .channel_id = m->channel_id, .nonce = m->nonce};
+
+    op.body_hash = body_hash(BODY_SEND, m->reply_to_seq, m->text, m->extra.data, m->extra.len);
+    if (operation_admit(s, req, &op) && check_body(s, req, &op))
+        decide_message(s, req, &op);
+}
