@@ -2,9 +2,9 @@
  * output: what leaves for clients. A session keeps references to shared frames; those
  * with something to send stand in one list, and each is polled as one message a turn.
  *
- * The slow-consumer ladder: a client that is blocked may have session_queue_max bytes
- * waiting. Past that presence is dropped, then the session ends as SLOW_CONSUMER. Nobody
- * else waits for it.
+ * The slow-consumer ladder: a client that is blocked is told no presence; when
+ * session_queue_max bytes wait, presence among them is dropped; when that is not enough the
+ * session ends as SLOW_CONSUMER. Nobody else waits for it.
  */
 #ifndef CHAT_SERVER_ROUTER_OUTPUT_H
 #define CHAT_SERVER_ROUTER_OUTPUT_H

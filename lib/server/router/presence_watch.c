@@ -283,8 +283,11 @@ static void flush_news(struct router *r)
         if (!s->presence_due)
             continue; /* another session by now */
         s->presence_due = false;
-        if (s->blocked && all)
-            continue; /* told once it is drained */
+        if (s->blocked) { /* the first rung: told as it stands once it is drained */
+            s->presence_stale = true;
+            r->stats.ephemera_dropped++;
+            continue;
+        }
         s->presence_stale = false;
         tell(r, s, all);
     }
