@@ -415,6 +415,23 @@ START_TEST(a_reconnected_router_announces_its_watches_anew)
 }
 END_TEST
 
+START_TEST(a_new_snapshot_on_the_same_link_keeps_its_watches)
+{
+    two_routers();
+    watch(1, BOB, 0);
+    tell(1, 1, ALICE, 1, STATE(ONLINE), 0);
+    watch(2, ALICE, 0);
+    script_forget(&s);
+    lease(1, 11, 2, true, false);
+    lease(1, 11, 2, false, true);
+    tell(2, 1, BOB, 1, STATE(ONLINE), 0);
+    script_wait(&s, 1000);
+    ck_heard(1, BOB, STATE(ONLINE));
+    ck_heard(2, ALICE, STATE(OFFLINE));
+    ck_assert_uint_eq(s.closes, 0);
+}
+END_TEST
+
 START_TEST(a_router_that_does_not_read_hears_the_sum_later)
 {
     two_routers();
@@ -587,6 +604,7 @@ int main(void)
     tcase_add_test(all, a_snapshot_that_never_ends_does_not_renew);
     tcase_add_test(all, a_lease_comes_first_and_with_a_snapshot);
     tcase_add_test(all, a_reconnected_router_announces_its_watches_anew);
+    tcase_add_test(all, a_new_snapshot_on_the_same_link_keeps_its_watches);
     tcase_add_test(all, a_router_that_does_not_read_hears_the_sum_later);
     tcase_add_test(all, a_batch_holds_at_most_500_users);
     tcase_add_test(all, tables_are_bounded);

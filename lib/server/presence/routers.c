@@ -168,8 +168,8 @@ static void refuse_lease(struct presence *p, struct link *link, const char *rule
     refuse(p, link, WIRE_PROBLEM_CODE__PROBLEM_INVALID, rule);
 }
 
-/* A link takes over under a higher epoch; the one before is an old one of the same
- * process. What it watched is announced anew. */
+/* A higher epoch: on another link, which then announces its watches anew, or on the same
+ * one, for a snapshot from its start. The link before is an old one of the same process. */
 static void take_over(struct presence *p, struct presence_router *r, struct link *link,
                       uint64_t epoch)
 {
@@ -179,7 +179,8 @@ static void take_over(struct presence *p, struct presence_router *r, struct link
         old->owner = NULL;
         links_close(&p->links, old, LINK_CLOSE_REFUSED, "a newer link took over");
     }
-    people_forget_watches(&p->people, &r->teller);
+    if (r->link != link->id)
+        people_forget_watches(&p->people, &r->teller);
     r->link = link->id;
     r->epoch = epoch;
     r->in_snapshot = false;

@@ -191,6 +191,7 @@ static void turn(struct router *r)
     asks_pump(r);
     rechecks_pump(r);
     syncs_pump(r);
+    report_flush(r); /* on a new link the Lease comes before any Watch */
     watch_flush(r);
     output_reap(r);
     report_flush(r);
