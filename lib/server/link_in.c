@@ -34,6 +34,13 @@ static void log_problem(struct links *set, const struct link *l, const WireProbl
               problem->detail);
 }
 
+/* A daemon that lists itself as a peer. Roles of one process may share a seed, so ids tell
+ * apart only those of one role. */
+static bool is_ourselves(const struct links *set, WireLinkRole role, uint64_t node_id)
+{
+    return role == set->config.role && node_id == set->config.node_id;
+}
+
 static void take_hello(struct links *set, struct link *l, const WireLinkHello *hello,
                        int64_t now_ms)
 {
@@ -47,7 +54,7 @@ static void take_hello(struct links *set, struct link *l, const WireLinkHello *h
         refuse_peer(set, l, CODE(INVALID), "LinkHello.role");
         return;
     }
-    if (hello->node_id == 0 || hello->node_id == set->config.node_id) {
+    if (hello->node_id == 0 || is_ourselves(set, hello->role, hello->node_id)) {
         refuse_peer(set, l, CODE(INVALID), "LinkHello.node_id");
         return;
     }
@@ -67,7 +74,7 @@ static const char *welcome_fault(const struct links *set, const struct link *l,
         return "LinkWelcome.version";
     if (welcome->role != l->role)
         return "LinkWelcome.role";
-    if (welcome->node_id == 0 || welcome->node_id == set->config.node_id)
+    if (welcome->node_id == 0 || is_ourselves(set, welcome->role, welcome->node_id))
         return "LinkWelcome.node_id";
     if (l->state == LINK_READY && welcome->node_id != l->node_id)
         return "LinkWelcome.node_id";

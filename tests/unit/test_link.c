@@ -143,6 +143,15 @@ START_TEST(a_link_to_oneself_is_refused)
 }
 END_TEST
 
+START_TEST(another_role_may_have_our_number)
+{
+    start(STORE, 1u << ROUTER, 0);
+    script_open(&s, 1, LINK_PEER, 0);
+    script_hello(&s, 1, ROUTER, HOST_NODE);
+    ck_assert_uint_eq(host.ready, 1);
+}
+END_TEST
+
 START_TEST(a_welcome_of_another_role_is_refused)
 {
     start(ROUTER, 0, 1);
@@ -368,6 +377,7 @@ int main(void)
     tcase_add_test(all, a_role_that_may_not_dial_us_is_refused);
     tcase_add_test(all, a_role_past_all_roles_is_refused);
     tcase_add_test(all, a_link_to_oneself_is_refused);
+    tcase_add_test(all, another_role_may_have_our_number);
     tcase_add_test(all, a_welcome_of_another_role_is_refused);
     tcase_add_test(all, anything_before_the_greeting_is_refused);
     tcase_add_test(all, a_second_greeting_closes);
