@@ -1,0 +1,790 @@
+/*
+ * A client core against a service in memory, in virtual time.
+ *
+ *     rig_start(&rig);                  // signs in, syncs
+ *     rig_post(&rig, CH, "hello");      // somebody else says something, live
+ *     rig_wait(&rig, 500);              // timers run at their deadlines
+ *     rig_pull(&rig);                   // the application's events are in rig.seen
+ *
+ * The service keeps channels with messages and alterations and answers as client.proto
+ * says, unless a test took an answer over with `rig.on_frame`.
+ */
+#ifndef CHAT_TESTS_CLIENT_RIG_H
+#define CHAT_TESTS_CLIENT_RIG_H
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libchat/limits.h>
+
+#include "client/core.h"
+#include "wire/wire.h"
+
+#define ME UINT64_C(1001)
+#define BOB UINT64_C(1002)
+#define SERVICE UINT64_C(7)
+#define CH UINT64_C(500)
+#define CH2 UINT64_C(501)
+#define RIG_MESSAGES_MAX 4000
+#define RIG_SEEN_MAX 8192
+#define RIG_HEARD_MAX 8192
+
+struct rig_message {
+    uint64_t message_id, author, device, counter, rev, reply_to;
+    bool deleted;
+    char text[48];
+};
+
+struct rig_channel {
+    uint64_t id, peer, read_seq, first_seq;
+    uint32_t epoch, permissions;
+    uint64_t seq, rev;
+    struct rig_message *messages; /* [seq] */
+};
+
+struct rig_seen {
+    chat_event_type type;
+    chat_status status;
+    chat_conn_state state;
+    uint32_t retry_after_ms;
+    uint64_t ticket, channel_id, seq, from, to;
+    struct chat_nonce nonce, old_nonce;
+    chat_outgoing_state out_state;
+    size_t count; /* of users, members, messages of a page */
+    bool complete;
+    char text[64];
+};
+
+struct rig_heard {
+    WireClientFrame__BodyCase body;
+    uint32_t request_id;
+    uint64_t channel_id, start, counter, device, after;
+    uint32_t limit;
+    bool backwards, by_ticket;
+    char text[64];
+};
+
+struct rig {
+    struct client_config config;
+    struct client_core *core;
+    struct machine *m;
+    struct moment now;
+    link_id link, links;
+    bool dial_fails, dial_hangs, silent, no_list, mute_beats;
+    bool keep_sends; /* operations are not answered */
+    bool lose_acks;  /* they are done, but neither answered nor published */
+    bool no_publish; /* they are answered, but not published */
+    bool ack_last;   /* published before they are answered */
+    WireProblemCode hello_problem, op_problem;
+    WireRetry problem_retry;
+    uint32_t problem_after_ms, op_problems; /* how many operations get op_problem */
+    uint32_t page_cut;                      /* pages hold at most this much, and say partial */
+    int64_t token_left_ms;
+    uint32_t dials, closes, stops, ops_per_second, heartbeat_ms;
+    uint16_t close_code;
+    struct rig_channel channels[3];
+    uint32_t channel_count;
+    struct arena arena;
+    struct rig_heard heard[RIG_HEARD_MAX];
+    size_t heard_count;
+    struct rig_seen seen[RIG_SEEN_MAX];
+    size_t seen_count;
+    /* True: the test has dealt with it. */
+    bool (*on_frame)(struct rig *rig, const WireClientFrame *frame);
+    uint64_t keep_device;
+};
+
+/* --- saying --- */
+
+static inline void rig_feed(struct rig *rig, struct event event)
+{
+    event.now = rig->now;
+    machine_feed(rig->m, &event);
+}
+
+static inline void rig_bytes(struct rig *rig, const uint8_t *bytes, size_t len)
+{
+    struct event e = {.kind = EVENT_LINK_MESSAGE, .link = rig->link};
+
+    e.message.bytes = bytes;
+    e.message.len = len;
+    rig_feed(rig, e);
+}
+
+static inline void rig_say(struct rig *rig, uint32_t request_id, WireServerFrame *frame)
+{
+    struct frame *encoded;
+
+    if (!rig->link)
+        return;
+    frame->request_id = request_id;
+    encoded = wire_encode_server(NULL, frame);
+    ck_assert_ptr_nonnull(encoded);
+    rig_bytes(rig, encoded->bytes, encoded->len);
+    frame_unref(encoded);
+}
+
+#define RIG_SAY(rig, id, CASE, member, value)                                                      \
+    do {                                                                                           \
+        WireServerFrame rig_frame = WIRE_SERVER_FRAME__INIT;                                       \
+        rig_frame.body_case = WIRE_SERVER_FRAME__BODY_##CASE;                                      \
+        rig_frame.member = (value);                                                                \
+        rig_say((rig), (id), &rig_frame);                                                          \
+    } while (0)
+
+static inline void rig_problem(struct rig *rig, uint32_t request_id, WireProblemCode code,
+                               WireRetry retry, uint32_t after_ms)
+{
+    WireProblem p = WIRE_PROBLEM__INIT;
+
+    p.code = code;
+    p.retry = retry;
+    p.retry_after_ms = after_ms;
+    p.limit = (char *)"rule";
+    RIG_SAY(rig, request_id, PROBLEM, problem, &p);
+}
+
+static inline struct rig_channel *rig_channel(struct rig *rig, uint64_t id)
+{
+    for (uint32_t i = 0; i < rig->channel_count; i++)
+        if (rig->channels[i].id == id)
+            return &rig->channels[i];
+    return NULL;
+}
+
+static inline WirePosition rig_head(const struct rig_channel *ch)
+{
+    WirePosition head = WIRE_POSITION__INIT;
+
+    head.channel_id = ch->id;
+    head.epoch = ch->epoch;
+    head.seq = ch->seq;
+    head.message_id = ch->seq ? ch->messages[ch->seq].message_id : 0;
+    head.rev = ch->rev;
+    return head;
+}
+
+static inline void rig_wire(const struct rig_channel *ch, uint64_t seq, WireMessage *m,
+                            WireNonce *n)
+{
+    struct rig_message *from = &ch->messages[seq];
+
+    wire_message__init(m);
+    wire_nonce__init(n);
+    n->device_id = from->device;
+    n->counter = from->counter;
+    m->channel_id = ch->id;
+    m->seq = seq;
+    m->message_id = from->message_id;
+    m->author_id = from->author;
+    m->sent_at_ms = 1700000000000 + (int64_t)seq;
+    m->nonce = n;
+    m->text = from->text;
+    m->reply_to_seq = from->reply_to;
+    m->rev = from->rev;
+    m->deleted = from->deleted;
+}
+
+static inline void rig_publish(struct rig *rig, uint64_t channel_id, uint64_t seq, bool changed)
+{
+    WireMessage m;
+    WireNonce n;
+
+    rig_wire(rig_channel(rig, channel_id), seq, &m, &n);
+    if (changed)
+        RIG_SAY(rig, 0, CHANGED, changed, &m);
+    else
+        RIG_SAY(rig, 0, MESSAGE, message, &m);
+}
+
+/* --- the service's state --- */
+
+static inline uint64_t rig_store(struct rig *rig, uint64_t channel_id, uint64_t author,
+                                 const char *text, uint64_t device, uint64_t counter)
+{
+    struct rig_channel *ch = rig_channel(rig, channel_id);
+    struct rig_message *m = &ch->messages[++ch->seq];
+
+    ck_assert_uint_lt(ch->seq, RIG_MESSAGES_MAX);
+    *m = (struct rig_message){.message_id = ch->epoch * UINT64_C(100000) + ch->seq * 10,
+                              .author = author,
+                              .device = device,
+                              .counter = counter};
+    snprintf(m->text, sizeof(m->text), "%s", text);
+    return ch->seq;
+}
+
+static inline uint64_t rig_store_many(struct rig *rig, uint64_t channel_id, uint64_t count)
+{
+    char text[32];
+
+    for (uint64_t i = 0; i < count; i++) {
+        snprintf(text, sizeof(text), "m%llu",
+                 (unsigned long long)rig_channel(rig, channel_id)->seq + 1);
+        rig_store(rig, channel_id, BOB, text, 9, rig_channel(rig, channel_id)->seq + 1);
+    }
+    return rig_channel(rig, channel_id)->seq;
+}
+
+static inline void rig_alter(struct rig *rig, uint64_t channel_id, uint64_t seq, const char *text)
+{
+    struct rig_channel *ch = rig_channel(rig, channel_id);
+
+    snprintf(ch->messages[seq].text, sizeof(ch->messages[seq].text), "%s", text);
+    ch->messages[seq].rev = ++ch->rev;
+}
+
+static inline void rig_add_channel(struct rig *rig, uint64_t id)
+{
+    struct rig_channel *ch = &rig->channels[rig->channel_count++];
+
+    *ch = (struct rig_channel){.id = id, .peer = BOB, .epoch = 1, .permissions = 3, .first_seq = 1};
+    ch->messages = calloc(RIG_MESSAGES_MAX, sizeof(*ch->messages));
+}
+
+/* --- answering --- */
+
+static inline void rig_list(struct rig *rig)
+{
+    WireChannelList list = WIRE_CHANNEL_LIST__INIT;
+    WireChannel wire[3], *pointers[3];
+    WirePosition heads[3];
+
+    for (uint32_t i = 0; i < rig->channel_count; i++) {
+        wire_channel__init(&wire[i]);
+        heads[i] = rig_head(&rig->channels[i]);
+        wire[i].head = &heads[i];
+        wire[i].home_id = rig->channels[i].id;
+        wire[i].kind = WIRE_HOME_KIND__HOME_KIND_DIRECT;
+        wire[i].permissions = rig->channels[i].permissions;
+        wire[i].first_seq = rig->channels[i].first_seq;
+        wire[i].peer_id = rig->channels[i].peer;
+        wire[i].read_seq = rig->channels[i].read_seq;
+        pointers[i] = &wire[i];
+    }
+    list.channels = pointers;
+    list.n_channels = rig->channel_count;
+    list.complete = true;
+    RIG_SAY(rig, 0, CHANNEL_LIST, channel_list, &list);
+}
+
+static inline void rig_hello(struct rig *rig, const WireClientFrame *f)
+{
+    WireWelcome w = WIRE_WELCOME__INIT;
+    WireLimits limits = WIRE_LIMITS__INIT;
+
+    if (rig->hello_problem) {
+        rig_problem(rig, f->request_id, rig->hello_problem, rig->problem_retry,
+                    rig->problem_after_ms);
+        return;
+    }
+    limits.operations_per_second = rig->ops_per_second;
+    w.service_id = SERVICE;
+    w.user_id = ME;
+    w.session_no = rig->links;
+    w.heartbeat_ms = rig->heartbeat_ms;
+    w.server_time_ms = rig->now.wall_ms;
+    w.ticket.data = (uint8_t *)"ticket";
+    w.ticket.len = 6;
+    w.ticket_expires_at_ms = rig->now.wall_ms + 600000;
+    w.token_expires_at_ms = rig->token_left_ms ? rig->now.wall_ms + rig->token_left_ms : 0;
+    w.limits = &limits;
+    w.name = (char *)"me";
+    RIG_SAY(rig, f->request_id, WELCOME, welcome, &w);
+    if (!rig->no_list)
+        rig_list(rig);
+}
+
+static inline void rig_page(struct rig *rig, const WireClientFrame *f)
+{
+    const WireFetchHistory *ask = f->fetch_history;
+    struct rig_channel *ch = rig_channel(rig, ask->channel_id);
+    WireHistoryPage page = WIRE_HISTORY_PAGE__INIT;
+    WireRange covered = WIRE_RANGE__INIT;
+    static WireMessage messages[200];
+    static WireNonce nonces[200];
+    WireMessage *pointers[200];
+    WirePosition head = rig_head(ch);
+    uint64_t from, to, limit = ask->limit;
+
+    ck_assert(ask->limit >= 1 && ask->limit <= 200);
+    if (rig->page_cut && rig->page_cut < limit) {
+        limit = rig->page_cut;
+        page.partial = true;
+    }
+    if (ask->backwards) {
+        to = ask->start_seq && ask->start_seq < ch->seq ? ask->start_seq : ch->seq;
+        from = to >= ch->first_seq + limit ? to - limit + 1 : ch->first_seq;
+    } else {
+        from = ask->start_seq > ch->first_seq ? ask->start_seq : ch->first_seq;
+        to = from + limit - 1 < ch->seq ? from + limit - 1 : ch->seq;
+    }
+    covered.from_seq = from;
+    covered.to_seq = to;
+    for (uint64_t s = from; s <= to && from <= to; s++) {
+        rig_wire(ch, s, &messages[s - from], &nonces[s - from]);
+        pointers[s - from] = &messages[s - from];
+        page.n_messages++;
+    }
+    page.head = &head;
+    page.covered = &covered;
+    page.first_seq = ch->first_seq;
+    page.messages = pointers;
+    RIG_SAY(rig, f->request_id, HISTORY_PAGE, history_page, &page);
+}
+
+static inline void rig_changes(struct rig *rig, const WireClientFrame *f)
+{
+    const WireFetchChanges *ask = f->fetch_changes;
+    struct rig_channel *ch = rig_channel(rig, ask->channel_id);
+    WireChangesPage page = WIRE_CHANGES_PAGE__INIT;
+    WirePosition head = rig_head(ch);
+    static WireMessage messages[500];
+    static WireNonce nonces[500];
+    WireMessage *pointers[500];
+
+    page.head = &head;
+    page.covered_to_rev = ch->rev;
+    page.messages = pointers;
+    for (uint64_t rev = ask->since_rev + 1; rev <= ch->rev; rev++) {
+        for (uint64_t s = 1; s <= ch->seq; s++) {
+            bool wanted = false;
+
+            for (size_t r = 0; r < ask->n_ranges; r++)
+                wanted |= s >= ask->ranges[r]->from_seq && s <= ask->ranges[r]->to_seq;
+            if (!wanted || ch->messages[s].rev != rev)
+                continue;
+            rig_wire(ch, s, &messages[page.n_messages], &nonces[page.n_messages]);
+            pointers[page.n_messages] = &messages[page.n_messages];
+            page.n_messages++;
+        }
+    }
+    RIG_SAY(rig, f->request_id, CHANGES_PAGE, changes_page, &page);
+}
+
+static inline void rig_ack_send(struct rig *rig, uint32_t id, uint64_t channel_id, uint64_t seq)
+{
+    WireSent sent = WIRE_SENT__INIT;
+
+    sent.channel_id = channel_id;
+    sent.seq = seq;
+    sent.message_id = rig_channel(rig, channel_id)->messages[seq].message_id;
+    sent.sent_at_ms = 1700000000000 + (int64_t)seq;
+    sent.durability = WIRE_DURABILITY__DURABILITY_LOCAL_DISK;
+    RIG_SAY(rig, id, SENT, sent, &sent);
+}
+
+static inline void rig_send(struct rig *rig, const WireClientFrame *f)
+{
+    const WireSendMessage *s = f->send_message;
+    struct rig_channel *ch = rig_channel(rig, s->channel_id);
+    bool after_in = s->nonce->after == 0;
+    uint64_t seq = 0;
+
+    for (uint64_t i = 1; i <= ch->seq; i++) {
+        if (ch->messages[i].author != ME || ch->messages[i].device != s->nonce->device_id)
+            continue;
+        if (ch->messages[i].counter == s->nonce->counter)
+            seq = i; /* a repeat gets the first answer */
+        if (ch->messages[i].counter == s->nonce->after)
+            after_in = true;
+    }
+    if (rig->op_problems && !seq) {
+        rig->op_problems--;
+        rig_problem(rig, f->request_id, rig->op_problem, rig->problem_retry, rig->problem_after_ms);
+        return;
+    }
+    if (!after_in && !seq) {
+        rig_problem(rig, f->request_id, WIRE_PROBLEM_CODE__PROBLEM_OUT_OF_ORDER,
+                    WIRE_RETRY__RETRY_LATER, 0);
+        return;
+    }
+    if (!seq)
+        seq = rig_store(rig, ch->id, ME, s->text, s->nonce->device_id, s->nonce->counter);
+    if (rig->lose_acks)
+        return;
+    if (rig->ack_last && !rig->no_publish)
+        rig_publish(rig, ch->id, seq, false);
+    rig_ack_send(rig, f->request_id, ch->id, seq);
+    if (!rig->ack_last && !rig->no_publish)
+        rig_publish(rig, ch->id, seq, false);
+}
+
+static inline void rig_edit(struct rig *rig, const WireClientFrame *f)
+{
+    WireAltered altered = WIRE_ALTERED__INIT;
+    uint64_t channel_id, seq;
+
+    if (f->body_case == WIRE_CLIENT_FRAME__BODY_EDIT_MESSAGE) {
+        channel_id = f->edit_message->channel_id;
+        seq = f->edit_message->seq;
+        rig_alter(rig, channel_id, seq, f->edit_message->text);
+    } else {
+        channel_id = f->delete_message->channel_id;
+        seq = f->delete_message->seq;
+        rig_alter(rig, channel_id, seq, "");
+        rig_channel(rig, channel_id)->messages[seq].deleted = true;
+    }
+    altered.channel_id = channel_id;
+    altered.seq = seq;
+    altered.rev = rig_channel(rig, channel_id)->rev;
+    RIG_SAY(rig, f->request_id, ALTERED, altered, &altered);
+    if (!rig->no_publish)
+        rig_publish(rig, channel_id, seq, true);
+}
+
+static inline void rig_users(struct rig *rig, const WireClientFrame *f)
+{
+    WireUsers users = WIRE_USERS__INIT;
+    WireUser user = WIRE_USER__INIT, *pointer = &user;
+
+    user.user_id = BOB;
+    user.name = (char *)"bob";
+    users.users = &pointer;
+    users.n_users = 1;
+    RIG_SAY(rig, f->request_id, USERS, users, &users);
+}
+
+static inline void rig_answer(struct rig *rig, const WireClientFrame *f)
+{
+    WireHeartbeatAck ack = WIRE_HEARTBEAT_ACK__INIT;
+    WireCursor cursor = WIRE_CURSOR__INIT;
+    WireOpened opened = WIRE_OPENED__INIT;
+    WireOk ok = WIRE_OK__INIT;
+    WireTicket ticket = WIRE_TICKET__INIT;
+
+    switch ((int)f->body_case) {
+    case WIRE_CLIENT_FRAME__BODY_HELLO: rig_hello(rig, f); break;
+    case WIRE_CLIENT_FRAME__BODY_FETCH_HISTORY: rig_page(rig, f); break;
+    case WIRE_CLIENT_FRAME__BODY_FETCH_CHANGES: rig_changes(rig, f); break;
+    case WIRE_CLIENT_FRAME__BODY_FETCH_USERS:
+    case WIRE_CLIENT_FRAME__BODY_FIND_USER: rig_users(rig, f); break;
+    case WIRE_CLIENT_FRAME__BODY_SEND_MESSAGE:
+        if (!rig->keep_sends)
+            rig_send(rig, f);
+        break;
+    case WIRE_CLIENT_FRAME__BODY_EDIT_MESSAGE:
+    case WIRE_CLIENT_FRAME__BODY_DELETE_MESSAGE:
+        if (!rig->keep_sends)
+            rig_edit(rig, f);
+        break;
+    case WIRE_CLIENT_FRAME__BODY_HEARTBEAT:
+        if (!rig->mute_beats)
+            RIG_SAY(rig, f->request_id, HEARTBEAT_ACK, heartbeat_ack, &ack);
+        break;
+    case WIRE_CLIENT_FRAME__BODY_MARK_READ:
+        cursor.channel_id = f->mark_read->channel_id;
+        cursor.read_seq = f->mark_read->seq;
+        rig_channel(rig, cursor.channel_id)->read_seq = cursor.read_seq;
+        RIG_SAY(rig, f->request_id, CURSOR, cursor, &cursor);
+        break;
+    case WIRE_CLIENT_FRAME__BODY_OPEN_DIRECT:
+    case WIRE_CLIENT_FRAME__BODY_CREATE_GROUP:
+        opened.home_id = opened.channel_id = CH2;
+        RIG_SAY(rig, f->request_id, OPENED, opened, &opened);
+        break;
+    case WIRE_CLIENT_FRAME__BODY_REFRESH_TOKEN:
+        ticket.ticket.data = (uint8_t *)"fresh!";
+        ticket.ticket.len = 6;
+        ticket.ticket_expires_at_ms = rig->now.wall_ms + 600000;
+        ticket.token_expires_at_ms = rig->now.wall_ms + 3600000;
+        RIG_SAY(rig, f->request_id, TICKET, ticket, &ticket);
+        break;
+    case WIRE_CLIENT_FRAME__BODY_GOODBYE: break;
+    default: RIG_SAY(rig, f->request_id, OK, ok, &ok); break;
+    }
+}
+
+/* --- the host --- */
+
+static inline void rig_note(struct rig *rig, const WireClientFrame *f)
+{
+    struct rig_heard *h = &rig->heard[rig->heard_count++];
+
+    ck_assert_uint_lt(rig->heard_count, RIG_HEARD_MAX);
+    *h = (struct rig_heard){.body = f->body_case, .request_id = f->request_id};
+    if (f->body_case == WIRE_CLIENT_FRAME__BODY_SEND_MESSAGE) {
+        h->channel_id = f->send_message->channel_id;
+        h->device = f->send_message->nonce->device_id;
+        h->counter = f->send_message->nonce->counter;
+        h->after = f->send_message->nonce->after;
+        snprintf(h->text, sizeof(h->text), "%s", f->send_message->text);
+    } else if (f->body_case == WIRE_CLIENT_FRAME__BODY_FETCH_HISTORY) {
+        h->channel_id = f->fetch_history->channel_id;
+        h->start = f->fetch_history->start_seq;
+        h->limit = f->fetch_history->limit;
+        h->backwards = f->fetch_history->backwards;
+    } else if (f->body_case == WIRE_CLIENT_FRAME__BODY_FETCH_CHANGES) {
+        h->channel_id = f->fetch_changes->channel_id;
+        h->start = f->fetch_changes->since_rev;
+        h->limit = (uint32_t)f->fetch_changes->n_ranges;
+    } else if (f->body_case == WIRE_CLIENT_FRAME__BODY_MARK_READ) {
+        h->start = f->mark_read->seq;
+    } else if (f->body_case == WIRE_CLIENT_FRAME__BODY_HELLO) {
+        h->by_ticket = f->hello->ticket.len > 0;
+        h->device = f->hello->device_id;
+        snprintf(h->text, sizeof(h->text), "%s", f->hello->token);
+    }
+}
+
+static inline void rig_hear(struct rig *rig, const struct effect *effect)
+{
+    static uint8_t bytes[CHAT_CLIENT_MESSAGE_MAX];
+    WireClientBatch *batch;
+    struct wire_fault fault;
+    size_t len = 0;
+    link_id link = effect->link;
+
+    for (size_t i = 0; i < effect->send.count; i++) {
+        ck_assert_uint_le(len + effect->send.frames[i]->len, sizeof(bytes));
+        memcpy(bytes + len, effect->send.frames[i]->bytes, effect->send.frames[i]->len);
+        len += effect->send.frames[i]->len;
+    }
+    ck_assert_int_eq(wire_decode_client(bytes, len, &rig->arena, &batch, &fault), CHAT_OK);
+    for (size_t i = 0; i < batch->n_frames; i++) {
+        rig_note(rig, batch->frames[i]);
+        if (rig->silent || rig->link != link)
+            continue;
+        if (!rig->on_frame || !rig->on_frame(rig, batch->frames[i]))
+            rig_answer(rig, batch->frames[i]);
+    }
+    arena_reset(&rig->arena);
+}
+
+static inline void rig_cut(struct rig *rig, uint16_t code)
+{
+    struct event e = {.kind = EVENT_LINK_CLOSED, .link = rig->link};
+
+    e.closed.code = code;
+    rig->link = 0;
+    rig_feed(rig, e);
+}
+
+static inline void rig_turn(struct rig *rig)
+{
+    struct effect effect;
+
+    while (machine_poll(rig->m, &effect)) {
+        struct event e = {.kind = EVENT_LINK_OPENED};
+
+        if (effect.kind == EFFECT_SEND) {
+            rig_hear(rig, &effect);
+        } else if (effect.kind == EFFECT_CLOSE) {
+            rig->closes++;
+            rig->close_code = effect.close.code;
+            e.kind = EVENT_LINK_CLOSED;
+            e.link = effect.link;
+            e.closed.code = effect.close.code;
+            if (rig->link == effect.link)
+                rig->link = 0;
+            rig_feed(rig, e);
+        } else if (effect.kind == EFFECT_DIAL) {
+            rig->dials++;
+            if (rig->dial_hangs)
+                continue;
+            e.kind = rig->dial_fails ? EVENT_LINK_CLOSED : EVENT_LINK_OPENED;
+            e.link = rig->dial_fails ? 0 : ++rig->links;
+            e.opened.kind = LINK_DIALED;
+            if (rig->dial_fails)
+                e.closed.code = 1006;
+            else
+                rig->link = e.link;
+            rig_feed(rig, e);
+        } else {
+            rig->stops++;
+        }
+    }
+}
+
+/* Time passes: the machine's timers run when they are due. */
+static inline void rig_wait(struct rig *rig, int64_t ms)
+{
+    int64_t until = rig->now.mono_ms + ms;
+
+    rig_turn(rig);
+    for (int i = 0; i < 100000; i++) {
+        int64_t at = machine_deadline(rig->m);
+
+        if (at > until)
+            break;
+        if (at > rig->now.mono_ms) {
+            rig->now.wall_ms += at - rig->now.mono_ms;
+            rig->now.mono_ms = at;
+        }
+        rig_feed(rig, (struct event){.kind = EVENT_TIMER});
+        rig_turn(rig);
+    }
+    ck_assert_msg(machine_deadline(rig->m) > until, "timers that never end");
+    rig->now.wall_ms += until - rig->now.mono_ms;
+    rig->now.mono_ms = until;
+    rig_feed(rig, (struct event){.kind = EVENT_TIMER});
+    rig_turn(rig);
+}
+
+/* --- the application --- */
+
+static inline void rig_see(struct rig *rig, const struct chat_event *e)
+{
+    struct rig_seen *s = &rig->seen[rig->seen_count++];
+
+    ck_assert_uint_lt(rig->seen_count, RIG_SEEN_MAX);
+    *s = (struct rig_seen){.type = e->type,
+                           .status = e->status,
+                           .state = e->state,
+                           .retry_after_ms = e->retry_after_ms,
+                           .ticket = e->ticket,
+                           .channel_id = e->channel_id,
+                           .from = e->from_seq,
+                           .to = e->to_seq};
+    if (e->message) {
+        s->seq = e->message->seq;
+        s->nonce = e->message->nonce;
+        snprintf(s->text, sizeof(s->text), "%s", e->message->text);
+    }
+    if (e->outgoing) {
+        s->seq = e->outgoing->seq;
+        s->nonce = e->outgoing->nonce;
+        s->old_nonce = e->outgoing->old_nonce;
+        s->out_state = e->outgoing->state;
+        snprintf(s->text, sizeof(s->text), "%s", e->outgoing->text);
+    }
+    if (e->page) {
+        s->count = chat_page_get_count(e->page);
+        s->complete = chat_page_is_complete(e->page);
+        s->from = chat_page_get_from_seq(e->page);
+        s->to = chat_page_get_to_seq(e->page);
+    }
+    if (e->users)
+        s->count = e->users_count;
+    if (e->channel)
+        s->seq = e->type == CHAT_EVENT_READ ? e->channel->read_seq : e->channel->head_seq;
+    if (e->presence)
+        s->state = (chat_conn_state)e->presence->state;
+}
+
+/* Everything that waits; what was seen before is forgotten. */
+static inline void rig_pull(struct rig *rig)
+{
+    struct chat_event e = CHAT_EVENT_INIT;
+
+    rig->seen_count = 0;
+    while (client_next_event(rig->core, &e))
+        rig_see(rig, &e);
+}
+
+static inline size_t rig_count(const struct rig *rig, chat_event_type type)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < rig->seen_count; i++)
+        count += rig->seen[i].type == type;
+    return count;
+}
+
+static inline const struct rig_seen *rig_last(const struct rig *rig, chat_event_type type)
+{
+    for (size_t i = rig->seen_count; i > 0; i--)
+        if (rig->seen[i - 1].type == type)
+            return &rig->seen[i - 1];
+    return NULL;
+}
+
+static inline size_t rig_heard(const struct rig *rig, WireClientFrame__BodyCase body)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < rig->heard_count; i++)
+        count += rig->heard[i].body == body;
+    return count;
+}
+
+static inline const struct rig_heard *rig_heard_last(const struct rig *rig,
+                                                     WireClientFrame__BodyCase body)
+{
+    for (size_t i = rig->heard_count; i > 0; i--)
+        if (rig->heard[i - 1].body == body)
+            return &rig->heard[i - 1];
+    return NULL;
+}
+
+/* The messages seen are from..to of the channel, in order, each once, as the service has
+ * them. */
+static inline void rig_expect_stream(const struct rig *rig, uint64_t channel_id, uint64_t from,
+                                     uint64_t to)
+{
+    for (size_t i = 0; i < rig->seen_count; i++) {
+        const struct rig_seen *s = &rig->seen[i];
+
+        if (s->type != CHAT_EVENT_MESSAGE || s->channel_id != channel_id)
+            continue;
+        ck_assert_uint_eq(s->seq, from);
+        from++;
+    }
+    ck_assert_uint_eq(from, to + 1);
+}
+
+static inline struct chat_nonce rig_type(struct rig *rig, uint64_t channel_id, const char *text)
+{
+    struct chat_nonce nonce = {0};
+
+    ck_assert_int_eq(client_send(rig->core, channel_id, text, strlen(text), NULL, 0, 0, &nonce),
+                     CHAT_OK);
+    return nonce;
+}
+
+/* Somebody else says something. */
+static inline uint64_t rig_post(struct rig *rig, uint64_t channel_id, const char *text)
+{
+    uint64_t seq = rig_store(rig, channel_id, BOB, text, 9, rig_channel(rig, channel_id)->seq + 1);
+
+    rig_publish(rig, channel_id, seq, false);
+    rig_turn(rig);
+    return seq;
+}
+
+static inline void rig_open(struct rig *rig)
+{
+    ck_assert_int_eq(client_new(&rig->config, &rig->core), CHAT_OK);
+    rig->m = client_machine(rig->core);
+    rig_feed(rig, (struct event){.kind = EVENT_TIMER});
+}
+
+static inline void rig_init(struct rig *rig)
+{
+    memset(rig, 0, sizeof(*rig));
+    rig->now = (struct moment){.mono_ms = 1000, .wall_ms = INT64_C(1700000000000)};
+    rig->heartbeat_ms = 30000;
+    arena_init(&rig->arena, NULL, 64u << 20);
+    rig_add_channel(rig, CH);
+    client_config_init(&rig->config);
+    rig->config.seed = 42;
+    rig->config.token = "token";
+}
+
+static inline void rig_start(struct rig *rig)
+{
+    if (!rig->core)
+        rig_open(rig);
+    ck_assert_int_eq(client_start(rig->core), CHAT_OK);
+    rig_turn(rig);
+}
+
+/* As after a crash: nothing was said to anybody. */
+static inline void rig_crash(struct rig *rig)
+{
+    client_free(rig->core);
+    rig->core = NULL;
+    rig->link = 0;
+}
+
+static inline void rig_fini(struct rig *rig)
+{
+    client_free(rig->core);
+    for (uint32_t i = 0; i < rig->channel_count; i++)
+        free(rig->channels[i].messages);
+    arena_fini(&rig->arena);
+}
+
+#endif
