@@ -249,7 +249,7 @@ void shard_pump(struct shard *s)
         if (!s->stopping)
             shard_open(s);
         break;
-    case SHARD_IDENTIFYING:
+    case SHARD_IDENTIFYING: reads_pump(s); break;
     case SHARD_REPLAYING:
         reads_pump(s);
         shard_replay(s);
