@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "server/router/answer.h"
 #include "server/router/core.h"
+#include "server/router/credentials.h"
 #include "server/router/gather.h"
 #include "server/router/handshake.h"
 #include "server/router/recheck.h"
@@ -145,7 +146,7 @@ void ask_answered(struct router *r, struct ask *a, const WireLinkFrame *frame)
     case ASK_ANNOUNCE: recheck_announced(r, a, frame); break;
     case ASK_SUBSCRIBE: sync_answered(r, a, frame); break;
     case ASK_RECHECK: recheck_answered(r, a, frame); break;
-    case ASK_REFRESH: handshake_refreshed(r, a, frame); break;
+    case ASK_REFRESH: credentials_refreshed(r, a, frame); break;
     }
     ask_drop(r, a);
 }

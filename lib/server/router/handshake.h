@@ -1,5 +1,5 @@
 /*
- * handshake: from Hello to Welcome, and what keeps a sign-in valid: tickets, new tokens.
+ * handshake: from Hello to Welcome.
  *
  * A ticket is looked at first, as it costs no public-key arithmetic; a token counts when
  * there is no ticket or it is refused. The user's home has the last word (OpenSession).
@@ -16,12 +16,5 @@ void handshake_hello(struct router *r, struct session *s, uint32_t request_id,
 void handshake_opened(struct router *r, const struct ask *a, const WireLinkFrame *frame);
 /* Ends a sign-in for which there is no store now. */
 void handshake_unavailable(struct router *r, struct session *s, const char *why);
-
-/* RefreshToken, and the user that its token belongs to; NULL: the store went away. */
-void handshake_refresh(struct router *r, struct session *s, uint32_t request_id,
-                       const WireRefreshToken *refresh);
-void handshake_refreshed(struct router *r, struct ask *a, const WireLinkFrame *frame);
-/* The ticket ends soon: gives a new one. */
-void handshake_renew_ticket(struct router *r, struct session *s);
 
 #endif

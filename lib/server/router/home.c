@@ -162,7 +162,10 @@ struct home_member *home_member_of(const struct home *h, const struct session *s
 }
 
 /* Nearly exact: there are many of these, and memory per edge is what a session costs. */
-static uint32_t grown(uint32_t cap) { return cap < 16 ? cap + 2 : cap + cap / 8; }
+static uint32_t grown(uint32_t cap)
+{
+    return cap < 16 ? cap + 2 : cap < 256 ? cap + cap / 8 : cap + cap / 16;
+}
 
 static chat_status make_room(struct router *r, struct home *h, struct session *s)
 {
@@ -189,6 +192,14 @@ static chat_status make_room(struct router *r, struct home *h, struct session *s
         s->home_cap = cap;
     }
     return CHAT_OK;
+}
+
+void home_expect(struct router *r, struct session *s, size_t count)
+{
+    if (s->homes || count == 0 || count > CHAT_USER_CHANNELS_MAX)
+        return;
+    s->homes = alloc_array(r->allocator, count, sizeof(*s->homes));
+    s->home_cap = s->homes ? (uint32_t)count : 0;
 }
 
 chat_status home_join(struct router *r, struct home *h, struct session *s, uint32_t permissions)

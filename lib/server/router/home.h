@@ -82,6 +82,8 @@ void home_lose(struct router *r, struct home *h);
 /* The edge of a session, as a slot of s->homes; SLAB_NONE when it is none. */
 uint32_t home_slot(const struct home *h, const struct session *s);
 struct home_member *home_member_of(const struct home *h, const struct session *s);
+/* About so many homes will be joined: room for exactly these, if there is memory. */
+void home_expect(struct router *r, struct session *s, size_t count);
 /* Adds the edge or sets its permissions. Errors: CHAT_E_NOMEM, CHAT_E_TOO_LARGE. */
 chat_status home_join(struct router *r, struct home *h, struct session *s, uint32_t permissions);
 /* By slot of s->homes. The home is not released. */

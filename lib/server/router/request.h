@@ -4,8 +4,8 @@
 
 #include "server/router/core.h"
 
-/* A WebSocket message of a client. */
-void request_message(struct router *r, struct session *s, const uint8_t *bytes, size_t len);
+/* One frame of a session that is signed in; not Goodbye. */
+void request_take(struct router *r, struct session *s, const WireClientFrame *frame);
 
 /* Answers that nothing was done, for the reason in `status`. */
 void request_refused(struct router *r, struct session *s, uint32_t request_id, chat_status status);

@@ -8,12 +8,12 @@
 #include "server/router/core.h"
 #include "server/router/drain.h"
 #include "server/router/fanout.h"
+#include "server/router/inbound.h"
 #include "server/router/output.h"
 #include "server/router/peers.h"
 #include "server/router/presence_report.h"
 #include "server/router/presence_watch.h"
 #include "server/router/recheck.h"
-#include "server/router/request.h"
 #include "server/router/sync.h"
 
 /* --- helpers of all parts --- */
@@ -135,7 +135,7 @@ static void on_drained(struct router *r, struct session *s)
 static void feed_session(struct router *r, struct session *s, const struct event *event)
 {
     switch (event->kind) {
-    case EVENT_LINK_MESSAGE: request_message(r, s, event->message.bytes, event->message.len); break;
+    case EVENT_LINK_MESSAGE: inbound_message(r, s, event->message.bytes, event->message.len); break;
     case EVENT_LINK_BLOCKED: on_blocked(r, s); break;
     case EVENT_LINK_DRAINED: on_drained(r, s); break;
     case EVENT_LINK_CLOSED: session_closed(r, s); break;

@@ -1,5 +1,6 @@
 #include "base/alloc.h"
 #include "server/router/core.h"
+#include "server/router/credentials.h"
 #include "server/router/handshake.h"
 #include "server/router/output.h"
 #include "server/router/presence_report.h"
@@ -86,7 +87,7 @@ static void on_signed_in_timer(struct router *r, struct session *s)
                        (uint32_t)r->limits.token_grace_ms, "token_grace_ms", "send a new token");
     }
     if (r->now.mono_ms >= s->turn_at_ms)
-        handshake_renew_ticket(r, s);
+        credentials_renew(r, s);
     session_arm(r, s);
 }
 

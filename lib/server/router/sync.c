@@ -138,6 +138,7 @@ bool sync_start(struct router *r, struct session *s, WireUserChannel *const *cha
 
     if (!y)
         return false;
+    home_expect(r, s, count);
     for (size_t i = 0; i < count; i++)
         append(r, y, channels[i]);
     finish_if_done(r, s);
