@@ -288,6 +288,25 @@ void store_host_run(struct store_host *h)
     }
 }
 
+static void say(struct store_host *h, link_id link, WireLinkFrame **frames, size_t count);
+
+/* What a router does every 5 s, so that it is not taken for dead. */
+static void ping(struct store_host *h)
+{
+    WireLinkFrame frame = WIRE_LINK_FRAME__INIT;
+    WireLinkFrame *frames[1] = {&frame};
+    WireLinkPing body = WIRE_LINK_PING__INIT;
+
+    if (h->now.mono_ms < h->ping_at_ms)
+        return;
+    h->ping_at_ms = h->now.mono_ms + LINK_PING_MS;
+    frame.body_case = WIRE_LINK_FRAME__BODY_LINK_PING;
+    frame.link_ping = &body;
+    for (uint32_t i = 0; i < h->link_count; i++)
+        if (h->links[i].open && h->links[i].other_side == 0)
+            say(h, h->links[i].id, frames, 1);
+}
+
 void store_host_wait(struct store_host *h, int64_t ms)
 {
     const int64_t end_ms = h->now.mono_ms + ms;
@@ -302,10 +321,13 @@ void store_host_wait(struct store_host *h, int64_t ms)
             if (at_ms < next_ms)
                 next_ms = at_ms;
         }
+        if (next_ms > h->ping_at_ms)
+            next_ms = h->ping_at_ms;
         if (next_ms <= h->now.mono_ms)
             next_ms = h->now.mono_ms + 1;
         h->now.wall_ms += next_ms - h->now.mono_ms;
         h->now.mono_ms = next_ms;
+        ping(h);
         for (uint32_t i = 0; i < h->store_count; i++) {
             struct event event = {.kind = EVENT_TIMER};
 

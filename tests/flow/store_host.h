@@ -54,6 +54,7 @@ struct host_held {
 
 struct store_host {
     struct moment now;
+    int64_t ping_at_ms;
     uint32_t store_count;
     struct store_config configs[HOST_STORES_MAX];
     uint32_t shards[HOST_STORES_MAX][HOST_SHARDS];
