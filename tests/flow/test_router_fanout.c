@@ -389,6 +389,37 @@ START_TEST(a_store_away_holds_back_only_complete)
 }
 END_TEST
 
+START_TEST(a_store_away_for_long_leaves_its_channels_unavailable)
+{
+    struct rig_home *far = rig_group(&g, 1, (const char *[]){"alice", "bob", NULL});
+    const char *name = shard_of_id(rig_user("alice"), RIG_SHARDS) == 0 ? "alice" : "bob";
+    const WireChannel *channel = NULL;
+
+    rig_down(&g, 1);
+    rig_open(&g, 1);
+    rig_hello(&g, 1, name, RIG_DEVICE);
+    rig_wait(&g, g.config.limits.sync_patience_ms - 1);
+    ck_assert_uint_eq(rig_stats(&g).syncing, 1);
+    rig_wait(&g, 1);
+    ck_assert_uint_eq(rig_stats(&g).live, 1);
+    ck_assert(rig_last(&g, 1, SERVER(CHANNEL_LIST))->channel_list->complete);
+    for (size_t i = 0; i < g.heard_count; i++)
+        if (g.heard[i].server && g.heard[i].server->body_case == SERVER(CHANNEL_LIST) &&
+            g.heard[i].server->channel_list->n_channels == 1)
+            channel = g.heard[i].server->channel_list->channels[0];
+    ck_assert(channel->unavailable);
+    ck_assert_uint_eq(channel->head->channel_id, far->home_id);
+
+    rig_forget(&g);
+    rig_up(&g, 1);
+    channel = rig_last(&g, 1, SERVER(CHANNEL_LIST))->channel_list->channels[0];
+    ck_assert(!channel->unavailable);
+    ck_assert_uint_eq(rig_count(&g, 1, SERVER(CHANNEL_LIST)), 1);
+    rig_message(&g, far, "there");
+    ck_assert_str_eq(seqs(1), "1");
+}
+END_TEST
+
 START_TEST(a_sync_asks_only_so_many_homes_at_once)
 {
     for (uint32_t i = 0; i < 40; i++)
@@ -542,6 +573,7 @@ int main(void)
     tcase_add_test(all, a_channel_removed_note_is_checked_with_the_home_itself);
     tcase_add_test(all, a_cursor_goes_to_all_devices_of_its_user);
     tcase_add_test(all, a_store_away_holds_back_only_complete);
+    tcase_add_test(all, a_store_away_for_long_leaves_its_channels_unavailable);
     tcase_add_test(all, a_sync_asks_only_so_many_homes_at_once);
     tcase_add_test(all, removal_by_swap_keeps_every_edge);
     tcase_add_test(all, a_blocked_session_gets_nothing_until_drained);

@@ -1,6 +1,8 @@
 #include "server/router/answer.h"
 
 #include "server/router/output.h"
+#include "server/router/request.h"
+#include "server/router/sync.h"
 
 bool answer_translate(const WireLinkFrame *from, WireServerFrame *to)
 {
@@ -104,6 +106,15 @@ static bool may_still_see(const struct router *r, const struct ask *a, const str
     return h->state != HOME_LIVE || (member->permissions & WIRE_PERMISSION__PERMISSION_VIEW);
 }
 
+static void refuse_page(struct router *r, const struct ask *a, struct session *s)
+{
+    if (sync_has(s, a->target)) /* whether it is a member is being asked */
+        request_refused(r, s, a->request_id, CHAT_E_UNAVAILABLE);
+    else
+        output_problem(r, s, a->request_id, WIRE_PROBLEM_CODE__PROBLEM_FORBIDDEN,
+                       WIRE_RETRY__RETRY_NEVER, 0, NULL, "not a member any more");
+}
+
 void answer_client(struct router *r, const struct ask *a, const WireLinkFrame *frame)
 {
     struct session *s = ask_session(r, a);
@@ -120,8 +131,7 @@ void answer_client(struct router *r, const struct ask *a, const WireLinkFrame *f
         return;
     }
     if (!may_still_see(r, a, s)) {
-        output_problem(r, s, a->request_id, WIRE_PROBLEM_CODE__PROBLEM_FORBIDDEN,
-                       WIRE_RETRY__RETRY_NEVER, 0, NULL, "not a member any more");
+        refuse_page(r, a, s);
         return;
     }
     if (!answer_translate(frame, &out)) {

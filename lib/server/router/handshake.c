@@ -264,10 +264,10 @@ static void welcome(struct router *r, struct session *s, const struct ask *a, st
         r->stats.resumed++;
     session_enter(r, s, SESSION_SYNCING);
     send_welcome(r, s, a->request_id, said->name);
-    session_arm(r, s);
     report_session(r, s, (WirePresenceState)s->presence);
     if (!sync_start(r, s, said->channels, said->n_channels))
         output_starve(r, s);
+    session_arm(r, s);
     /* What was published between is missing from this list, or was never sent to us. */
     if (u->lost && parted_since(r, u->user_id, a->number))
         user_lose(r, u);

@@ -78,6 +78,7 @@ struct router_limits {
     uint32_t session_queue_max;  /* bytes waiting for one client; 1 MiB */
     uint32_t session_frames_max; /* frames waiting for one client; 8,192 */
     uint32_t session_requests;   /* requests of one client in flight; 128 */
+    int64_t sync_patience_ms;    /* then `complete`, though a store does not answer; 5,000 */
     uint32_t sync_in_flight;     /* homes of one session being subscribed; 16 */
     uint32_t user_sessions;      /* sessions of one user here; 64 */
 

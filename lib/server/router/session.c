@@ -44,8 +44,10 @@ void session_arm(struct router *r, struct session *s)
     if (s->state == SESSION_SYNCING || s->state == SESSION_LIVE) {
         int64_t silent_ms = s->heard_at_ms + silent_after_ms(r);
         int64_t expiry_ms = mono_of_wall(r, token_end_ms(r, s));
+        int64_t patience_ms = sync_patience_end_ms(s);
 
         at_ms = silent_ms < at_ms ? silent_ms : at_ms;
+        at_ms = patience_ms < at_ms ? patience_ms : at_ms;
         at_ms = expiry_ms < at_ms ? expiry_ms : at_ms;
     }
     wheel_set(&r->wheel, &s->timer, at_ms);
@@ -88,6 +90,8 @@ static void on_signed_in_timer(struct router *r, struct session *s)
     }
     if (r->now.mono_ms >= s->turn_at_ms)
         credentials_renew(r, s);
+    if (r->now.mono_ms >= sync_patience_end_ms(s))
+        sync_lose_patience(r, s);
     session_arm(r, s);
 }
 

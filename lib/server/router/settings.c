@@ -22,6 +22,7 @@ void router_config_init(struct router_config *config)
                 .session_queue_max = 1u << 20,
                 .session_frames_max = 8192,
                 .session_requests = 128,
+                .sync_patience_ms = 5000,
                 .sync_in_flight = 16,
                 .user_sessions = 64,
                 .requests_max = 65536,
@@ -66,7 +67,8 @@ static bool times_are_sane(const struct router_limits *l)
 {
     return l->handshake_slot_max_ms > 0 && l->preauth_ms > 0 && l->token_grace_ms >= 0 &&
            l->ticket_ms > 0 && l->ticket_ms <= TICKET_LIFE_MAX_MS && l->request_ms > 0 &&
-           l->lease_ms > 0 && l->presence_lost_ms > 0 && l->drain_ms >= 0 && l->drain_grace_ms >= 0;
+           l->lease_ms > 0 && l->sync_patience_ms > 0 && l->presence_lost_ms > 0 &&
+           l->drain_ms >= 0 && l->drain_grace_ms >= 0;
 }
 
 chat_status router_config_check(const struct router_config *config)

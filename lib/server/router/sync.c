@@ -14,6 +14,7 @@ enum item_state { ITEM_OPEN, ITEM_ASKED, ITEM_DONE };
 struct sync_item {
     uint64_t home_id, read_seq, read_message_id;
     uint8_t state; /* enum item_state */
+    uint8_t kind;  /* WireHomeKind */
 };
 
 struct sync {
@@ -25,6 +26,7 @@ struct sync {
     uint32_t in_flight; /* ITEM_ASKED */
     uint32_t left;      /* not DONE */
     int64_t retry_at_ms;
+    int64_t patience_ms; /* until then `complete` waits */
 };
 
 /* --- the list --- */
@@ -36,6 +38,7 @@ static struct sync *sync_new(struct router *r, struct session *s, size_t count)
     if (!y)
         return NULL;
     y->session = s;
+    y->patience_ms = r->now.mono_ms + r->limits.sync_patience_ms;
     y->cap = count > 0 ? (uint32_t)count : 1;
     y->items = alloc_array(r->allocator, y->cap, sizeof(*y->items));
     if (!y->items) {
@@ -103,6 +106,7 @@ static void append(struct router *r, struct sync *y, const WireUserChannel *chan
         .read_seq = channel->read_seq,
         .read_message_id = channel->read_message_id,
         .state = ITEM_OPEN,
+        .kind = (uint8_t)channel->kind,
     };
     y->left++;
     make_runnable(r, y);
@@ -130,6 +134,39 @@ static void finish_if_done(struct router *r, struct session *s)
         send_complete(r, s);
         session_enter(r, s, SESSION_LIVE);
     }
+}
+
+int64_t sync_patience_end_ms(const struct session *s)
+{
+    return s->sync && s->state == SESSION_SYNCING ? s->sync->patience_ms : MOMENT_NEVER;
+}
+
+static void send_unavailable(struct router *r, struct session *s, const struct sync_item *item)
+{
+    WireServerFrame frame = WIRE_SERVER_FRAME__INIT;
+    WireChannelList list = WIRE_CHANNEL_LIST__INIT;
+    WireChannel channel = WIRE_CHANNEL__INIT, *channels[1] = {&channel};
+    WirePosition head = WIRE_POSITION__INIT;
+
+    head.channel_id = item->home_id;
+    channel.head = &head;
+    channel.home_id = item->home_id;
+    channel.kind = (WireHomeKind)item->kind;
+    channel.unavailable = true;
+    list.n_channels = 1;
+    list.channels = channels;
+    frame.body_case = WIRE_SERVER_FRAME__BODY_CHANNEL_LIST;
+    frame.channel_list = &list;
+    output_send(r, s, &frame);
+}
+
+void sync_lose_patience(struct router *r, struct session *s)
+{
+    for (uint32_t i = 0; i < s->sync->count; i++)
+        if (s->sync->items[i].state != ITEM_DONE)
+            send_unavailable(r, s, &s->sync->items[i]);
+    send_complete(r, s);
+    session_enter(r, s, SESSION_LIVE);
 }
 
 bool sync_start(struct router *r, struct session *s, WireUserChannel *const *channels, size_t count)

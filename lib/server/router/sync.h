@@ -3,7 +3,8 @@
  * user may see there, also when other sessions have it: the answer is newer than whatever
  * the client saw on another router, so its list never goes backwards. Several are asked at
  * once, each is told as it comes, and `complete` follows when none is left. A home whose
- * store does not answer now holds back only `complete`.
+ * store does not answer holds back only `complete`, and that for sync_patience_ms: then it
+ * is listed as unavailable, and told once its store answers.
  */
 #ifndef CHAT_SERVER_ROUTER_SYNC_H
 #define CHAT_SERVER_ROUTER_SYNC_H
@@ -17,6 +18,10 @@ bool sync_start(struct router *r, struct session *s, WireUserChannel *const *cha
 void sync_add(struct router *r, struct session *s, const WireUserChannel *channel);
 /* True while the home is still to be asked or answered. */
 bool sync_has(const struct session *s, uint64_t home_id);
+/* When patience ends; MOMENT_NEVER: it has ended, or there is nothing to wait for. */
+int64_t sync_patience_end_ms(const struct session *s);
+/* It has: lists what is left as unavailable, then `complete`. */
+void sync_lose_patience(struct router *r, struct session *s);
 void sync_free(struct router *r, struct session *s);
 
 /* The answer to one Subscribe; NULL: the store went away. */
