@@ -251,6 +251,22 @@ START_TEST(a_page_that_comes_after_the_removal_is_not_passed_on)
 }
 END_TEST
 
+START_TEST(who_just_joined_is_judged_by_the_store_alone)
+{
+    WireLinkFrame frame = WIRE_LINK_FRAME__INIT;
+    WireHistoryPage page = WIRE_HISTORY_PAGE__INIT;
+
+    fetch_history(1, 7, RIG_ID(0, 4711)); /* opened a moment ago: the note is on its way */
+    frame.request_id = rig_asked(&g, LINK(FETCH_HISTORY))->request_id;
+    frame.body_case = LINK(HISTORY_PAGE);
+    frame.history_page = &page;
+    rig_peer_says(&g, 0, &frame);
+    rig_settle(&g);
+
+    ck_assert_uint_eq(rig_last(&g, 1, SERVER(HISTORY_PAGE))->request_id, 7);
+}
+END_TEST
+
 /* --- several stores --- */
 
 static void fetch_users(uint32_t request_id, uint64_t *ids, size_t count)
@@ -623,6 +639,7 @@ int main(void)
     tcase_add_test(all, an_id_of_no_shard_reaches_nobody);
     tcase_add_test(all, marking_read_is_checked_against_what_the_router_knows);
     tcase_add_test(all, a_page_that_comes_after_the_removal_is_not_passed_on);
+    tcase_add_test(all, who_just_joined_is_judged_by_the_store_alone);
     tcase_add_test(all, users_of_several_stores_are_gathered);
     tcase_add_test(all, a_part_that_fails_fails_the_whole_once);
     tcase_add_test(all, a_user_is_found_within_the_askers_issuer);

@@ -1,8 +1,6 @@
 #include "server/router/answer.h"
 
 #include "server/router/output.h"
-#include "server/router/request.h"
-#include "server/router/sync.h"
 
 bool answer_translate(const WireLinkFrame *from, WireServerFrame *to)
 {
@@ -88,31 +86,22 @@ static void answer_lost(struct router *r, const struct ask *a, struct session *s
 }
 
 /*
- * A page of messages asked for before the user was removed may come back after the removal
- * was told. The router saw the removal, so it does not pass the page on.
+ * A page of messages asked for by a member may come back after the removal was told. The
+ * router saw the removal, so it does not pass the page on. (Who was no member yet when he
+ * asked is judged by the store alone: it may know of the joining before the router does.)
  */
-static bool may_still_see(const struct router *r, const struct ask *a, const struct session *s)
+static bool was_removed(const struct router *r, const struct ask *a, const struct session *s)
 {
     const struct home *h;
     const struct home_member *member;
 
-    if (s->state != SESSION_LIVE || (a->body != WIRE_CLIENT_FRAME__BODY_FETCH_HISTORY &&
-                                     a->body != WIRE_CLIENT_FRAME__BODY_FETCH_CHANGES))
-        return true;
+    if (!a->member)
+        return false;
     h = home_find(r, a->target);
     member = h ? home_member_of(h, s) : NULL;
     if (!member)
-        return false;
-    return h->state != HOME_LIVE || (member->permissions & WIRE_PERMISSION__PERMISSION_VIEW);
-}
-
-static void refuse_page(struct router *r, const struct ask *a, struct session *s)
-{
-    if (sync_has(s, a->target)) /* whether it is a member is being asked */
-        request_refused(r, s, a->request_id, CHAT_E_UNAVAILABLE);
-    else
-        output_problem(r, s, a->request_id, WIRE_PROBLEM_CODE__PROBLEM_FORBIDDEN,
-                       WIRE_RETRY__RETRY_NEVER, 0, NULL, "not a member any more");
+        return true;
+    return h->state == HOME_LIVE && !(member->permissions & WIRE_PERMISSION__PERMISSION_VIEW);
 }
 
 void answer_client(struct router *r, const struct ask *a, const WireLinkFrame *frame)
@@ -130,8 +119,9 @@ void answer_client(struct router *r, const struct ask *a, const WireLinkFrame *f
         answer_problem(r, s, a->request_id, frame->problem);
         return;
     }
-    if (!may_still_see(r, a, s)) {
-        refuse_page(r, a, s);
+    if (was_removed(r, a, s)) {
+        output_problem(r, s, a->request_id, WIRE_PROBLEM_CODE__PROBLEM_FORBIDDEN,
+                       WIRE_RETRY__RETRY_NEVER, 0, NULL, "not a member any more");
         return;
     }
     if (!answer_translate(frame, &out)) {

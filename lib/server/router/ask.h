@@ -38,6 +38,7 @@ struct ask {
     uint8_t kind;          /* enum ask_kind */
     uint8_t body;          /* ASK_CLIENT: body_case of the client's frame */
     bool sent;
+    bool member; /* ASK_CLIENT: for a page of a home that the session had when it asked */
     uint32_t peer;
     uint32_t session, generation; /* whose; the session may be gone */
     uint32_t request_id;          /* the client's */

@@ -45,6 +45,19 @@ static void refuse_invalid(struct router *r, struct session *s, uint32_t request
 
 /* --- passing on --- */
 
+/* Of those that bring messages: does the session have the home now? */
+static bool asks_as_member(const struct router *r, const struct session *s,
+                           WireClientFrame__BodyCase body, uint64_t target)
+{
+    const struct home *h;
+
+    if (body != WIRE_CLIENT_FRAME__BODY_FETCH_HISTORY &&
+        body != WIRE_CLIENT_FRAME__BODY_FETCH_CHANGES)
+        return false;
+    h = home_find(r, target);
+    return h && home_slot(h, s) != SLAB_NONE;
+}
+
 static void pass_on(struct router *r, struct session *s, const WireClientFrame *from,
                     uint32_t shard, uint64_t target, WireLinkFrame *frame)
 {
@@ -64,6 +77,7 @@ static void pass_on(struct router *r, struct session *s, const WireClientFrame *
     a->body = (uint8_t)from->body_case;
     a->request_id = from->request_id;
     a->target = target;
+    a->member = asks_as_member(r, s, from->body_case, target);
     frame->user_id = s->user_id;
     status = ask_send(r, a, shard, frame);
     if (status != CHAT_OK)
