@@ -230,10 +230,10 @@ static chat_status run_append(struct embedded_shard *shard, struct engine_reques
 }
 
 /* A checkpoint, and the journal's segments that it sets free. */
-static chat_status checkpoint(struct embedded_shard *shard)
+static chat_status checkpoint(struct embedded_shard *shard, bool paced)
 {
     bool complete = false;
-    chat_status status = engine_table_checkpoint(shard->table, &complete);
+    chat_status status = engine_table_checkpoint(shard->table, paced, &complete);
 
     if (complete)
         engine_journal_release(shard->journal, engine_table_applied(shard->table));
@@ -251,11 +251,13 @@ static chat_status run_apply(struct engine_embedded *embedded, struct embedded_s
                                 request->apply.applied_position);
     if (PLANTED(SEGMENT_FREED_EARLY))
         engine_journal_release(shard->journal, engine_table_applied(shard->table));
-    /* Without room a checkpoint lets SQLite's log begin again where it is. */
+    /* With a journal that fills up there is no time for gentleness; without room a
+     * checkpoint lets SQLite's log begin again where it is. */
     if (status == CHAT_E_FULL ||
-        engine_table_wal_bytes(shard->table) >= embedded->config.checkpoint_bytes ||
         engine_journal_wants_release(shard->journal, engine_table_applied(shard->table)))
-        after = checkpoint(shard);
+        after = checkpoint(shard, false);
+    else if (engine_table_wal_bytes(shard->table) >= embedded->config.checkpoint_bytes)
+        after = checkpoint(shard, true);
     if (status != CHAT_OK)
         return status;
     engine_journal_prepare(shard->journal);

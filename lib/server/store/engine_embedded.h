@@ -38,8 +38,8 @@ struct engine_embedded_config {
     uint64_t reader_cache_bytes; /* for each of its readers; default 8 MB */
     uint32_t readers_max;        /* of a shard at a time; default 8 */
 
-    /* Checkpoints and new journal files are written at this pace, by pausing; NULL or 0:
-     * at full speed. Default 100 MB/s. */
+    /* Checkpoints and new journal files are written at this pace, by pausing, unless half
+     * the journal is full; NULL or 0: at full speed. Default 100 MB/s. */
     uint64_t checkpoint_bytes_per_s;
     void (*pause)(void *user, uint32_t micros);
     void *pause_user;

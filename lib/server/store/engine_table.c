@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "server/store/engine_rows.h"
 #include "server/store/engine_table_inner.h"
+#include "server/store/engine_vfs.h"
 
 #define WAL_FRAME_HEADER 24u
 #define REWRITE_STEP (1u << 20)
@@ -251,14 +252,15 @@ uint64_t engine_table_wal_bytes(const struct engine_table_file *table)
                               : (uint64_t)table->wal_pages * (TABLE_PAGE_BYTES + WAL_FRAME_HEADER);
 }
 
-chat_status engine_table_checkpoint(struct engine_table_file *table, bool *out_complete)
+chat_status engine_table_checkpoint(struct engine_table_file *table, bool paced, bool *out_complete)
 {
-    int in_log = -1, moved = -1, rc;
+    int in_log = -1, moved = -1, pace = paced, rc;
     chat_status status;
 
     *out_complete = false;
     if (table->failed)
         return CHAT_E_IO;
+    (void)sqlite3_file_control(table->db, NULL, ENGINE_VFS_PACE, &pace);
     /* Reads that began before the last commit hold back what it wrote. */
     table_readers_drain(table);
     rc = sqlite3_wal_checkpoint_v2(table->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log, &moved);

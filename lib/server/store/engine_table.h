@@ -55,8 +55,10 @@ chat_status engine_table_read(struct engine_table_file *table, struct engine_req
 
 /* Bytes in the write-ahead log since the last complete checkpoint. */
 uint64_t engine_table_wal_bytes(const struct engine_table_file *table);
-/* Moves the write-ahead log into the file and syncs it. *out_complete: all of it is
- * durable. Waits for the reads under way. Errors: CHAT_E_FULL, CHAT_E_IO. */
-chat_status engine_table_checkpoint(struct engine_table_file *table, bool *out_complete);
+/* Moves the write-ahead log into the file, at the VFS's pace or as fast as it goes, and
+ * syncs it. *out_complete: all of it is durable. Waits for the reads under way.
+ * Errors: CHAT_E_FULL, CHAT_E_IO. */
+chat_status engine_table_checkpoint(struct engine_table_file *table, bool paced,
+                                    bool *out_complete);
 
 #endif

@@ -78,7 +78,7 @@ static void after_write(struct vfs_file *file, uint64_t offset, uint64_t len)
     if (file->written < HINT_BYTES)
         return;
     disk_sync_range(file->file, file->hint_from, file->hint_to - file->hint_from);
-    if (file->node && config->pause && config->checkpoint_bytes_per_s > 0)
+    if (file->node && !file->unpaced && config->pause && config->checkpoint_bytes_per_s > 0)
         config->pause(config->pause_user,
                       (uint32_t)(file->written * 1000000 / config->checkpoint_bytes_per_s));
     file->written = 0;
@@ -129,8 +129,10 @@ static int file_size(sqlite3_file *base, sqlite3_int64 *out_size)
 
 static int file_control(sqlite3_file *base, int op, void *arg)
 {
-    (void)base, (void)op, (void)arg;
-    return SQLITE_NOTFOUND;
+    if (op != ENGINE_VFS_PACE)
+        return SQLITE_NOTFOUND;
+    file_of(base)->unpaced = !*(const int *)arg;
+    return SQLITE_OK;
 }
 
 static int sector_size(sqlite3_file *base)

@@ -22,6 +22,10 @@ struct engine_vfs_config {
     void *pause_user;
 };
 
+/* sqlite3_file_control() on a database: the int says whether its writes are paced. They
+ * are at first. */
+#define ENGINE_VFS_PACE 0x43480001
+
 struct engine_vfs;
 
 /* Registered with SQLite under engine_vfs_name(), never as the default.

@@ -45,6 +45,7 @@ struct vfs_file {
     bool is_wal;
     bool remove_on_close;
     bool name_is_new; /* the folder is synced with the first sync */
+    bool unpaced;
 
     int lock; /* SQLITE_LOCK_* */
     bool has_shm;
