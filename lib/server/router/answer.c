@@ -46,8 +46,8 @@ bool answer_translate(const WireLinkFrame *from, WireServerFrame *to)
     }
 }
 
-void answer_problem(struct router *r, struct session *s, uint32_t request_id,
-                    const WireProblem *problem)
+void answer_with_problem(struct router *r, struct session *s, uint32_t request_id,
+                         const WireProblem *problem)
 {
     if (problem->code == WIRE_PROBLEM_CODE__PROBLEM_WRONG_SHARD) {
         /* The map is about to change; that is nothing a client can know. */
@@ -116,7 +116,7 @@ void answer_client(struct router *r, const struct ask *a, const WireLinkFrame *f
     if (!s)
         return;
     if (frame->body_case == WIRE_LINK_FRAME__BODY_PROBLEM) {
-        answer_problem(r, s, a->request_id, frame->problem);
+        answer_with_problem(r, s, a->request_id, frame->problem);
         return;
     }
     if (was_removed(r, a, s)) {

@@ -9,7 +9,7 @@ void answer_client(struct router *r, const struct ask *a, const WireLinkFrame *f
 /* The client's frame for a store's, request_id not set; false: it answers no client. */
 bool answer_translate(const WireLinkFrame *from, WireServerFrame *to);
 /* A Problem passed on: what concerns only daemons becomes UNAVAILABLE. */
-void answer_problem(struct router *r, struct session *s, uint32_t request_id,
-                    const WireProblem *problem);
+void answer_with_problem(struct router *r, struct session *s, uint32_t request_id,
+                         const WireProblem *problem);
 
 #endif

@@ -127,7 +127,7 @@ void credentials_refreshed(struct router *r, struct ask *a, const WireLinkFrame 
     }
     if (frame->body_case == WIRE_LINK_FRAME__BODY_PROBLEM &&
         frame->problem->code != WIRE_PROBLEM_CODE__PROBLEM_NOT_FOUND) {
-        answer_problem(r, s, a->request_id, frame->problem);
+        answer_with_problem(r, s, a->request_id, frame->problem);
         return;
     }
     found = frame->body_case == WIRE_LINK_FRAME__BODY_USERS ? frame->users : NULL;

@@ -69,7 +69,7 @@ static void fail(struct router *r, struct session *s, struct gather *g, const Wi
 {
     if (!g->failed && s) {
         if (why)
-            answer_problem(r, s, g->request_id, why);
+            answer_with_problem(r, s, g->request_id, why);
         else
             request_refused(r, s, g->request_id, CHAT_E_UNAVAILABLE);
     }

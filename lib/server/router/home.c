@@ -71,7 +71,7 @@ void home_release(struct router *r, struct home *h)
     free_home(r, h);
 }
 
-void homes_fini(struct router *r)
+void router_homes_fini(struct router *r)
 {
     for (uint32_t i = 0; i < r->homes.made; i++) {
         struct home *h = slab_at(&r->homes, i);

@@ -72,7 +72,7 @@ struct home *home_get(struct router *r, uint64_t home_id);
 /* Unsubscribes and forgets it when no session and no question needs it. */
 void home_release(struct router *r, struct home *h);
 /* All known homes are forgotten; edges are not touched. */
-void homes_fini(struct router *r);
+void router_homes_fini(struct router *r);
 
 /* Takes what a Subscribed says of the home. False: it is older than what we know. */
 bool home_learn(struct router *r, struct home *h, const WireSubscribed *said);

@@ -356,7 +356,7 @@ void router_free(struct router *r)
     asks_fini(r);
     sessions_fini(r);
     users_fini(r);
-    homes_fini(r);
+    router_homes_fini(r);
     watch_fini(r);
     slab_fini(&r->asks);
     slab_fini(&r->homes);
