@@ -1,0 +1,107 @@
+#include <openssl/ssl.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "program.h"
+#include "transport/tls.h"
+
+static const char *section_of(const struct settings_program *what)
+{
+    return what->router ? "router" : what->store ? "store" : "presence";
+}
+
+/* Configured ones, or chatd's own. NULL: no TLS. */
+static void choose_cert(const struct program *program, const char **out_cert, const char **out_key)
+{
+    const struct settings *settings = &program->settings;
+    const char *section = section_of(program->what);
+
+    *out_cert = *out_key = NULL;
+    if (!config_boolean(settings->config, section, "tls"))
+        return;
+    *out_cert = settings_text(settings, section, "tls_cert");
+    *out_key = settings_text(settings, section, "tls_key");
+    if (!*out_cert && program->with_dev) {
+        *out_cert = program->dev.cert;
+        *out_key = program->dev.key;
+    }
+}
+
+static chat_status open_one(struct program *program, struct host_role *role, const char *address,
+                            struct listener_config *config, uint16_t *out_port)
+{
+    struct settings_address where;
+    struct ws_listener *listener;
+    chat_status status;
+
+    (void)settings_parse_address(address, &where);
+    config->address = where.host[0] ? where.host : NULL;
+    config->port = where.port;
+    status = host_listen(program->host, role, config, &listener);
+    if (status != CHAT_OK) {
+        log_write(&program->logger, CHAT_LOG_ERROR, program->what->name, "cannot listen on %s: %s",
+                  address, chat_status_text(status));
+        return status;
+    }
+    *out_port = listener_get_port(listener);
+    return CHAT_OK;
+}
+
+static chat_status open_main(struct program *program, struct host_role *role)
+{
+    const struct settings *settings = &program->settings;
+    const char *section = section_of(program->what);
+    const char *origins[LISTENER_ORIGINS_MAX];
+    struct listener_config config = {.serves = LISTENER_LINKS};
+
+    choose_cert(program, &config.cert_file, &config.key_file);
+    if (program->what->router) {
+        config.serves = LISTENER_CLIENTS;
+        config.origin_count = config_list_count(settings->config, "router", "origins");
+        for (size_t i = 0; i < config.origin_count; i++)
+            origins[i] = config_list_item(settings->config, "router", "origins", i);
+        config.origins = origins;
+    } else {
+        config.link_secret = program->access.link_secret;
+    }
+    return open_one(program, role, settings_text(settings, section, "listen"), &config,
+                    &program->port);
+}
+
+chat_status listen_open(struct program *program, struct host_role *role)
+{
+    struct listener_config admin = {.serves = LISTENER_HTTP};
+    const char *address =
+        settings_text(&program->settings, section_of(program->what), "admin_listen");
+    chat_status status = open_main(program, role);
+
+    if (status == CHAT_OK && address)
+        status = open_one(program, NULL, address, &admin, &program->admin_port);
+    return status;
+}
+
+chat_status listen_check(struct program *program)
+{
+    const char *cert, *key, *ca = settings_text(&program->settings, "link", "ca_file");
+    chat_status status = CHAT_OK;
+    SSL_CTX *ctx;
+
+    choose_cert(program, &cert, &key);
+    if (cert && files_exists(cert)) {
+        ctx = SSL_CTX_new(TLS_server_method());
+        status = ctx ? tls_server_load(ctx, cert, key, &program->logger) : CHAT_E_NOMEM;
+        SSL_CTX_free(ctx);
+    } else if (cert && !program->with_dev) {
+        settings_say(&program->settings, section_of(program->what), "tls_cert",
+                     "%.300s: there is no such file", cert);
+        log_write(&program->logger, CHAT_LOG_ERROR, program->what->name, "%s",
+                  program->settings.error);
+        status = CHAT_E_NOT_FOUND;
+    }
+    if (status == CHAT_OK && ca) {
+        status = tls_client_new(ca, &program->logger, &ctx);
+        if (status == CHAT_OK)
+            SSL_CTX_free(ctx);
+    }
+    return status;
+}
