@@ -144,6 +144,12 @@ void apply_start(struct shard *s, bool now)
     issue(s);
 }
 
+void apply_hasten(struct shard *s)
+{
+    s->applier.oldest_at_ms = s->store->now.mono_ms - s->limits->apply_ms;
+    shard_mark(s);
+}
+
 int64_t apply_deadline(const struct shard *s)
 {
     const struct applier *a = &s->applier;

@@ -9,6 +9,8 @@
 
 /* Hands everything absorbed to the engine, if it is time (or `now`) and its lane is free. */
 void apply_start(struct shard *s, bool now);
+/* Memory is held by what is not applied: do it at the next turn. */
+void apply_hasten(struct shard *s);
 /* Absorbed records wait for the table, or are on their way. */
 bool apply_is_pending(const struct shard *s);
 int64_t apply_deadline(const struct shard *s);

@@ -63,6 +63,7 @@ enum home_state { HOME_EMPTY, HOME_LOADING, HOME_LOADED };
 struct home {
     uint64_t id;
     enum home_state state;
+    bool counted;  /* among the loaded */
     bool missing;  /* while those who asked for it hear that there is none */
     uint32_t pins; /* reads and resumptions that hold a pointer */
     struct list_node lru;

@@ -19,10 +19,23 @@ void homes_init(struct shard *s)
     s->root = NULL;
 }
 
+static void count(struct shard *s, struct home *home)
+{
+    if (!home->counted)
+        s->homes_loaded++;
+    home->counted = true;
+}
+
+static void uncount(struct shard *s, struct home *home)
+{
+    if (home->counted)
+        s->homes_loaded--;
+    home->counted = false;
+}
+
 static void free_memory(struct shard *s, struct home *home)
 {
-    if (home->state == HOME_LOADED)
-        s->homes_loaded--;
+    uncount(s, home);
     list_remove(&home->lru);
     wait_drop(s, &home->waiting);
     subscriptions_end_home(s, home);
@@ -52,14 +65,12 @@ struct home *homes_find(const struct shard *s, uint64_t id)
 /* Table and overlay say all there is to know of it. */
 static bool is_evictable(const struct shard *s, const struct home *home)
 {
-    return home != s->root && home->pins == 0 && home->waiting.count == 0 &&
-           home->decided_position <= s->synced;
+    return home->pins == 0 && home->waiting.count == 0 && home->decided_position <= s->synced;
 }
 
 static void unload(struct shard *s, struct home *home)
 {
-    if (home->state == HOME_LOADED)
-        s->homes_loaded--;
+    uncount(s, home);
     list_remove(&home->lru);
     home_unload(home, s->allocator);
 }
@@ -77,22 +88,19 @@ static bool make_room(struct shard *s)
 {
     uint32_t tries = 0;
 
-    if (s->homes_loaded < s->limits->homes_max)
-        return true;
     LIST_EACH(node, &s->home_lru)
     {
         struct home *home = LIST_ENTRY(node, struct home, lru);
 
+        if (s->homes_loaded < s->limits->homes_max || tries++ == EVICT_TRIES)
+            break;
         if (is_evictable(s, home)) {
             unload(s, home);
             homes_settle(s, home);
             s->stats->home_evictions++;
-            return true;
         }
-        if (++tries == EVICT_TRIES)
-            break;
     }
-    return false;
+    return s->homes_loaded < s->limits->homes_max;
 }
 
 static struct home *new_home(struct shard *s, uint64_t id)
@@ -114,7 +122,7 @@ static struct home *new_home(struct shard *s, uint64_t id)
 static void become_loaded(struct shard *s, struct home *home)
 {
     home->state = HOME_LOADED;
-    s->homes_loaded++;
+    count(s, home);
     list_push_back(&s->home_lru, &home->lru);
 }
 
@@ -122,6 +130,7 @@ static void become_loaded(struct shard *s, struct home *home)
 static void refuse_waiting(struct shard *s, struct home *home)
 {
     home->state = HOME_EMPTY;
+    uncount(s, home);
     home->missing = true;
     wait_resume_all(s, &home->waiting);
     home->missing = false;
@@ -161,6 +170,7 @@ static bool start_load(struct shard *s, struct home *home)
     load_queries(home->id, job);
     reads_pin(job, home);
     home->state = HOME_LOADING;
+    count(s, home); /* already: its room is taken */
     reads_start(s, job);
     return true;
 }
@@ -177,7 +187,7 @@ struct home *homes_need(struct shard *s, uint64_t id, const struct request *req)
 {
     struct home *home = homes_find(s, id);
 
-    if (home && home->state == HOME_LOADED) {
+    if (home && home->state == HOME_LOADED && home != s->root) {
         if (home->lru.next != &s->home_lru.head) {
             list_remove(&home->lru);
             list_push_back(&s->home_lru, &home->lru);
@@ -185,7 +195,7 @@ struct home *homes_need(struct shard *s, uint64_t id, const struct request *req)
         return home;
     }
     /* Ids that no shard ever mints are not even looked up. */
-    if (id == 0 || id > INT64_MAX || (home && home->missing)) {
+    if (id == 0 || id > INT64_MAX || (home && (home->missing || home == s->root))) {
         say_missing(s, req);
         return NULL;
     }
@@ -224,7 +234,7 @@ chat_status homes_set_root(struct shard *s, uint64_t lsn)
     s->root = new_home(s, root_home_id(s->id));
     if (!s->root)
         return CHAT_E_NOMEM;
-    become_loaded(s, s->root);
+    s->root->state = HOME_LOADED; /* and never evicted */
     s->root->lsn = lsn;
     s->root_synced_lsn = lsn;
     return CHAT_OK;
@@ -237,12 +247,12 @@ void homes_refused(struct shard *s)
         struct home *home = LIST_ENTRY(node, struct home, lru);
 
         home->group = NULL;
-        if (home == s->root) {
-            home->lsn = s->root_synced_lsn;
-            home->decided_position = 0;
-        } else if (home->decided_position > s->synced) {
+        if (home->decided_position > s->synced) {
             unload(s, home);
             homes_settle(s, home);
         }
     }
+    s->root->group = NULL;
+    s->root->lsn = s->root_synced_lsn;
+    s->root->decided_position = 0;
 }

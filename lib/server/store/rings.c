@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "base/plant.h"
 #include "server/store/answer.h"
+#include "server/store/apply.h"
 #include "server/store/reads.h"
 #include "server/store/role.h"
 #include "server/store/rows.h"
@@ -87,6 +88,7 @@ static bool make_room(struct shard *s)
         if (++tries == EVICT_TRIES)
             break;
     }
+    apply_hasten(s);
     return false;
 }
 

@@ -1,0 +1,262 @@
+/* History and alterations by pages, on both sides of the applied horizon. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libchat/limits.h>
+
+#include "store_host.h"
+
+static struct store_host h;
+static link_id link;
+static uint64_t ann, bob, channel;
+
+static void setup(void)
+{
+    store_host_init(&h, 1);
+    store_host_start(&h, 0);
+    link = store_host_connect(&h, 0);
+    ann = host_user(&h, link, "ann");
+    bob = host_user(&h, link, "bob");
+    channel = host_direct(&h, link, ann, bob);
+}
+
+static void teardown(void) { store_host_fini(&h); }
+
+static void send_many(uint64_t from, uint64_t to)
+{
+    char text[32];
+
+    for (uint64_t i = from; i <= to; i++) {
+        snprintf(text, sizeof(text), "text %llu", (unsigned long long)i);
+        expect_sent(host_send(&h, link, ann, channel, i, 0, text), i);
+    }
+}
+
+static void expect_page(const WireHistoryPage *page, uint64_t from, uint64_t to, uint64_t head)
+{
+    char text[32];
+
+    ck_assert_uint_eq(page->covered->from_seq, from);
+    ck_assert_uint_eq(page->covered->to_seq, to);
+    ck_assert_uint_eq(page->head->seq, head);
+    ck_assert_uint_eq(page->n_messages, to + 1 - from);
+    ck_assert(!page->partial);
+    for (size_t i = 0; i < page->n_messages; i++) {
+        ck_assert_uint_eq(page->messages[i]->seq, from + i);
+        snprintf(text, sizeof(text), "text %llu", (unsigned long long)(from + i));
+        ck_assert_str_eq(page->messages[i]->text, text);
+        ck_assert_uint_eq(page->messages[i]->author_id, ann);
+    }
+}
+
+/* 60 messages: all in the overlay, half of them in the table, or all of them. */
+enum { IN_OVERLAY, HALF_APPLIED, ALL_APPLIED, PLACES };
+
+static void place_messages(int place)
+{
+    send_many(1, 30);
+    if (place != IN_OVERLAY)
+        store_host_wait(&h, 3000);
+    send_many(31, 60);
+    if (place == ALL_APPLIED)
+        store_host_wait(&h, 3000);
+}
+
+START_TEST(pages_are_exact_both_ways_wherever_the_rows_are)
+{
+    place_messages(_i);
+
+    expect_page(host_history(&h, link, bob, channel, 0, 10, true), 51, 60, 60);
+    expect_page(host_history(&h, link, bob, channel, 0, 200, true), 1, 60, 60);
+    expect_page(host_history(&h, link, bob, channel, 35, 10, true), 26, 35, 60);
+    expect_page(host_history(&h, link, bob, channel, 5, 10, true), 1, 5, 60);
+    expect_page(host_history(&h, link, bob, channel, 1, 10, false), 1, 10, 60);
+    expect_page(host_history(&h, link, bob, channel, 26, 10, false), 26, 35, 60);
+    expect_page(host_history(&h, link, bob, channel, 55, 10, false), 55, 60, 60);
+    expect_page(host_history(&h, link, bob, channel, 1000, 10, true), 51, 60, 60);
+}
+END_TEST
+
+START_TEST(a_page_beyond_the_end_or_of_an_empty_channel_is_empty)
+{
+    const WireHistoryPage *page = host_history(&h, link, ann, channel, 0, 10, true);
+
+    ck_assert_uint_eq(page->n_messages, 0);
+    ck_assert_uint_gt(page->covered->from_seq, page->covered->to_seq);
+    ck_assert_uint_eq(page->head->seq, 0);
+    ck_assert_uint_eq(page->first_seq, 1);
+    send_many(1, 3);
+    page = host_history(&h, link, ann, channel, UINT64_MAX - 5, 10, false);
+    ck_assert_uint_eq(page->n_messages, 0);
+    ck_assert_uint_gt(page->covered->from_seq, page->covered->to_seq);
+    ck_assert_uint_eq(page->head->seq, 3);
+    store_host_wait(&h, 3000);
+    page = host_history(&h, link, ann, channel, 4, 10, false);
+    ck_assert_uint_eq(page->n_messages, 0);
+    ck_assert_uint_eq(page->head->seq, 3);
+}
+END_TEST
+
+START_TEST(a_read_that_is_older_than_the_applier_misses_nothing)
+{
+    WireLinkFrame frame = WIRE_LINK_FRAME__INIT;
+    WireFetchHistory fetch = WIRE_FETCH_HISTORY__INIT;
+    uint64_t id;
+
+    send_many(1, 30);
+    store_host_wait(&h, 3000);
+    send_many(31, 40);
+    fetch.channel_id = channel;
+    fetch.limit = 20;
+    fetch.backwards = true;
+    frame.user_id = bob;
+    frame.body_case = WIRE_LINK_FRAME__BODY_FETCH_HISTORY;
+    frame.fetch_history = &fetch;
+    h.hold[ENGINE_READ] = true;
+    id = store_host_send(&h, link, &frame);
+    ck_assert_ptr_null(store_host_answer(&h, link, id));
+    send_many(41, 50);
+    store_host_wait(&h, 5000); /* applies, and would sweep */
+    store_host_release(&h, ENGINE_READ);
+
+    expect_page(store_host_answer(&h, link, id)->history_page, 31, 50, 50);
+}
+END_TEST
+
+START_TEST(a_page_is_cut_by_size_and_says_so)
+{
+    char text[8001];
+    const WireHistoryPage *page;
+    uint64_t next = 1;
+
+    memset(text, 'x', 8000);
+    text[8000] = '\0';
+    for (uint64_t i = 1; i <= 100; i++)
+        expect_sent(host_send(&h, link, ann, channel, i, 0, text), i);
+    page = host_history(&h, link, bob, channel, 0, 200, true);
+    ck_assert(page->partial);
+    ck_assert_uint_eq(page->covered->to_seq, 100);
+    ck_assert_uint_eq(page->messages[0]->seq, page->covered->from_seq);
+    ck_assert_uint_eq(page->covered->from_seq, 101 - page->n_messages);
+    ck_assert_uint_lt(page->n_messages, 66);
+    while (next <= 100) {
+        page = host_history(&h, link, bob, channel, next, 200, false);
+        ck_assert_uint_eq(page->covered->from_seq, next);
+        ck_assert(page->partial == (page->covered->to_seq < 100));
+        next = page->covered->to_seq + 1;
+    }
+}
+END_TEST
+
+START_TEST(a_page_limit_out_of_bounds_is_refused)
+{
+    WireLinkFrame frame = WIRE_LINK_FRAME__INIT;
+    WireFetchHistory fetch = WIRE_FETCH_HISTORY__INIT;
+
+    fetch.channel_id = channel;
+    frame.user_id = bob;
+    frame.body_case = WIRE_LINK_FRAME__BODY_FETCH_HISTORY;
+    frame.fetch_history = &fetch;
+    expect_problem(store_host_ask(&h, link, &frame), PROBLEM_OF(LIMIT));
+    fetch.limit = CHAT_HISTORY_PAGE_MAX + 1;
+    expect_problem(store_host_ask(&h, link, &frame), PROBLEM_OF(LIMIT));
+}
+END_TEST
+
+/* --- changes --- */
+
+START_TEST(changes_hold_the_latest_of_each_altered_message)
+{
+    const WireChangesPage *page;
+
+    place_messages(_i);
+    host_edit(&h, link, ann, channel, 100, 5, "a");
+    host_edit(&h, link, ann, channel, 101, 50, "b");
+    if (_i == ALL_APPLIED)
+        store_host_wait(&h, 3000);
+    host_edit(&h, link, ann, channel, 102, 5, "c");
+    host_delete(&h, link, ann, channel, 103, 40);
+
+    page = host_changes(&h, link, bob, channel, 0, 1, 60);
+    ck_assert_uint_eq(page->n_messages, 3);
+    ck_assert(!page->too_many);
+    ck_assert_uint_eq(page->covered_to_rev, 4);
+    ck_assert_uint_eq(page->head->rev, 4);
+    ck_assert_uint_eq(page->messages[0]->seq, 50);
+    ck_assert_uint_eq(page->messages[1]->seq, 5);
+    ck_assert_uint_eq(page->messages[1]->rev, 3);
+    ck_assert_str_eq(page->messages[1]->text, "c");
+    ck_assert(page->messages[2]->deleted);
+    page = host_changes(&h, link, bob, channel, 3, 1, 60);
+    ck_assert_uint_eq(page->n_messages, 1);
+    page = host_changes(&h, link, bob, channel, 0, 45, 60);
+    ck_assert_uint_eq(page->n_messages, 1);
+    page = host_changes(&h, link, bob, channel, 4, 1, 60);
+    ck_assert_uint_eq(page->n_messages, 0);
+    ck_assert_uint_eq(page->covered_to_rev, 4);
+}
+END_TEST
+
+START_TEST(a_page_of_changes_holds_at_most_500_and_goes_on_from_there)
+{
+    const WireChangesPage *page;
+
+    send_many(1, 520);
+    for (uint64_t i = 1; i <= 520; i++)
+        host_edit(&h, link, ann, channel, 1000 + i, i, "edited");
+    store_host_wait(&h, 3000);
+    page = host_changes(&h, link, bob, channel, 0, 1, 520);
+    ck_assert_uint_eq(page->n_messages, CHAT_CHANGES_PAGE_MAX);
+    ck_assert_uint_eq(page->covered_to_rev, 500);
+    ck_assert_uint_eq(page->head->rev, 520);
+    page = host_changes(&h, link, bob, channel, 500, 1, 520);
+    ck_assert_uint_eq(page->n_messages, 20);
+    ck_assert_uint_eq(page->messages[19]->seq, 520);
+}
+END_TEST
+
+START_TEST(ranges_must_be_ascending_and_apart)
+{
+    WireLinkFrame frame = WIRE_LINK_FRAME__INIT;
+    WireFetchChanges fetch = WIRE_FETCH_CHANGES__INIT;
+    WireRange ranges[2] = {WIRE_RANGE__INIT, WIRE_RANGE__INIT};
+    WireRange *list[2] = {&ranges[0], &ranges[1]};
+
+    ranges[0].from_seq = 1;
+    ranges[0].to_seq = 5;
+    ranges[1].from_seq = 5;
+    ranges[1].to_seq = 9;
+    fetch.channel_id = channel;
+    fetch.ranges = list;
+    fetch.n_ranges = 2;
+    frame.user_id = bob;
+    frame.body_case = WIRE_LINK_FRAME__BODY_FETCH_CHANGES;
+    frame.fetch_changes = &fetch;
+    expect_problem(store_host_ask(&h, link, &frame), PROBLEM_OF(INVALID));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("store_pages");
+    TCase *pages = tcase_create("pages");
+
+    tcase_add_checked_fixture(pages, setup, teardown);
+    tcase_add_loop_test(pages, pages_are_exact_both_ways_wherever_the_rows_are, 0, PLACES);
+    tcase_add_test(pages, a_page_beyond_the_end_or_of_an_empty_channel_is_empty);
+    tcase_add_test(pages, a_read_that_is_older_than_the_applier_misses_nothing);
+    tcase_add_test(pages, a_page_is_cut_by_size_and_says_so);
+    tcase_add_test(pages, a_page_limit_out_of_bounds_is_refused);
+    tcase_add_loop_test(pages, changes_hold_the_latest_of_each_altered_message, 0, PLACES);
+    tcase_add_test(pages, a_page_of_changes_holds_at_most_500_and_goes_on_from_there);
+    tcase_add_test(pages, ranges_must_be_ascending_and_apart);
+    suite_add_tcase(suite, pages);
+
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
