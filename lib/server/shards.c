@@ -41,6 +41,12 @@ void shard_map_drop(struct shard_map *map, uint32_t peer)
             map->claims[i].peer = SHARD_PEER_NONE;
 }
 
+/* Of a new store, whose data has not said yet which deployment it is of. */
+static bool is_blank(const WireLinkWelcome *welcome)
+{
+    return welcome->service_id == 0 && welcome->n_shards == 0;
+}
+
 static chat_status check_claim(const struct shard_map *map, const WireLinkWelcome *welcome)
 {
     if (welcome->shard_count == 0 || welcome->shard_count > CHAT_SHARDS_MAX)
@@ -48,7 +54,7 @@ static chat_status check_claim(const struct shard_map *map, const WireLinkWelcom
     for (size_t i = 0; i < welcome->n_shards; i++)
         if (welcome->shards[i] >= welcome->shard_count)
             return CHAT_E_PROTOCOL;
-    if (map->shard_count != 0 &&
+    if (map->shard_count != 0 && !is_blank(welcome) &&
         (map->shard_count != welcome->shard_count || map->service_id != welcome->service_id))
         return CHAT_E_CONFLICT;
     return CHAT_OK;
@@ -59,7 +65,7 @@ chat_status shard_map_claim(struct shard_map *map, uint32_t peer, const WireLink
     chat_status status = check_claim(map, welcome);
 
     shard_map_drop(map, peer);
-    if (status != CHAT_OK)
+    if (status != CHAT_OK || is_blank(welcome))
         return status;
     map->service_id = welcome->service_id;
     map->shard_count = welcome->shard_count;

@@ -163,6 +163,31 @@ START_TEST(another_deployment_is_refused)
 }
 END_TEST
 
+START_TEST(a_store_that_knows_no_deployment_yet_claims_nothing)
+{
+    WireLinkWelcome welcome = WIRE_LINK_WELCOME__INIT;
+    uint32_t shard = 1;
+
+    welcome.shard_count = 4;
+    ck_assert_int_eq(shard_map_claim(&map, 0, &welcome), CHAT_OK);
+    ck_assert_uint_eq(map.service_id, 0);
+    ck_assert_uint_eq(map.shard_count, 0);
+
+    welcome.service_id = 7;
+    welcome.n_shards = 1;
+    welcome.shards = &shard;
+    ck_assert_int_eq(shard_map_claim(&map, 0, &welcome), CHAT_OK);
+    ck_assert_uint_eq(map.service_id, 7);
+    ck_assert_uint_eq(shard_map_peer(&map, 1), 0);
+
+    welcome.service_id = 0;
+    welcome.n_shards = 0;
+    ck_assert_int_eq(shard_map_claim(&map, 1, &welcome), CHAT_OK);
+    ck_assert_uint_eq(map.service_id, 7);
+    ck_assert_uint_eq(shard_map_peer(&map, 1), 0);
+}
+END_TEST
+
 START_TEST(a_claim_past_the_limits_is_refused)
 {
     uint32_t shard = 4;
@@ -197,6 +222,7 @@ int main(void)
     tcase_add_test(all, with_equal_versions_the_first_stays);
     tcase_add_test(all, a_new_claim_replaces_the_peers_old_one);
     tcase_add_test(all, another_deployment_is_refused);
+    tcase_add_test(all, a_store_that_knows_no_deployment_yet_claims_nothing);
     tcase_add_test(all, a_claim_past_the_limits_is_refused);
     suite_add_tcase(suite, all);
 
