@@ -7,7 +7,7 @@
 
 static void ask_free(struct client_core *core, struct ask *ask)
 {
-    struct request *r = request_take(core, ask->request_id);
+    struct request *r = client_request_take(core, ask->request_id);
 
     if (r)
         r->ask = NULL;

@@ -212,6 +212,11 @@ static void list_one(struct client_core *core, const WireChannel *w)
         return;
     }
     ch = channel_find(core, w->head->channel_id);
+    if (w->unavailable) { /* still ours; the rest is told later */
+        if (ch)
+            ch->listed = core->list_round;
+        return;
+    }
     if (w->unavailable) { /* it is still ours; what we know of it stands */
         if (ch)
             ch->listed = core->list_round;

@@ -75,7 +75,7 @@ static void undo(struct client_core *core, chat_status why)
     events_cache(core, why);
     if (status != CHAT_OK) {
         core->started = false;
-        session_enter(core, CHAT_CONN_CLOSED, status);
+        client_session_enter(core, CHAT_CONN_CLOSED, status);
     }
 }
 
@@ -128,7 +128,7 @@ static void feed(struct machine *m, const struct event *event)
         if (event->link == core->link)
             core->blocked = false;
         break;
-    case EVENT_LINK_CLOSED: session_closed(core, event->link, event->closed.code); break;
+    case EVENT_LINK_CLOSED: client_session_closed(core, event->link, event->closed.code); break;
     case EVENT_TIMER: feed_timer(core); break;
     case EVENT_STOP:
         client_stop(core);

@@ -155,7 +155,7 @@ static void push(struct client_core *core, const WireServerFrame *frame)
         core->verdict = CHAT_E_UNAVAILABLE;
         core->slot_ms =
             (uint32_t)least_u64(frame->going_away->reconnect_after_ms, CLIENT_SLOT_MAX_MS);
-        session_end(core, 1000, "going away");
+        client_session_end(core, 1000, "going away");
         break;
     case WIRE_SERVER_FRAME__BODY_TICKET: signin_ticket(core, frame->ticket); break;
     case WIRE_SERVER_FRAME__BODY_CHANNEL_LIST: channel_list(core, frame->channel_list); break;
@@ -176,7 +176,7 @@ static void push(struct client_core *core, const WireServerFrame *frame)
 
 static void handle(struct client_core *core, const WireServerFrame *frame)
 {
-    struct request *r = request_take(core, frame->request_id);
+    struct request *r = client_request_take(core, frame->request_id);
     bool list = frame->body_case == WIRE_SERVER_FRAME__BODY_CHANNEL_LIST;
 
     if (core->state == CHAT_CONN_AUTHENTICATING &&

@@ -290,17 +290,17 @@ chat_status core_commit(struct client_core *core);
 void core_wake_at(struct client_core *core, int64_t at_ms);
 
 /* session.c: one state, one link */
-void session_enter(struct client_core *core, chat_conn_state state, chat_status reason);
+void client_session_enter(struct client_core *core, chat_conn_state state, chat_status reason);
 void session_connect(struct client_core *core);
 /* Ends the link for a reason of ours and backs off. */
 void session_drop(struct client_core *core, uint16_t code, const char *reason, chat_status status);
 /* Closes the link, then goes on as if the server had, by what its problem said. */
-void session_end(struct client_core *core, uint16_t code, const char *reason);
+void client_session_end(struct client_core *core, uint16_t code, const char *reason);
 void session_protocol_error(struct client_core *core, const char *what);
 /* Something that does not fit; too many of them are a protocol error. */
 void session_odd(struct client_core *core, const char *what);
 void session_opened(struct client_core *core, link_id link);
-void session_closed(struct client_core *core, link_id link, uint16_t code);
+void client_session_closed(struct client_core *core, link_id link, uint16_t code);
 void session_timer(struct client_core *core);
 void session_settle(struct client_core *core);
 int64_t session_deadline(const struct client_core *core);
@@ -328,10 +328,12 @@ struct request *request_new(struct client_core *core, enum request_kind kind);
 /* Encodes and queues; the request takes the frame's id. False: no memory, it is gone. */
 bool request_send(struct client_core *core, struct request *r, WireClientFrame *frame);
 bool request_say(struct client_core *core, WireClientFrame *frame); /* no answer wanted */
-struct request *request_take(struct client_core *core, uint32_t id);
+struct request *client_request_take(struct client_core *core, uint32_t id);
 void request_free(struct client_core *core, struct request *r);
 /* The link is gone: everything unanswered is to be asked again. */
 void requests_lost(struct client_core *core);
+/* True when an answer is missing for too long. */
+bool requests_overdue(struct client_core *core);
 /* Pages of this channel, asked for before it was rebuilt, say nothing any more. */
 void request_forget_lanes(struct client_core *core, struct channel *ch);
 void request_forget_channel(struct client_core *core, struct channel *ch);

@@ -58,7 +58,7 @@ bool request_send(struct client_core *core, struct request *r, WireClientFrame *
     return false;
 }
 
-struct request *request_take(struct client_core *core, uint32_t id)
+struct request *client_request_take(struct client_core *core, uint32_t id)
 {
     return id ? map_get(&core->requests_by_id, id) : NULL;
 }
@@ -104,6 +104,22 @@ void requests_lost(struct client_core *core)
     }
 }
 
+bool requests_overdue(struct client_core *core)
+{
+    struct list_node *oldest;
+
+    while ((oldest = list_first(&core->requests)) != NULL) {
+        struct request *r = LIST_ENTRY(oldest, struct request, link);
+
+        if (core->now.mono_ms < r->deadline_ms)
+            return false;
+        if (r->kind != REQ_NOTE)
+            return true;
+        request_free(core, r); /* nobody waits for it */
+    }
+    return false;
+}
+
 void request_forget_lanes(struct client_core *core, struct channel *ch)
 {
     LIST_EACH(node, &core->requests)
@@ -131,7 +147,7 @@ void request_forget_channel(struct client_core *core, struct channel *ch)
 
 void request_forget_op(struct client_core *core, uint32_t id)
 {
-    struct request *r = request_take(core, id);
+    struct request *r = client_request_take(core, id);
 
     if (r)
         r->op = NULL;

@@ -25,7 +25,7 @@ void session_problem_text(struct client_core *core, const char *what, const char
     core->problem[at + len] = '\0';
 }
 
-void session_enter(struct client_core *core, chat_conn_state state, chat_status reason)
+void client_session_enter(struct client_core *core, chat_conn_state state, chat_status reason)
 {
     bool changed = core->state != state || core->reason != reason;
 
@@ -91,7 +91,7 @@ static void back_off(struct client_core *core, chat_status status)
     core->slot_ms = 0;
     if (core->failures < UINT32_MAX)
         core->failures++;
-    session_enter(core, CHAT_CONN_BACKING_OFF, status);
+    client_session_enter(core, CHAT_CONN_BACKING_OFF, status);
     core->state_deadline_ms = core->now.mono_ms + (int64_t)wait_ms;
     events_state(core);
 }
@@ -125,8 +125,8 @@ void session_connect(struct client_core *core)
     if (!core->started || core->suspended || core->link)
         return;
     if (!signin_has_credentials(core)) {
-        session_enter(core, CHAT_CONN_OFFLINE,
-                      core->reason == CHAT_E_EXPIRED ? CHAT_E_EXPIRED : CHAT_E_AUTH);
+        client_session_enter(core, CHAT_CONN_OFFLINE,
+                             core->reason == CHAT_E_EXPIRED ? CHAT_E_EXPIRED : CHAT_E_AUTH);
         signin_need_token(core, CHAT_OK);
         return;
     }
@@ -135,7 +135,7 @@ void session_connect(struct client_core *core)
     core->slot_ms = 0;
     core->oddities = 0;
     core->dial_wanted = !core->dial_out;
-    session_enter(core, CHAT_CONN_CONNECTING, CHAT_OK);
+    client_session_enter(core, CHAT_CONN_CONNECTING, CHAT_OK);
 }
 
 void session_opened(struct client_core *core, link_id link)
@@ -148,7 +148,7 @@ void session_opened(struct client_core *core, link_id link)
     core->link = link;
     core->blocked = false;
     core->dial_wanted = false;
-    session_enter(core, CHAT_CONN_AUTHENTICATING, CHAT_OK);
+    client_session_enter(core, CHAT_CONN_AUTHENTICATING, CHAT_OK);
     signin_hello(core);
 }
 
@@ -181,7 +181,7 @@ static void lost(struct client_core *core, uint16_t code)
         return;
     if (core->verdict_final) {
         core->started = false;
-        session_enter(core, CHAT_CONN_CLOSED, core->verdict);
+        client_session_enter(core, CHAT_CONN_CLOSED, core->verdict);
     } else if (core->verdict_auth) {
         signin_refused(core, core->verdict);
     } else {
@@ -189,7 +189,7 @@ static void lost(struct client_core *core, uint16_t code)
     }
 }
 
-void session_closed(struct client_core *core, link_id link, uint16_t code)
+void client_session_closed(struct client_core *core, link_id link, uint16_t code)
 {
     bool dial_failed = link == 0;
 
@@ -211,7 +211,7 @@ void session_closed(struct client_core *core, link_id link, uint16_t code)
     lost(core, code);
 }
 
-void session_end(struct client_core *core, uint16_t code, const char *reason)
+void client_session_end(struct client_core *core, uint16_t code, const char *reason)
 {
     queue_close(core, core->link, code, reason, false);
     lost(core, CHAT_CLOSE_ABNORMAL);
@@ -221,12 +221,11 @@ void session_settle(struct client_core *core)
 {
     if (core->state == CHAT_CONN_SYNCING && core->list_complete && core->lanes == 0 &&
         list_is_empty(&core->lagging))
-        session_enter(core, CHAT_CONN_LIVE, CHAT_OK);
+        client_session_enter(core, CHAT_CONN_LIVE, CHAT_OK);
 }
 
 void session_timer(struct client_core *core)
 {
-    struct list_node *oldest = list_first(&core->requests);
     int64_t now_ms = core->now.mono_ms;
 
     if (now_ms >= core->state_deadline_ms) {
@@ -237,7 +236,7 @@ void session_timer(struct client_core *core)
             session_drop(core, CHAT_CLOSE_GOING_AWAY, "no answer", CHAT_E_TIMEOUT);
         return;
     }
-    if (oldest && now_ms >= LIST_ENTRY(oldest, struct request, link)->deadline_ms) {
+    if (requests_overdue(core)) {
         session_problem_text(core, "no answer in time", "", 0);
         session_drop(core, CHAT_CLOSE_GOING_AWAY, "no answer", CHAT_E_TIMEOUT);
         return;
@@ -283,7 +282,7 @@ static void leave(struct client_core *core, chat_conn_state state)
                     session_is_signed_in(core) && !core->blocked);
     detach(core);
     core->dial_wanted = false;
-    session_enter(core, state, CHAT_OK);
+    client_session_enter(core, state, CHAT_OK);
 }
 
 void client_stop(struct client_core *core)

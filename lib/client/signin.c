@@ -53,7 +53,7 @@ void signin_refused(struct client_core *core, chat_status status)
         core->by_ticket = false;
         forget_ticket(core);
         if (core->token) {
-            session_enter(core, CHAT_CONN_OFFLINE, CHAT_OK);
+            client_session_enter(core, CHAT_CONN_OFFLINE, CHAT_OK);
             session_connect(core);
             return;
         }
@@ -61,7 +61,7 @@ void signin_refused(struct client_core *core, chat_status status)
         forget_token(core);
         forget_ticket(core);
     }
-    session_enter(core, CHAT_CONN_OFFLINE, status);
+    client_session_enter(core, CHAT_CONN_OFFLINE, status);
     core->token_asked = false;
     signin_need_token(core, status);
 }
@@ -177,7 +177,7 @@ void signin_welcome(struct client_core *core, const WireWelcome *w)
         session_drop(core, CHAT_CLOSE_NORMAL, "the cache belongs to somebody else", status);
         core->started = false;
         events_cache(core, status);
-        session_enter(core, CHAT_CONN_CLOSED, status);
+        client_session_enter(core, CHAT_CONN_CLOSED, status);
         return;
     }
     if (!core_ok(core, status))
@@ -199,7 +199,7 @@ void signin_welcome(struct client_core *core, const WireWelcome *w)
     core->list_round++;
     core->list_complete = false;
     events_welcome(core);
-    session_enter(core, CHAT_CONN_SYNCING, CHAT_OK);
+    client_session_enter(core, CHAT_CONN_SYNCING, CHAT_OK);
 }
 
 void signin_ticket(struct client_core *core, const WireTicket *ticket)
@@ -230,7 +230,7 @@ void signin_link_problem(struct client_core *core, const WireProblem *p, bool fo
         core->verdict_final = true;
     }
     if (for_hello) /* the server closes, too; do not wait for it */
-        session_end(core, CHAT_CLOSE_NORMAL, "refused");
+        client_session_end(core, CHAT_CLOSE_NORMAL, "refused");
 }
 
 static void send_heartbeat(struct client_core *core)
