@@ -6,8 +6,6 @@
 
 #include "transport/net.h"
 
-#define HEAD_MAX 512u
-
 static const char *words(uint16_t status)
 {
     switch (status) {
@@ -32,10 +30,10 @@ void http_write(struct net *net, struct lws *wsi, const struct http_answer *a)
     int head;
 
     buf_clear(&net->scratch);
-    if (buf_reserve(&net->scratch, LWS_PRE + HEAD_MAX + body_len, &room) != CHAT_OK)
+    if (buf_reserve(&net->scratch, LWS_PRE + HTTP_HEAD_MAX + body_len, &room) != CHAT_OK)
         return; /* the peer sees a closed connection */
     room += LWS_PRE;
-    head = snprintf((char *)room, HEAD_MAX,
+    head = snprintf((char *)room, HTTP_HEAD_MAX,
                     "HTTP/1.1 %u %s\r\n"
                     "Content-Type: %s\r\n"
                     "Content-Length: %zu\r\n"
@@ -45,7 +43,7 @@ void http_write(struct net *net, struct lws *wsi, const struct http_answer *a)
                     (unsigned)a->status, words(a->status),
                     a->content_type ? a->content_type : "text/plain; charset=utf-8", body_len,
                     a->headers ? a->headers : "");
-    if (head < 0 || (size_t)head >= HEAD_MAX)
+    if (head < 0 || (size_t)head >= HTTP_HEAD_MAX)
         return;
     if (a->head_only)
         body_len = 0;

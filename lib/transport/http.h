@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define HTTP_HEAD_MAX 512u /* bytes of an answer's head */
+
 struct lws;
 struct net;
 

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/moment.h"
+#include "transport/http.h"
 #include "transport/listener_inner.h"
 #include "transport/resolver.h"
 #include "transport/tls.h"
@@ -65,7 +66,7 @@ chat_status net_new(const struct net_config *config, struct net **out_net)
     list_init(&net->conns);
     list_init(&net->dials);
     list_init(&net->listeners);
-    buf_init(&net->scratch, net->allocator, LWS_PRE + NET_MESSAGE_MAX);
+    buf_init(&net->scratch, net->allocator, LWS_PRE + NET_MESSAGE_MAX + HTTP_HEAD_MAX);
     wheel_init(&net->wheel, net_now_ms(net));
     net->timer_at_ms = MOMENT_NEVER;
 
