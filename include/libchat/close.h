@@ -37,7 +37,6 @@ enum chat_close_code {
     CHAT_CLOSE_SILENT = 4103,        /* no byte for 2.5 heartbeats */
     CHAT_CLOSE_UNAVAILABLE = 4104,   /* no store for this user now */
     CHAT_CLOSE_HELLO_TIMEOUT = 4105, /* not signed in in time */
-    CHAT_CLOSE_RESYNC = 4106,        /* the router lost track of the user: sign in again */
 
     CHAT_CLOSE_SUPERSEDED = 4200, /* a newer session of this device took over */
 };
