@@ -24,7 +24,7 @@
 #define HOST_STORES_MAX 2u
 #define HOST_SHARDS 4u
 #define HOST_HEARD_MAX 65536u
-#define HOST_LINKS_MAX 64u
+#define HOST_LINKS_MAX 2048u
 #define HOST_HELD_MAX 4096u
 
 struct host_heard {
