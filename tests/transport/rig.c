@@ -110,7 +110,8 @@ static const struct chat_logger logger = {.write = to_stderr, .level = CHAT_LOG_
 
 void rig_start(struct rig *rig, const struct listener_config *config, const char *ca_file)
 {
-    struct net_config net = {.loop = &rig->loop, .ca_file = ca_file, .logger = &logger};
+    struct net_config net = {
+        .allocator = rig->allocator, .loop = &rig->loop, .ca_file = ca_file, .logger = &logger};
 
     ck_assert_int_eq(uv_loop_init(&rig->loop), 0);
     ck_assert_int_eq(uv_timer_init(&rig->loop, &rig->patience), 0);

@@ -31,6 +31,7 @@ struct seen {
 };
 
 struct rig {
+    const struct chat_allocator *allocator; /* set before rig_start(); NULL: malloc */
     uv_loop_t loop;
     uv_timer_t patience;
     bool out_of_patience;
