@@ -198,6 +198,54 @@ START_TEST(a_hole_stops_delivery_until_members_are_checked_and_told_the_head)
 }
 END_TEST
 
+START_TEST(a_newcomer_does_not_keep_a_lost_home_from_being_rechecked)
+{
+    all_sign_in();
+    g.hold_subscribe = true;
+    room->lsn++;
+    room->published_lsn++;
+    rig_message(&g, room, "after a hole");
+    rig_answer_problem(&g, 0, rig_asked(&g, LINK(SUBSCRIBE))->request_id, PROBLEM(UNAVAILABLE));
+    rig_settle(&g);
+    g.hold_subscribe = false;
+    rig_sign_in(&g, 3, "alice", RIG_DEVICE + 1); /* the home is known again, for him */
+    rig_message(&g, room, "for the newcomer");
+    ck_assert_str_eq(seqs(1), "");
+    ck_assert_str_eq(seqs(3), "2");
+
+    rig_wait(&g, 1000);
+    ck_assert_uint_eq(rig_last(&g, 1, SERVER(CHANNEL_LIST))->channel_list->channels[0]->head->seq,
+                      2);
+    rig_message(&g, room, "for all");
+    ck_assert_str_eq(seqs(1), "3");
+    ck_assert_str_eq(seqs(2), "3");
+    ck_assert_uint_eq(rig_stats(&g).homes_lost, 0);
+}
+END_TEST
+
+START_TEST(a_newcomer_does_not_keep_other_sessions_from_being_announced)
+{
+    uint32_t shard = shard_of_id(rig_user("alice"), RIG_SHARDS);
+    WireHomeEvent event = WIRE_HOME_EVENT__INIT;
+
+    rig_sign_in(&g, 1, "alice", RIG_DEVICE);
+    g.hold_open = true;
+    event.body_case = WIRE_HOME_EVENT__BODY_ROUTERS;
+    rig_user_event(&g, "alice", 8, 9, &event); /* a hole */
+    rig_answer_problem(&g, shard, rig_asked(&g, LINK(OPEN_SESSION))->request_id,
+                       PROBLEM(UNAVAILABLE));
+    rig_settle(&g);
+    g.hold_open = false;
+    rig_sign_in(&g, 2, "alice", RIG_DEVICE + 1);
+    rig_forget(&g);
+    rig_wait(&g, 1000);
+
+    ck_assert_uint_eq(rig_asked_count(&g, LINK(OPEN_SESSION)), 2);
+    ck_assert_uint_ne(rig_asked(&g, LINK(OPEN_SESSION))->open_session->session_no, 0);
+    ck_assert_uint_eq(g.closed[1] + g.closed[2], 0);
+}
+END_TEST
+
 START_TEST(an_answer_older_than_what_was_published_is_asked_again)
 {
     const WireLinkFrame *asked;
@@ -564,6 +612,8 @@ int main(void)
     tcase_add_test(all, an_added_member_gets_the_channel_and_what_comes_after);
     tcase_add_test(all, a_member_without_view_gets_no_message);
     tcase_add_test(all, a_hole_stops_delivery_until_members_are_checked_and_told_the_head);
+    tcase_add_test(all, a_newcomer_does_not_keep_a_lost_home_from_being_rechecked);
+    tcase_add_test(all, a_newcomer_does_not_keep_other_sessions_from_being_announced);
     tcase_add_test(all, an_answer_older_than_what_was_published_is_asked_again);
     tcase_add_test(all, what_was_seen_before_is_not_delivered_twice);
     tcase_add_test(all, a_lost_store_link_rechecks_every_home_and_session);

@@ -137,8 +137,20 @@ chat_status ask_send(struct router *r, struct ask *a, uint32_t shard, WireLinkFr
 
 /* --- back --- */
 
+bool ask_is_of_owner(const struct router *r, const struct ask *a, uint64_t id)
+{
+    return shard_map_peer(&r->shards, router_shard(r, id)) == a->peer;
+}
+
+static bool is_about_a_home(const struct ask *a)
+{
+    return a->kind == ASK_ANNOUNCE || a->kind == ASK_SUBSCRIBE || a->kind == ASK_RECHECK;
+}
+
 void ask_answered(struct router *r, struct ask *a, const WireLinkFrame *frame)
 {
+    if (frame && is_about_a_home(a) && !ask_is_of_owner(r, a, a->target))
+        frame = NULL;
     switch ((enum ask_kind)a->kind) {
     case ASK_CLIENT: answer_client(r, a, frame); break;
     case ASK_GATHER: gather_answered(r, a, frame); break;

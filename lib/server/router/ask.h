@@ -80,6 +80,10 @@ void asks_expire(struct router *r);
 void asks_lost(struct router *r, uint32_t peer);
 void asks_fini(struct router *r);
 
+/* Does the peer that was asked still serve the shard of `id`? What another says of it
+ * counts for nothing: the router is not subscribed there. */
+bool ask_is_of_owner(const struct router *r, const struct ask *a, uint64_t id);
+
 /* The session that asked, if it is still there and not closing. */
 struct session *ask_session(struct router *r, const struct ask *a);
 

@@ -250,6 +250,23 @@ static void refuse_crowd(struct router *r, struct session *s, const struct ask *
                 });
 }
 
+/*
+ * Where the user's home stands for the router. This answer is not enough when what was
+ * published between is missing from it, when the subscription was taken back meanwhile, or
+ * when other sessions wait to be announced: then all are.
+ */
+static void settle_user(struct router *r, const struct ask *a, struct user *u,
+                        const WireSessionOpened *said)
+{
+    bool doubtful =
+        u->lost ? u->count > 1 || parted_since(r, u->user_id, a->number) : said->lsn < u->lsn;
+
+    if (doubtful)
+        user_lose(r, u);
+    else
+        user_found(r, u, said->lsn);
+}
+
 static void welcome(struct router *r, struct session *s, const struct ask *a, struct user *u,
                     const WireSessionOpened *said)
 {
@@ -268,13 +285,7 @@ static void welcome(struct router *r, struct session *s, const struct ask *a, st
     if (!sync_start(r, s, said->channels, said->n_channels))
         output_starve(r, s);
     session_arm(r, s);
-    /* What was published between is missing from this list, or was never sent to us. */
-    if (u->lost && parted_since(r, u->user_id, a->number))
-        user_lose(r, u);
-    else if (!u->lost && said->lsn < u->lsn)
-        user_lose(r, u);
-    else
-        user_found(r, u, said->lsn);
+    settle_user(r, a, u, said);
 }
 
 static uint64_t newest_of_device(const struct user *u, const struct session *s)
@@ -295,13 +306,14 @@ void handshake_opened(struct router *r, const struct ask *a, const WireLinkFrame
     const WireSessionOpened *said;
     struct user *u;
 
-    if (frame && frame->body_case == WIRE_LINK_FRAME__BODY_SESSION_OPENED) {
+    if (frame && frame->body_case == WIRE_LINK_FRAME__BODY_SESSION_OPENED &&
+        ask_is_of_owner(r, a, frame->session_opened->user_id)) {
         said = frame->session_opened;
     } else {
         if (s && frame && frame->body_case == WIRE_LINK_FRAME__BODY_PROBLEM)
             refuse_opening(r, s, a, frame->problem);
         else if (s)
-            handshake_unavailable(r, s, "the store went away");
+            handshake_unavailable(r, s, "no store for this user now");
         return;
     }
     u = user_get(r, said->user_id);

@@ -120,7 +120,7 @@ bool home_learn(struct router *r, struct home *h, const WireSubscribed *said)
         memcpy(h->direct, said->direct_members, sizeof(h->direct));
     if (!keep_name(r, h, said->name))
         r->stats.no_memory++; /* shown without its name until it is learned again */
-    unlist(r, h);
+    /* It stays listed if it is: other members are still to be checked. */
     h->state = HOME_LIVE;
     return true;
 }

@@ -217,11 +217,14 @@ const char *watch_set(struct router *r, struct session *s, const uint64_t *user_
 
 static void send_watch(struct router *r, const struct presence_peer *p, WireWatch *watch)
 {
+    struct link *link = links_peer(&r->links, p->peer);
     WireLinkFrame frame = WIRE_LINK_FRAME__INIT;
 
     frame.body_case = WIRE_LINK_FRAME__BODY_WATCH;
     frame.watch = watch;
-    (void)links_send(&r->links, links_peer(&r->links, p->peer), &frame);
+    /* What could not be said is said again, all of it, on a new link. */
+    if (links_send(&r->links, link, &frame) != CHAT_OK)
+        links_close(&r->links, link, LINK_CLOSE_TRY_LATER, "too much waits");
     watch->n_add = watch->n_remove = 0;
 }
 
