@@ -37,8 +37,6 @@ static chat_status make_context(struct net *net)
                    LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME;
     info.foreign_loops = loops;
     info.port = CONTEXT_PORT_NO_LISTEN;
-    info.gid = -1;
-    info.uid = -1;
     info.pt_serv_buf_size = SERVICE_BUFFER_BYTES;
     info.max_http_header_data2 = HEADERS_MAX;
     info.max_http_header_pool2 = NET_HANDSHAKES_MAX;

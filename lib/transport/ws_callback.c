@@ -47,8 +47,6 @@ void ws_callback_fill_vhost(struct lws_context_creation_info *info)
     info->timeout_secs_ah_idle = HEADERS_IDLE_SECS;
     info->alpn = "http/1.1";
     info->http_proxy_address = ""; /* else the environment's http_proxy would be used */
-    info->gid = -1;
-    info->uid = -1;
 }
 
 /* CVE-2025-11677: libwebsockets may use freed memory when a request after the first, on one
