@@ -37,16 +37,33 @@ static chat_status put_head(struct shard *s, const WireRecord *record, uint64_t 
     row.rev = record->rev;
     row.epoch = record->epoch;
     row.first_seq = record->first_seq;
+    row.lsn = record->lsn;
     return put(s, TABLE_CHANNEL, row_key(record->home_id, channel, 0), &row, position);
 }
 
-static chat_status absorb_message(struct shard *s, const WireRecord *record, uint64_t position)
+/* A message is the last field of its record: its row is the record's end. */
+static chat_status put_message(struct shard *s, const WireRecord *record,
+                               const struct engine_record *bytes)
 {
     const WireMessage *m = record->message;
+    const struct engine_key key = row_key(m->channel_id, m->seq, 0);
+    const size_t len = row_size(m);
+
+    if (record->base.n_unknown_fields > 0 || len > bytes->len)
+        return put(s, TABLE_MESSAGE, key, m, bytes->position);
+    return overlay_put(&s->overlay, TABLE_MESSAGE, key, bytes->bytes + (bytes->len - len), len,
+                       bytes->position);
+}
+
+static chat_status absorb_message(struct shard *s, const WireRecord *record,
+                                  const struct engine_record *bytes)
+{
+    const WireMessage *m = record->message;
+    const uint64_t position = bytes->position;
     chat_status status;
 
     saw_id(s, m->message_id);
-    status = put(s, TABLE_MESSAGE, row_key(m->channel_id, m->seq, 0), m, position);
+    status = put_message(s, record, bytes);
     if (status != CHAT_OK)
         return status;
     return put_head(s, record, m->channel_id, m->seq, m->message_id, position);
@@ -231,11 +248,13 @@ static chat_status absorb_acked(struct shard *s, const WireRecord *record, uint6
     return status;
 }
 
-static chat_status absorb_body(struct shard *s, const WireRecord *record, uint64_t position,
-                               bool live)
+static chat_status absorb_body(struct shard *s, const WireRecord *record,
+                               const struct engine_record *bytes, bool live)
 {
+    const uint64_t position = bytes->position;
+
     switch ((int)record->body_case) {
-    case WIRE_RECORD__BODY_MESSAGE: return absorb_message(s, record, position);
+    case WIRE_RECORD__BODY_MESSAGE: return absorb_message(s, record, bytes);
     case WIRE_RECORD__BODY_ALTERED: return absorb_altered(s, record, position);
     case WIRE_RECORD__BODY_CURSOR: return absorb_cursor(s, record, position);
     case WIRE_RECORD__BODY_MEMBER: return absorb_member(s, record, position, live);
@@ -248,15 +267,17 @@ static chat_status absorb_body(struct shard *s, const WireRecord *record, uint64
     }
 }
 
-chat_status absorb(struct shard *s, const WireRecord *record, uint64_t position,
+chat_status absorb(struct shard *s, const WireRecord *record, const struct engine_record *bytes,
                    struct ring_slot *ring, bool live)
 {
-    chat_status status = absorb_body(s, record, position, live);
+    chat_status status = absorb_body(s, record, bytes, live);
 
-    if (status == CHAT_OK)
-        status = put_lsn(s, record, position);
+    /* A channel's row has the lsn with it. */
+    if (status == CHAT_OK && record->body_case != WIRE_RECORD__BODY_MESSAGE &&
+        record->body_case != WIRE_RECORD__BODY_ALTERED)
+        status = put_lsn(s, record, bytes->position);
     if (status == CHAT_OK && ring)
-        rings_synced(s, ring, position);
+        rings_synced(s, ring, bytes->position);
     return status;
 }
 

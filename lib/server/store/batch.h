@@ -25,6 +25,7 @@ struct decision {
     struct group *group;
     struct ring_slot *ring; /* NULL: no nonce */
     uint64_t lsn, position;
+    const WireRecord *record; /* decoded, once it is synced */
     size_t len;
     uint8_t bytes[];
 };

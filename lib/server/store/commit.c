@@ -135,17 +135,19 @@ void commit_start(struct shard *s)
     shard_issue(s, &s->log);
 }
 
+/* Decodes and takes in each record; the decoded ones stand until the batch is published. */
 static chat_status absorb_batch(struct shard *s, struct batch *batch)
 {
+    const struct engine_record *bytes = s->records;
+
+    arena_reset(&s->decoded);
     LIST_EACH(node, &batch->decisions)
     {
-        const struct decision *d = LIST_ENTRY(node, struct decision, in_batch);
-        const WireRecord *record;
+        struct decision *d = LIST_ENTRY(node, struct decision, in_batch);
         chat_status status;
 
-        arena_reset(&s->scratch);
-        record = row_unpack(&wire_record__descriptor, d->bytes, d->len, &s->scratch);
-        status = record ? absorb(s, record, d->position, d->ring, true) : CHAT_E_NOMEM;
+        d->record = row_unpack(&wire_record__descriptor, d->bytes, d->len, &s->decoded);
+        status = d->record ? absorb(s, d->record, bytes++, d->ring, true) : CHAT_E_NOMEM;
         if (status != CHAT_OK)
             return status;
         if (d->group->home == s->root)

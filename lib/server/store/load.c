@@ -123,6 +123,8 @@ static chat_status take_head(struct home *home, struct value value, struct arena
                                .rev = row->rev,
                                .first_seq = row->first_seq,
                                .epoch = row->epoch};
+    if (row->lsn > home->lsn)
+        home->lsn = row->lsn;
     return CHAT_OK;
 }
 

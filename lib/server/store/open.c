@@ -190,7 +190,7 @@ static void absorb_slice(struct shard *s)
         chat_status status = record ? replay_nonce(s, record, &ring) : CHAT_E_CORRUPT;
 
         if (status == CHAT_OK)
-            status = absorb(s, record, r->position, ring, false);
+            status = absorb(s, record, r, ring, false);
         if (status == CHAT_E_NOMEM) {
             shard_give_up(s, AFTER_REOPEN, status, "replay");
             return;

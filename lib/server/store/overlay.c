@@ -51,8 +51,7 @@ static bool prefix_matches(const struct table_node *node, const void *key)
 
 static bool has_prefix(uint32_t table)
 {
-    return table == TABLE_MEMBER || table == TABLE_CHANNEL || table == TABLE_LIST ||
-           table == TABLE_CURSOR;
+    return table == TABLE_MEMBER || table == TABLE_LIST || table == TABLE_CURSOR;
 }
 
 void overlay_init(struct overlay *o, const struct chat_allocator *allocator)

@@ -53,6 +53,8 @@ static bool event_of_listed(WireHomeEvent *event, const WireRecord *record, stru
 static bool event_of(WireHomeEvent *event, const WireRecord *record, struct arena *arena)
 {
     wire_home_event__init(event);
+    if (!record)
+        return false;
     switch ((int)record->body_case) {
     case WIRE_RECORD__BODY_MESSAGE:
         event->body_case = WIRE_HOME_EVENT__BODY_MESSAGE;
@@ -69,6 +71,12 @@ static bool event_of(WireHomeEvent *event, const WireRecord *record, struct aren
     }
 }
 
+/* Planted faults publish before it was decoded. */
+static const WireRecord *record_of(const struct decision *d, struct arena *arena)
+{
+    return d->record ? d->record : row_unpack(&wire_record__descriptor, d->bytes, d->len, arena);
+}
+
 static bool fill_events(struct shard *s, const struct group *group, WirePublication *publication)
 {
     struct arena *arena = &s->scratch;
@@ -82,10 +90,8 @@ static bool fill_events(struct shard *s, const struct group *group, WirePublicat
          node = node->next) {
         const struct decision *decision =
             LIST_ENTRY((struct list_node *)(uintptr_t)node, struct decision, in_group);
-        const WireRecord *record =
-            row_unpack(&wire_record__descriptor, decision->bytes, decision->len, arena);
 
-        if (!record || !event_of(&events[count], record, arena))
+        if (!event_of(&events[count], record_of(decision, arena), arena))
             return false;
         if (events[count].body_case != WIRE_HOME_EVENT__BODY__NOT_SET) {
             list[count] = &events[count];

@@ -15,18 +15,24 @@ void ring_fini(struct ring *ring, const struct chat_allocator *allocator)
     *ring = (struct ring){0};
 }
 
+/* Ascending by counter. */
+static const struct ring_nonce *at(const struct ring *ring, uint32_t i)
+{
+    return &ring->nonces[ring->first + i];
+}
+
 /* From the end: what is asked for is nearly always among the last. */
 static const struct ring_nonce *find(const struct ring *ring, uint64_t counter)
 {
-    for (uint32_t i = ring->count; i-- > 0 && ring->nonces[i].counter >= counter;)
-        if (ring->nonces[i].counter == counter)
-            return &ring->nonces[i];
+    for (uint32_t i = ring->count; i-- > 0 && at(ring, i)->counter >= counter;)
+        if (at(ring, i)->counter == counter)
+            return at(ring, i);
     return NULL;
 }
 
 static uint64_t newest(const struct ring *ring)
 {
-    return ring->count > 0 ? ring->nonces[ring->count - 1].counter : ring->floor;
+    return ring->count > 0 ? at(ring, ring->count - 1)->counter : ring->floor;
 }
 
 enum ring_verdict ring_judge(const struct ring *ring, uint64_t counter, uint64_t after,
@@ -52,8 +58,13 @@ chat_status ring_reserve(struct ring *ring, const struct chat_allocator *allocat
     uint32_t room = ring->room * 2;
     struct ring_nonce *grown;
 
-    if (ring->count < ring->room)
+    if (ring->first + ring->count < ring->room)
         return CHAT_OK;
+    if (ring->first > 0) {
+        memmove(ring->nonces, at(ring, 0), ring->count * sizeof(*ring->nonces));
+        ring->first = 0;
+        return CHAT_OK;
+    }
     if (room < ROOM_MIN)
         room = ROOM_MIN;
     if (room > ROOM_MAX)
@@ -70,8 +81,8 @@ chat_status ring_reserve(struct ring *ring, const struct chat_allocator *allocat
 
 void ring_add(struct ring *ring, const struct ring_nonce *nonce)
 {
-    assert(ring->count < ring->room);
-    ring->nonces[ring->count++] = *nonce;
+    assert(ring->first + ring->count < ring->room);
+    ring->nonces[ring->first + ring->count++] = *nonce;
     ring->unsynced++;
 }
 
@@ -80,9 +91,9 @@ void ring_synced(struct ring *ring)
     assert(ring->unsynced > 0);
     ring->unsynced--;
     if (ring->count - ring->unsynced > RING_SYNCED_MAX) {
-        ring->floor = ring->nonces[0].counter;
+        ring->floor = at(ring, 0)->counter;
+        ring->first++;
         ring->count--;
-        memmove(ring->nonces, ring->nonces + 1, ring->count * sizeof(*ring->nonces));
     }
 }
 
@@ -103,7 +114,7 @@ WireRingRow *ring_to_row(const struct ring *ring, struct arena *arena)
         return NULL;
     wire_ring_row__init(row);
     for (uint32_t i = 0; i < count; i++) {
-        const struct ring_nonce *from = &ring->nonces[i];
+        const struct ring_nonce *from = at(ring, i);
 
         wire_ring_nonce__init(&nonces[i]);
         nonces[i].counter = from->counter;

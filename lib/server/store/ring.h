@@ -34,8 +34,8 @@ struct ring_nonce {
 };
 
 struct ring {
-    struct ring_nonce *nonces; /* ascending by counter */
-    uint32_t count, room;
+    struct ring_nonce *nonces; /* room for `room`; [first, first + count) are in use */
+    uint32_t first, count, room;
     uint32_t unsynced; /* of them, at the end */
     uint64_t floor;    /* greatest counter that was accepted and dropped again */
 };

@@ -17,6 +17,7 @@
 #include "server/store/rows.h"
 
 #define SCRATCH_MAX (16u << 20)     /* a publication's records, decoded */
+#define DECODED_MAX (64u << 20)     /* an append's records, decoded */
 #define RINGS_ARENA_MAX (64u << 20) /* encoded rings of one apply */
 
 /* What recovery brings back, and nothing else. */
@@ -70,6 +71,7 @@ chat_status shard_init(struct shard *s, struct store *store, uint32_t id)
     arena_init(&s->log_arena, s->allocator, 4 * s->limits->replay_bytes + ENGINE_APPEND_BYTES_MAX);
     arena_init(&s->applier.arena, s->allocator, RINGS_ARENA_MAX);
     arena_init(&s->scratch, s->allocator, SCRATCH_MAX);
+    arena_init(&s->decoded, s->allocator, DECODED_MAX);
     arena_init(&s->resumed, s->allocator, LINK_ARENA_MAX);
     init_memory(s);
     return CHAT_OK;
@@ -84,6 +86,7 @@ void shard_fini(struct shard *s)
     arena_fini(&s->applier.arena);
     arena_fini(&s->scratch);
     arena_fini(&s->resumed);
+    arena_fini(&s->decoded);
     alloc_free(s->allocator, s->records);
     alloc_free(s->allocator, s->applier.rows);
     *s = (struct shard){0};

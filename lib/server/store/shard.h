@@ -140,6 +140,7 @@ struct shard {
     struct list issue;        /* lanes the host was not asked for yet */
     struct arena scratch;     /* decoded records, answers being built */
     struct arena resumed;     /* a request that waited */
+    struct arena decoded;     /* a batch's records */
 
     uint64_t decided, synced, applied;
     struct snowflake_mint mint;
