@@ -42,7 +42,7 @@ static bool judge(struct shard *s, const struct request *req, struct operation *
     enum ring_verdict verdict =
         ring_judge(&op->ring->ring, op->nonce->counter, op->nonce->after, op->body_hash, &known);
 
-    if (PLANTED(RING_SKIPPED) && verdict == RING_REPEAT) {
+    if (PLANTED(RING_SKIPPED) && verdict == RING_REPEAT && op->kind == BODY_SEND) {
         op->ring = NULL; /* it has the nonce */
         verdict = RING_NEW;
     }

@@ -141,16 +141,20 @@ bool shard_may_decide(struct shard *s, const struct request *req)
 {
     const char *limit = shard_limit(s);
 
-    if (limit)
-        answer_problem(s, NULL, req, s->stopping ? PROBLEM(UNAVAILABLE) : PROBLEM(OVERLOADED),
-                       limit);
-    return !limit;
+    if (!limit)
+        return true;
+    if (s->applier.records > 0 && s->queued_records < s->limits->queue_records)
+        apply_hasten(s);
+    answer_problem(s, NULL, req, s->stopping ? PROBLEM(UNAVAILABLE) : PROBLEM(OVERLOADED), limit);
+    return false;
 }
 
 /* --- the end of serving --- */
 
 void shard_give_up(struct shard *s, enum shard_after after, chat_status why, const char *doing)
 {
+    const bool served = s->state == SHARD_SERVING;
+
     if (s->state == SHARD_SETTLING || s->state == SHARD_CLOSING) {
         if (s->after == AFTER_REOPEN)
             s->after = after;
@@ -166,7 +170,8 @@ void shard_give_up(struct shard *s, enum shard_after after, chat_status why, con
     s->state = SHARD_SETTLING;
     s->after = after;
     store_shard_changed(s->store);
-    if (after != AFTER_STOPPED)
+    /* What routers know of the homes here may be ahead of what recovery finds. */
+    if (served && after != AFTER_STOPPED)
         store_close_routers(s->store);
     shard_mark(s);
 }
@@ -195,6 +200,7 @@ static void closed(struct shard *s, struct lane *lane)
         break;
     }
     store_shard_changed(s->store);
+    store_settle_service(s->store);
 }
 
 /* Nothing is at work any more: memory can go, and the engine be closed. */
@@ -238,7 +244,9 @@ static void wind_up(struct shard *s)
 {
     if (s->log.busy || !list_is_empty(&s->batches) || s->reads_count > 0)
         return;
-    apply_start(s, true);
+    /* Rows that found no room stay in the log. */
+    if (s->applier.retry_at_ms == MOMENT_NEVER)
+        apply_start(s, true);
     if (!s->applier.lane.busy)
         shard_give_up(s, AFTER_STOPPED, CHAT_OK, "stop");
 }

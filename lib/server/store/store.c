@@ -227,8 +227,9 @@ void store_settle_service(struct store *store)
             state == SHARD_SETTLING || state == SHARD_CLOSING || state == SHARD_REOPENING)
             return;
     }
-    if (store->service_id == 0)
-        store->service_id = rng_id(&store->rng);
+    for (uint32_t i = 0; i < store->shards_held && store->service_id == 0; i++)
+        if (store->shards[i].state == SHARD_NAMING)
+            store->service_id = rng_id(&store->rng);
     for (uint32_t i = 0; i < store->shards_held; i++)
         shard_name(&store->shards[i]);
 }
