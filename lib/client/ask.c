@@ -12,6 +12,7 @@ static void ask_free(struct client_core *core, struct ask *ask)
     if (r)
         r->ask = NULL;
     list_remove(&ask->link);
+    alloc_free(core->allocator, ask->answer);
     alloc_free(core->allocator, ask);
 }
 
@@ -38,11 +39,8 @@ static chat_event_type event_of(enum ask_kind kind)
 static void finish(struct client_core *core, struct ask *ask, chat_status status,
                    uint64_t channel_id, uint64_t home_id, struct reply *reply)
 {
-    uint64_t ticket = ask->ticket;
-    chat_event_type type = event_of(ask->kind);
-
+    events_answer(core, ask, event_of(ask->kind), status, channel_id, home_id, reply);
     ask_free(core, ask);
-    events_answer(core, type, ticket, status, channel_id, home_id, reply);
 }
 
 /* Answers from the cache: with all that was asked, or with what there is. */
@@ -279,6 +277,13 @@ static void take_opened(struct client_core *core, struct ask *ask, const WireOpe
     finish(core, ask, CHAT_OK, o->channel_id, o->home_id, NULL);
 }
 
+static void take_users(struct client_core *core, struct ask *ask, const WireUsers *users)
+{
+    struct reply *reply = users_keep(core, users);
+
+    finish(core, ask, reply ? CHAT_OK : CHAT_E_NOMEM, 0, 0, reply);
+}
+
 static void take_members(struct client_core *core, struct ask *ask, const WireMembers *m)
 {
     struct reply *reply = members_keep(core, m->home_id, m->members, m->n_members);
@@ -309,7 +314,7 @@ void ask_answer(struct client_core *core, struct request *r, const WireServerFra
     else if (frame->body_case == WIRE_SERVER_FRAME__BODY_HISTORY_PAGE && type == CHAT_EVENT_HISTORY)
         take_page(core, ask, r, frame->history_page);
     else if (frame->body_case == WIRE_SERVER_FRAME__BODY_USERS && type == CHAT_EVENT_USERS)
-        finish(core, ask, CHAT_OK, 0, 0, users_keep(core, frame->users));
+        take_users(core, ask, frame->users);
     else if (frame->body_case == WIRE_SERVER_FRAME__BODY_MEMBERS && type == CHAT_EVENT_MEMBERS)
         take_members(core, ask, frame->members);
     else if (frame->body_case == WIRE_SERVER_FRAME__BODY_OPENED && type == CHAT_EVENT_OPENED)

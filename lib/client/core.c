@@ -49,6 +49,7 @@ static chat_status load(struct client_core *core)
         status = outbox_load(core);
     if (status == CHAT_OK)
         status = cache_get_ticket(core->cache, &core->ticket);
+    core->is_loaded = status == CHAT_OK;
     return status;
 }
 
@@ -71,12 +72,24 @@ static void undo(struct client_core *core, chat_status why)
     events_reread_all(core);
     forget(core);
     status = load(core);
-    core->trouble = CHAT_OK;
     events_cache(core, why);
     if (status != CHAT_OK) {
         core->started = false;
         client_session_enter(core, CHAT_CONN_CLOSED, status);
     }
+    core->trouble = CHAT_OK;
+}
+
+chat_status core_reload(struct client_core *core)
+{
+    chat_status status;
+
+    if (core->is_loaded)
+        return CHAT_OK;
+    forget(core);
+    status = load(core);
+    core->trouble = CHAT_OK;
+    return status;
 }
 
 chat_status core_commit(struct client_core *core)
@@ -194,12 +207,8 @@ static bool poll_send(struct client_core *core, struct effect *out)
     return true;
 }
 
-static bool poll(struct machine *m, struct effect *out)
+static bool poll_once(struct client_core *core, struct effect *out)
 {
-    struct client_core *core = (struct client_core *)m;
-
-    outq_sent(&core->out, core->out_handed);
-    core->out_handed = 0;
     (void)core_commit(core);
     session_settle(core);
     *out = (struct effect){0};
@@ -211,12 +220,20 @@ static bool poll(struct machine *m, struct effect *out)
         out->kind = EFFECT_DIAL;
         return true;
     }
-    if (poll_send(core, out))
+    return poll_send(core, out);
+}
+
+static bool poll(struct machine *m, struct effect *out)
+{
+    struct client_core *core = (struct client_core *)m;
+
+    outq_sent(&core->out, core->out_handed);
+    core->out_handed = 0;
+    if (poll_once(core, out))
         return true;
-    if (core->trouble != CHAT_OK) { /* the pump met it: undo now, the host may sleep next */
-        (void)core_commit(core);
-        return poll(m, out);
-    }
+    /* The pump met trouble: undo now, the host may sleep next. */
+    if (core->trouble != CHAT_OK && poll_once(core, out))
+        return true;
     if (core->stopping && !core->stopped_told) {
         core->stopped_told = true;
         out->kind = EFFECT_STOPPED;

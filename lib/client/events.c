@@ -31,10 +31,8 @@ struct reply *reply_new(struct client_core *core, size_t max)
 {
     struct reply *reply = alloc_zeroed(core->allocator, sizeof(*reply));
 
-    if (!reply) {
-        (void)core_ok(core, CHAT_E_NOMEM);
+    if (!reply)
         return NULL;
-    }
     arena_init(&reply->arena, core->allocator, max);
     return reply;
 }
@@ -76,7 +74,7 @@ static struct pending *append(struct client_core *core, chat_event_type type, st
     struct pending *p = alloc_zeroed(core->allocator, sizeof(*p));
 
     if (!p) {
-        (void)core_ok(core, CHAT_E_NOMEM);
+        core->events_lost = true;
         return NULL;
     }
     p->type = type;
@@ -239,23 +237,19 @@ void events_outgoing(struct client_core *core, const struct out_op *op, chat_out
         p->reply->rule = copy_text(p->reply, rule);
 }
 
-void events_answer(struct client_core *core, chat_event_type type, uint64_t ticket,
+void events_answer(struct client_core *core, struct ask *ask, chat_event_type type,
                    chat_status status, uint64_t channel_id, uint64_t home_id, struct reply *reply)
 {
-    struct pending *p = append(core, type, NULL);
+    struct pending *p = ask->answer;
 
-    if (!p) {
-        reply_free(core, reply);
-        core->ask_count--;
-        return;
-    }
-    if (is_discrete(type))
-        core->event_count--; /* bounded by requests_max instead */
-    p->ticket = ticket;
+    ask->answer = NULL;
+    p->type = type;
+    p->ticket = ask->ticket;
     p->status = status;
     p->channel_id = channel_id;
     p->home_id = home_id;
     p->reply = reply;
+    list_push_back(&core->events, &p->link);
 }
 
 void events_names(struct client_core *core, struct reply *reply)
@@ -373,12 +367,27 @@ void events_free_all(struct client_core *core)
     core->shown = NULL;
 }
 
-/* The next entry is the caller's. */
+/* Some could not be queued: what matters is said again. */
+static void make_good(struct client_core *core)
+{
+    core->events_lost = false;
+    if (!find_waiting(core, CHAT_EVENT_REREAD) && !append(core, CHAT_EVENT_REREAD, NULL))
+        return;
+    events_state(core);
+    if (core->token_asked)
+        events_need_token(core, core->reason);
+}
+
 struct pending *events_take(struct client_core *core)
 {
     struct list_node *node = list_first(&core->events);
-    struct pending *p = node ? LIST_ENTRY(node, struct pending, link) : NULL;
+    struct pending *p;
 
+    if (!node && core->events_lost) {
+        make_good(core);
+        node = list_first(&core->events);
+    }
+    p = node ? LIST_ENTRY(node, struct pending, link) : NULL;
     if (p) {
         p->was_last = p->channel && p->channel->last_news == p;
         unlink_pending(core, p);

@@ -128,6 +128,7 @@ enum ask_kind {
 struct ask {
     struct list_node link; /* in core->asks: waiting or sent */
     enum ask_kind kind;
+    struct pending *answer; /* made in advance: an answer never fails */
     uint64_t ticket;
     int64_t deadline_ms;
     int64_t wait_until_ms;
@@ -188,6 +189,7 @@ struct client_core {
     struct moment now;
     struct arena arena;  /* the message being handled */
     chat_status trouble; /* this turn cannot be kept: why */
+    bool is_loaded;      /* memory holds what the cache holds */
     int64_t wake_at_ms;  /* something to send waits for this time */
     int64_t fed_at_ms;   /* the last event that was no timer */
     char *client;
@@ -265,6 +267,7 @@ struct client_core {
     struct list events;
     uint32_t event_count; /* discrete ones */
     uint32_t states_waiting;
+    bool events_lost;      /* for want of memory: everything is to be read again */
     struct pending *shown; /* the event last handed out, with what it borrows */
     struct arena shown_arena;
     struct chat_channel shown_channel;
@@ -286,6 +289,8 @@ static inline uint64_t most_u64(uint64_t a, uint64_t b) { return a > b ? a : b; 
 bool core_ok(struct client_core *core, chat_status status);
 /* Saves what is dirty and commits. On an error the turn was undone and told. */
 chat_status core_commit(struct client_core *core);
+/* After a reload that failed. */
+chat_status core_reload(struct client_core *core);
 /* Something waits to be sent until then. */
 void core_wake_at(struct client_core *core, int64_t at_ms);
 
@@ -449,7 +454,7 @@ void events_member(struct client_core *core, struct channel *ch, const WireMembe
 void events_outgoing(struct client_core *core, const struct out_op *op, chat_outgoing_state state,
                      chat_status status, uint64_t seq, const char *rule);
 /* The answer to an ask; `reply` (may be NULL) is taken over. */
-void events_answer(struct client_core *core, chat_event_type type, uint64_t ticket,
+void events_answer(struct client_core *core, struct ask *ask, chat_event_type type,
                    chat_status status, uint64_t channel_id, uint64_t home_id, struct reply *reply);
 void events_names(struct client_core *core, struct reply *reply);
 void events_gap(struct client_core *core, struct channel *ch, chat_event_type type, uint64_t from,

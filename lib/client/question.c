@@ -17,6 +17,11 @@ static chat_status ask_new(struct client_core *core, enum ask_kind kind, const u
     ask = alloc_zeroed(core->allocator, sizeof(*ask) + count * sizeof(*ids) + text_len + 1);
     if (!ask)
         return CHAT_E_NOMEM;
+    ask->answer = alloc_zeroed(core->allocator, sizeof(*ask->answer));
+    if (!ask->answer) {
+        alloc_free(core->allocator, ask);
+        return CHAT_E_NOMEM;
+    }
     block = (char *)(ask + 1);
     ask->kind = kind;
     ask->ids = (uint64_t *)(void *)block;

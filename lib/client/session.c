@@ -265,8 +265,13 @@ int64_t session_deadline(const struct client_core *core)
 
 chat_status client_start(struct client_core *core)
 {
+    chat_status status;
+
     if (core->started || core->stopping)
         return CHAT_E_STATE;
+    status = core_reload(core); /* it could not be read when it last closed */
+    if (status != CHAT_OK)
+        return status;
     core->started = true;
     core->failures = 0;
     core->reason = CHAT_OK;

@@ -143,7 +143,7 @@ static bool show_presence(struct client_core *core, struct chat_event *out)
 
 bool client_has_event(const struct client_core *core)
 {
-    return !list_is_empty(&core->events) || core->watched_dirty_count > 0;
+    return !list_is_empty(&core->events) || core->watched_dirty_count > 0 || core->events_lost;
 }
 
 static bool next(struct client_core *core, struct chat_event *out)

@@ -447,9 +447,27 @@ static inline void rig_users(struct rig *rig, const WireClientFrame *f)
     RIG_SAY(rig, f->request_id, USERS, users, &users);
 }
 
-static inline void rig_answer(struct rig *rig, const WireClientFrame *f)
+static inline void rig_beat(struct rig *rig, const WireClientFrame *f)
 {
     WireHeartbeatAck ack = WIRE_HEARTBEAT_ACK__INIT;
+    WirePosition heads[3], *pointers[3];
+
+    for (size_t i = 0; i < f->heartbeat->n_positions; i++) {
+        const WirePosition *p = f->heartbeat->positions[i];
+        const struct rig_channel *ch = rig_channel(rig, p->channel_id);
+
+        if (!ch || (ch->epoch == p->epoch && ch->seq == p->seq && ch->rev == p->rev))
+            continue;
+        heads[ack.n_heads] = rig_head(ch);
+        pointers[ack.n_heads] = &heads[ack.n_heads];
+        ack.n_heads++;
+    }
+    ack.heads = pointers;
+    RIG_SAY(rig, f->request_id, HEARTBEAT_ACK, heartbeat_ack, &ack);
+}
+
+static inline void rig_answer(struct rig *rig, const WireClientFrame *f)
+{
     WireCursor cursor = WIRE_CURSOR__INIT;
     WireOpened opened = WIRE_OPENED__INIT;
     WireOk ok = WIRE_OK__INIT;
@@ -472,7 +490,7 @@ static inline void rig_answer(struct rig *rig, const WireClientFrame *f)
         break;
     case WIRE_CLIENT_FRAME__BODY_HEARTBEAT:
         if (!rig->mute_beats)
-            RIG_SAY(rig, f->request_id, HEARTBEAT_ACK, heartbeat_ack, &ack);
+            rig_beat(rig, f);
         break;
     case WIRE_CLIENT_FRAME__BODY_MARK_READ:
         cursor.channel_id = f->mark_read->channel_id;
