@@ -17,7 +17,7 @@ void store_config_init(struct store_config *config)
                 .subscriptions_max = 1048576,
                 .waiting_max = 16384,
                 .waiting_per_key = 256,
-                .reads_in_flight = 16,
+                .reads_in_flight = 8,
                 .reads_max = 4096,
                 .notes_max = 65536,
                 .local_max = 65536,
