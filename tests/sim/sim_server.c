@@ -114,7 +114,8 @@ static void start_store(struct sim_server *server)
     config.shard_count = s->shard_total;
     config.shards = server->shards;
     config.shards_held = server->shard_count;
-    config.map_version = server->rival ? 2 : 1;
+    /* An operator moves shards by raising the version: who is started last owns them. */
+    config.map_version = s->shared ? ++s->map_version : 1;
     config.peer_count = server->rival ? 0 : s->store_count - 1;
     config.durability = server->engine->ops->durability;
     /* Small, so that every limit of memory is met within a short run. */

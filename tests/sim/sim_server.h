@@ -44,6 +44,7 @@ struct sim_servers {
     bool shared;                 /* the engines are owners of one shared database */
     struct sim_cluster *cluster; /* then */
     uint64_t node_ids;
+    uint64_t map_version; /* of the shared database's newest owner */
     uint64_t conflicts; /* engines that were fenced */
 };
 
