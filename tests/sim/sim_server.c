@@ -90,6 +90,32 @@ static void on_stopped(struct sim_node *node) { ((struct sim_server *)node->user
 static const struct sim_node_ops node_ops = {
     .execute = execute, .lane = lane, .stopped = on_stopped};
 
+/* --- for whoever looks into one seed: SIM_LOG=debug sim --seed N --- */
+
+static void write_log(chat_log_level level, const char *component, const char *line, void *user)
+{
+    const struct sim_server *server = user;
+
+    fprintf(stderr, "%9.3f %s %" PRIu32 " %s %s: %s\n",
+            (double)sim_world_now_ms(server->servers->world) / 1000, server->node->name,
+            server->number, chat_log_level_name(level), component, line);
+}
+
+/* NULL, silent, unless the environment asks for it. */
+static const struct chat_logger *logger_of(struct sim_server *server)
+{
+    const char *level = getenv("SIM_LOG");
+
+    if (!level)
+        return NULL;
+    server->logger = (struct chat_logger){
+        .write = write_log,
+        .level = strcmp(level, "debug") == 0 ? CHAT_LOG_DEBUG : CHAT_LOG_INFO,
+        .user = server,
+    };
+    return &server->logger;
+}
+
 /* --- life --- */
 
 static void must(const char *what, chat_status status)
@@ -108,6 +134,7 @@ static void start_store(struct sim_server *server)
     struct store *store;
 
     store_config_init(&config);
+    config.logger = logger_of(server);
     config.seed = rng_u64(rng);
     config.node_id = ++s->node_ids;
     config.service_id = SERVICE_ID;
@@ -137,6 +164,7 @@ static void start_router(struct sim_server *server)
     struct router *router;
 
     router_config_init(&config);
+    config.logger = logger_of(server);
     config.seed = rng_u64(rng);
     config.auth = (struct router_auth){.verify = verify, .seal = seal, .open = open_ticket};
     config.issuers = issuers;
@@ -165,6 +193,7 @@ static void start_presence(struct sim_server *server)
     struct presence *presence;
 
     presence_config_init(&config);
+    config.logger = logger_of(server);
     config.seed = rng_u64(sim_world_rng(server->servers->world));
     must("presence", presence_new(&config, &presence));
     server->instance = presence;

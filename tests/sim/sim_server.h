@@ -6,6 +6,8 @@
 #ifndef CHAT_SIM_SERVER_H
 #define CHAT_SIM_SERVER_H
 
+#include <libchat/log.h>
+
 #include "checker.h"
 #include "sim_storage.h"
 #include "sim_world.h"
@@ -24,6 +26,7 @@ struct sim_server {
     struct sim_node *node;
     void *instance; /* struct store, router or presence; NULL while down */
     struct store_engine *engine;
+    struct chat_logger logger;
     struct sim_storage *storage; /* of a store; NULL: the shared cluster */
     uint32_t shards[8];
     uint32_t shard_count;
