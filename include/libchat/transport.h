@@ -162,7 +162,7 @@ struct chat_transport_ws_config {
     const struct chat_logger *logger;       /* NULL is silent; outlives the transport */
 
     const char *ca_file;       /* PEM; trusted besides nothing else; NULL: the system's */
-    uint32_t links_max;        /* at once, default 64 */
+    uint32_t links_max;        /* at once, default 64, at most 65,536 */
     uint32_t close_timeout_ms; /* for a close handshake, default 3000 */
     const char *dns_servers;   /* "192.0.2.1:53,192.0.2.2"; NULL: the system's */
 };

@@ -10,6 +10,7 @@
 #define CONFIG_SIZE_V1 (offsetof(struct chat_transport_ws_config, dns_servers) + sizeof(char *))
 
 #define LINKS_MAX_DEFAULT 64
+#define LINKS_MAX 65536
 #define CLOSE_MS_DEFAULT 3000
 
 void chat_transport_free(struct chat_transport *transport)
@@ -37,7 +38,7 @@ chat_status chat_transport_ws_new(const struct chat_transport_ws_config *given,
         return CHAT_E_INVALID;
     chat_transport_ws_config_init(&config);
     memcpy(&config, given, given->size);
-    if (!config.links_max || !config.close_timeout_ms)
+    if (!config.links_max || config.links_max > LINKS_MAX || !config.close_timeout_ms)
         return CHAT_E_INVALID;
 #ifdef CHAT_WITH_TRANSPORT
     return ws_transport_new(&config, out_transport);

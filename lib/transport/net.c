@@ -26,7 +26,7 @@ static const lws_retry_bo_t no_validity_checks = {0};
 static void on_timer(uv_timer_t *handle);
 static void on_idle(uv_idle_t *handle);
 
-static chat_status make_context(struct net *net)
+static chat_status make_context(struct net *net, uint32_t sockets_max)
 {
     struct lws_context_creation_info info = {0};
     void *loops[1] = {net->loop};
@@ -44,6 +44,7 @@ static chat_status make_context(struct net *net)
     info.connect_timeout_secs = LWS_TIMEOUT_SECS;
     info.retry_and_idle_policy = &no_validity_checks;
     info.pcontext = &net->lws;
+    info.fd_limit_per_thread = sockets_max;
 
     lws_set_log_level(0, NULL);
     net->lws = lws_create_context(&info);
@@ -79,7 +80,7 @@ chat_status net_new(const struct net_config *config, struct net **out_net)
         if (status != CHAT_OK)
             goto fail;
     }
-    status = make_context(net);
+    status = make_context(net, config->sockets_max);
     if (status != CHAT_OK)
         goto fail;
 

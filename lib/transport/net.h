@@ -50,6 +50,9 @@ struct net_config {
     uv_loop_t *loop;                        /* required; outlives the net */
     const char *ca_file;                    /* for dialing wss: PEM; NULL: the system's */
     const char *dns_servers;                /* "192.0.2.1:53,..."; NULL: the system's */
+    /* Sockets at once. 0: as many as the process may have, at about 20 bytes each and found
+     * at once. A small number costs nothing, and a walk over them at each lookup. */
+    uint32_t sockets_max;
 };
 
 struct net {

@@ -14,6 +14,9 @@
 #define IDLE_MS 300000
 #define CONNECT_MS_DEFAULT 10000
 
+/* Ended ones may linger beside each link, and libwebsockets has a few of its own. */
+#define SOCKETS_OF(links_max) ((links_max)*2 + 32)
+
 #define CONNECT_SIZE_V1 (offsetof(struct chat_connect, timeout_ms) + sizeof(int64_t))
 #define SINK_SIZE_V1 (offsetof(struct chat_transport_sink, on_closed) + sizeof(void (*)(void)))
 
@@ -234,7 +237,8 @@ chat_status ws_transport_new(const struct chat_transport_ws_config *config,
     struct net_config net = {.allocator = config->allocator,
                              .logger = config->logger,
                              .ca_file = config->ca_file,
-                             .dns_servers = config->dns_servers};
+                             .dns_servers = config->dns_servers,
+                             .sockets_max = SOCKETS_OF(config->links_max)};
     struct ws_transport *t = alloc_zeroed(config->allocator, sizeof(*t));
     chat_status status;
 

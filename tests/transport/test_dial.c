@@ -341,6 +341,49 @@ START_TEST(each_listener_shows_its_own_certificate)
 }
 END_TEST
 
+START_TEST(certificates_are_read_again_and_bad_ones_are_not_taken)
+{
+    char folder[] = "/tmp/libchat-reload-XXXXXX", cert[64], key[64], ca[64], path[64];
+    static const char *const wrong[] = {"wrong.example"};
+    static const char *const files[] = {"ca.pem", "ca-key.pem", "cert.pem", "key.pem"};
+    struct dev_cert_config made = {.folder = folder, .names = wrong, .name_count = 1};
+    struct listener_config config = rig_config(&rig);
+    FILE *file;
+
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_int_eq(dev_cert_make(&made), CHAT_OK);
+    (void)snprintf(cert, sizeof(cert), "%s/cert.pem", folder);
+    (void)snprintf(key, sizeof(key), "%s/key.pem", folder);
+    (void)snprintf(ca, sizeof(ca), "%s/ca.pem", folder);
+    config.cert_file = cert;
+    config.key_file = key;
+    rig_start(&rig, &config, ca);
+    (void)rig_dial(&rig, rig_url(&rig, "wss", "localhost"), WS_SUBPROTOCOL_CLIENT, NULL);
+    expect_failure(CHAT_E_AUTH, "mismatch");
+
+    made.name_count = 0; /* the usual names, by the same authority */
+    ck_assert_int_eq(dev_cert_make(&made), CHAT_OK);
+    ck_assert_int_eq(listener_reload(rig.listener), CHAT_OK);
+    memset(&rig.client, 0, sizeof(rig.client));
+    (void)rig_dial(&rig, rig_url(&rig, "wss", "localhost"), WS_SUBPROTOCOL_CLIENT, NULL);
+    expect_open();
+
+    file = fopen(cert, "w");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_ge(fputs("no certificate", file), 0);
+    ck_assert_int_eq(fclose(file), 0);
+    ck_assert_int_eq(listener_reload(rig.listener), CHAT_E_AUTH);
+    memset(&rig.client, 0, sizeof(rig.client));
+    (void)rig_dial(&rig, rig_url(&rig, "wss", "localhost"), WS_SUBPROTOCOL_CLIENT, NULL);
+    expect_open();
+    for (size_t i = 0; i < 4; i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s", folder, files[i]);
+        (void)unlink(path);
+    }
+    (void)rmdir(folder);
+}
+END_TEST
+
 START_TEST(a_bad_certificate_file_refuses_the_listener)
 {
     struct listener_config config = rig_config(&rig);
@@ -354,6 +397,27 @@ START_TEST(a_bad_certificate_file_refuses_the_listener)
     ck_assert_int_eq(listener_new(rig.net, &config, &listener), CHAT_E_AUTH);
     config.key_file = NULL;
     ck_assert_int_eq(listener_new(rig.net, &config, &listener), CHAT_E_INVALID);
+}
+END_TEST
+
+START_TEST(a_development_certificate_is_for_names_only)
+{
+    static const char *const bad[] = {"a,DNS:b", "", "a b", "a\nb", "h\xc3\xb6st"};
+    static const char *many[DEV_CERT_NAMES_MAX + 1];
+    struct dev_cert_config config = {.folder = "/nonexistent", .name_count = 1};
+
+    rig_start(&rig, NULL, NULL);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        config.names = &bad[i];
+        ck_assert_msg(dev_cert_make(&config) == CHAT_E_INVALID, "\"%s\"", bad[i]);
+    }
+    for (size_t i = 0; i <= DEV_CERT_NAMES_MAX; i++)
+        many[i] = "host.example";
+    config.names = many;
+    config.name_count = DEV_CERT_NAMES_MAX + 1;
+    ck_assert_int_eq(dev_cert_make(&config), CHAT_E_INVALID);
+    config.name_count = DEV_CERT_NAMES_MAX;
+    ck_assert_int_eq(dev_cert_make(&config), CHAT_E_IO); /* there is no such folder */
 }
 END_TEST
 
@@ -575,6 +639,7 @@ static void add_tls(TCase *tc)
     tcase_add_test(tc, http2_is_never_agreed_on);
     tcase_add_test(tc, a_slow_tls_handshake_is_dropped);
     tcase_add_test(tc, each_listener_shows_its_own_certificate);
+    tcase_add_test(tc, certificates_are_read_again_and_bad_ones_are_not_taken);
     tcase_add_test(tc, a_bad_certificate_file_refuses_the_listener);
 }
 
@@ -588,6 +653,7 @@ int main(void)
     tcase_add_test(tc, a_plain_link_opens_and_echoes);
     tcase_add_test(tc, the_server_may_close_too);
     add_tls(tc);
+    tcase_add_test(tc, a_development_certificate_is_for_names_only);
     tcase_add_test(tc, a_taken_port_is_a_conflict);
     tcase_add_test(tc, two_listeners_share_a_port_when_both_want_to);
     tcase_add_test(tc, a_wrong_secret_is_told_as_such);

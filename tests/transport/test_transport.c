@@ -346,6 +346,7 @@ END_TEST
 struct name_server {
     int fd;
     bool knows;
+    bool decoy; /* an address where nobody listens comes first */
     unsigned asked;
     char address[32];
 };
@@ -356,7 +357,7 @@ static void serve_names(struct name_server *ns)
     socklen_t len = sizeof(from);
     uint8_t packet[512];
     ssize_t n =
-        recvfrom(ns->fd, packet, sizeof(packet) - 32, MSG_DONTWAIT, (struct sockaddr *)&from, &len);
+        recvfrom(ns->fd, packet, sizeof(packet) - 64, MSG_DONTWAIT, (struct sockaddr *)&from, &len);
     size_t end = DNS_HEADER;
 
     if (n < DNS_HEADER + 5)
@@ -371,9 +372,12 @@ static void serve_names(struct name_server *ns)
     if (ns->knows && packet[end - 3] == 1) { /* type A */
         static const uint8_t record[] = {0xc0, 0x0c, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 127, 0, 0, 1};
 
-        packet[7] = 1;
-        memcpy(packet + end, record, sizeof(record));
-        end += sizeof(record);
+        for (int i = ns->decoy ? 0 : 1; i < 2; i++) {
+            packet[7]++;
+            memcpy(packet + end, record, sizeof(record));
+            end += sizeof(record);
+            packet[end - 1] = i ? 1 : 9;
+        }
     }
     (void)sendto(ns->fd, packet, end, 0, (struct sockaddr *)&from, len);
 }
@@ -401,6 +405,21 @@ START_TEST(a_name_is_asked_for_without_blocking)
     UNTIL((serve_names(&ns), told.opened || told.closed));
     ck_assert_msg(told.opened == 1, "%s", told.reason);
     ck_assert_uint_gt(ns.asked, 0);
+    (void)close(ns.fd);
+}
+END_TEST
+
+START_TEST(the_next_address_is_tried_when_one_does_not_answer)
+{
+    struct name_server ns;
+
+    rig_start_plain(&rig);
+    name_server_start(&ns, true);
+    ns.decoy = true;
+    make(NULL, ns.address, 1);
+    ck_assert_int_eq(connect_to(1, rig_url(&rig, "ws", "chat.example")), CHAT_OK);
+    UNTIL((serve_names(&ns), told.opened || told.closed));
+    ck_assert_msg(told.opened == 1, "%s", told.reason);
     (void)close(ns.fd);
 }
 END_TEST
@@ -457,6 +476,7 @@ int main(void)
     tcase_add_test(tc, randomness_differs);
     tcase_add_loop_test(tc, freeing_in_any_state_leaks_nothing_and_says_nothing, 0, 10);
     tcase_add_test(tc, a_name_is_asked_for_without_blocking);
+    tcase_add_test(tc, the_next_address_is_tried_when_one_does_not_answer);
     tcase_add_test(tc, an_unknown_name_is_told);
     tcase_add_test(tc, a_silent_name_server_runs_into_the_time_limit);
     suite_add_tcase(suite, tc);
