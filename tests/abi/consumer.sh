@@ -55,6 +55,12 @@ if [ -n "$(find "$libdir" -name 'libchat.so*')" ]; then
     programs "" ""
 fi
 if [ -f "$libdir/libchat.a" ]; then
+    if command -v objcopy >/dev/null 2>&1; then
+        for archive in "$libdir"/libchat*.a; do
+            leaked=$(nm -g --defined-only "$archive" | awk 'NF == 3 && $3 !~ /^chat_/ { print $3 }')
+            [ -z "$leaked" ] || { echo "$archive defines names that are not chat_:" $leaked >&2; exit 1; }
+        done
+    fi
     find "$libdir" -name 'libchat*.so*' -exec rm -f {} +
     programs "-static" "--static"
 fi
