@@ -49,7 +49,7 @@ static chat_status put_message(struct shard *s, const WireRecord *record,
     const struct engine_key key = row_key(m->channel_id, m->seq, 0);
     const size_t len = row_size(m);
 
-    if (record->base.n_unknown_fields > 0 || len > bytes->len)
+    if (record->base.n_unknown_fields > 0 || len > bytes->len) /* of a newer version */
         return put(s, TABLE_MESSAGE, key, m, bytes->position);
     return overlay_put(&s->overlay, TABLE_MESSAGE, key, bytes->bytes + (bytes->len - len), len,
                        bytes->position);
