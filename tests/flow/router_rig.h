@@ -67,6 +67,8 @@ struct rig {
     struct rig_home homes[RIG_HOMES];
     uint32_t home_count;
     uint64_t session_no, auth_epoch;
+    uint64_t user_ids[RIG_MEMBERS], user_lsns[RIG_MEMBERS]; /* of users' homes */
+    uint32_t user_count;
     bool hold_open, hold_subscribe; /* the test answers these itself */
     bool hold_close;                /* no LINK_CLOSED follows an EFFECT_CLOSE */
     uint32_t credit;
@@ -290,6 +292,18 @@ static inline struct rig_home *rig_group(struct rig *g, uint32_t shard, const ch
     return h;
 }
 
+/* Where a user's home stands: at 7 to begin with. */
+static uint64_t *rig_user_lsn(struct rig *g, uint64_t user_id)
+{
+    for (uint32_t i = 0; i < g->user_count; i++)
+        if (g->user_ids[i] == user_id)
+            return &g->user_lsns[i];
+    ck_assert_uint_lt(g->user_count, RIG_MEMBERS);
+    g->user_ids[g->user_count] = user_id;
+    g->user_lsns[g->user_count] = 7;
+    return &g->user_lsns[g->user_count++];
+}
+
 static void rig_answer_problem(struct rig *g, uint32_t peer, uint64_t request_id,
                                WireProblemCode code)
 {
@@ -315,7 +329,7 @@ static void rig_answer_open(struct rig *g, uint32_t peer, const WireLinkFrame *a
     opened.session_no = open->session_no != 0 ? open->session_no : ++g->session_no;
     opened.auth_epoch = g->auth_epoch;
     opened.name = open->name;
-    opened.lsn = 7;
+    opened.lsn = *rig_user_lsn(g, opened.user_id);
     opened.routers = 1;
     opened.channels = pointers;
     for (uint32_t i = 0; i < g->home_count; i++) {
@@ -504,6 +518,7 @@ static void rig_wait(struct rig *g, int64_t wait_ms)
                 rig_peer_says(g, peer, &frame);
         }
         rig_event(g, EVENT_TIMER, 0);
+        ck_assert_int_gt(machine_deadline(g->machine), g->now.mono_ms);
     }
 }
 

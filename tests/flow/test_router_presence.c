@@ -113,6 +113,19 @@ START_TEST(a_lease_is_renewed_and_a_new_link_gets_a_snapshot_under_a_higher_epoc
 }
 END_TEST
 
+START_TEST(a_lease_that_came_due_while_busy_does_not_spin)
+{
+    rig_sign_in(&g, 1, "alice", RIG_DEVICE);
+    rig_wait(&g, g.config.limits.lease_ms - 100);
+    set_presence(1, STATE(DND)); /* busy: the next look is in 250 ms, past the lease's time */
+    rig_wait(&g, 149);
+    rig_event(&g, EVENT_LINK_CLOSED, 1);
+
+    rig_wait(&g, 5000); /* asserts that time passes */
+    ck_assert_uint_ge(rig_asked_count(&g, LINK(LEASE)), 1);
+}
+END_TEST
+
 START_TEST(changes_of_one_turn_are_one_delta)
 {
     rig_sign_in(&g, 1, "alice", 1);
@@ -372,6 +385,7 @@ int main(void)
     tcase_add_checked_fixture(all, setup, teardown);
     tcase_add_test(all, sessions_are_reported_as_they_come_change_and_go);
     tcase_add_test(all, a_lease_is_renewed_and_a_new_link_gets_a_snapshot_under_a_higher_epoch);
+    tcase_add_test(all, a_lease_that_came_due_while_busy_does_not_spin);
     tcase_add_test(all, changes_of_one_turn_are_one_delta);
     tcase_add_test(all, a_user_is_watched_once_for_all_who_look);
     tcase_add_test(all, who_looks_later_is_told_at_once);

@@ -173,7 +173,7 @@ static void router_feed(struct machine *m, const struct event *event)
     r->now = event->now;
     if (!r->started)
         start(r);
-    if (r->now.mono_ms > r->wheel.now_ms)
+    if (event->kind == EVENT_TIMER || r->now.mono_ms > r->wheel.now_ms)
         run_timers(r);
     dispatch(r, event);
     output_reap(r);
