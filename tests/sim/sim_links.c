@@ -1,4 +1,5 @@
 #include "base/hash.h"
+#include "sim_trace.h"
 #include "sim_world_inner.h"
 
 #include <stdlib.h>
@@ -123,6 +124,8 @@ static void on_arrival(void *user, uint64_t arg)
         event.message.bytes = m->bytes;
         event.message.len = m->len;
         sim_mix(w, hash_crc32c(0, m->bytes, m->len));
+        if (sim_trace_wanted(l->end[1 - e], l->end[e]))
+            sim_trace(l->end[1 - e], l->end[e], m->bytes, m->len);
         sim_feed(l->end[e], &event);
         sim_turn(l->end[e]);
     }

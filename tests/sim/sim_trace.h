@@ -1,0 +1,20 @@
+/*
+ * sim_trace: shows the frames between nodes, for whoever looks into one seed:
+ *   SIM_TRACE=all sim --seed N
+ *   SIM_TRACE=,store#0,router#2, sim --seed N   only those from or to these nodes
+ */
+#ifndef CHAT_SIM_TRACE_H
+#define CHAT_SIM_TRACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct sim_node;
+
+bool sim_trace_wanted(const struct sim_node *from, const struct sim_node *to);
+/* A message arrives. */
+void sim_trace(const struct sim_node *from, const struct sim_node *to, const uint8_t *bytes,
+               size_t len);
+
+#endif
