@@ -10,6 +10,15 @@
 
 #define ARENA_MAX (64u << 20)
 
+/* CHAT_KIT_LOG=1 shows what the engine has to say. */
+static void print_log(chat_log_level level, const char *component, const char *text, void *user)
+{
+    (void)level, (void)user;
+    fprintf(stderr, "%s: %s\n", component, text);
+}
+
+static const struct chat_logger loud = {.write = print_log, .level = CHAT_LOG_DEBUG};
+
 static struct store_engine *start(struct engine_kit *kit, struct disk *disk)
 {
     struct store_engine *engine = NULL;
@@ -18,6 +27,7 @@ static struct store_engine *start(struct engine_kit *kit, struct disk *disk)
     if (kit->kind == KIND_MEMORY)
         return engine_memory_new(kit->cluster, NULL);
     config.disk = disk;
+    config.logger = getenv("CHAT_KIT_LOG") ? &loud : NULL;
     if (engine_embedded_new(&config, &engine) != CHAT_OK)
         abort();
     return engine;

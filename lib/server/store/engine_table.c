@@ -239,9 +239,9 @@ chat_status engine_table_apply(struct engine_table_file *table, struct engine_ro
     }
     if (!sqlite3_get_autocommit(table->db) && table_run(table, table->rollback) != CHAT_OK)
         table->failed = true;
-    if (status != CHAT_E_FULL && status != CHAT_E_NOMEM && status != CHAT_E_TOO_LARGE)
+    if (status == CHAT_E_IO || status == CHAT_E_CORRUPT)
         table->failed = true;
-    return status == CHAT_E_UNAVAILABLE ? CHAT_E_IO : status;
+    return status;
 }
 
 /* --- checkpoints --- */

@@ -8,6 +8,7 @@
 #include "server/store/engine_table.h"
 
 #define TABLE_PAGE_BYTES 8192u
+#define TABLE_BUSY_MS 5000
 
 enum read_kind {
     READ_ONE,

@@ -5,6 +5,7 @@
 #include "server/store/engine_table_inner.h"
 
 #define FIRST_ROWS 16u
+#define READ_TRIES_MAX 5
 
 static const char *const where[READ_KINDS] = {
     [READ_ONE] = "k1 = ?1 AND k2 = ?2 AND k3 = ?3",
@@ -276,7 +277,12 @@ chat_status engine_table_read(struct engine_table_file *table, struct engine_req
     status = reader_take(table, &reader);
     if (status != CHAT_OK)
         return status;
-    status = read_all(table, reader, request, results);
+    /* A read may find the write-ahead log being started again; the next try won't. */
+    for (int tries = 0; tries < READ_TRIES_MAX; tries++) {
+        status = read_all(table, reader, request, results);
+        if (status != CHAT_E_UNAVAILABLE)
+            break;
+    }
     reader_give(table, reader);
     if (status == CHAT_OK)
         request->read.results = results;

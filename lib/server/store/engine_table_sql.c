@@ -78,6 +78,9 @@ chat_status table_connect(const struct engine_table_file *table, uint64_t cache_
     if (status != CHAT_OK)
         return status;
     (void)sqlite3_extended_result_codes(db, 1);
+    /* A reader that finds the write-ahead log's index half written may hold a lock for a
+     * moment, to look closer. */
+    (void)sqlite3_busy_timeout(db, TABLE_BUSY_MS);
     /* We checkpoint ourselves, also at the end. */
     (void)sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     (void)snprintf(sql, sizeof(sql),

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/alloc.h"
 #include "server/store/engine_vfs_inner.h"
@@ -188,8 +189,11 @@ static int vfs_open(sqlite3_vfs *base, const char *path, sqlite3_file *base_file
     int rc;
 
     *file = (struct vfs_file){.vfs = vfs_of(base)};
-    /* Temporary files have no name; they are kept in memory and never come here. */
-    if (!path || strlen(path) >= sizeof(file->path))
+    if (out_flags)
+        *out_flags = flags;
+    if (!path)
+        return vfs_temp_open(file->vfs, base_file);
+    if (strlen(path) >= sizeof(file->path))
         return SQLITE_CANTOPEN;
     memcpy(file->path, path, strlen(path) + 1);
     file->is_wal = (flags & SQLITE_OPEN_WAL) != 0;
@@ -205,8 +209,6 @@ static int vfs_open(sqlite3_vfs *base, const char *path, sqlite3_file *base_file
         }
     }
     file->base.pMethods = &methods;
-    if (out_flags)
-        *out_flags = flags;
     return SQLITE_OK;
 }
 
@@ -259,12 +261,18 @@ static int vfs_randomness(sqlite3_vfs *base, int len, char *out)
     return len;
 }
 
+/* Between two tries for a lock that another thread holds: never on one thread. */
 static int vfs_sleep(sqlite3_vfs *base, int micros)
 {
     const struct engine_vfs_config *config = &vfs_of(base)->config;
+    const struct timespec time = {micros / 1000000, (long)(micros % 1000000) * 1000};
 
-    if (config->pause && micros > 0)
+    if (micros <= 0)
+        return 0;
+    if (config->pause)
         config->pause(config->pause_user, (uint32_t)micros);
+    else
+        (void)nanosleep(&time, NULL);
     return micros;
 }
 

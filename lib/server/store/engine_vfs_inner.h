@@ -11,6 +11,8 @@
 #define VFS_NAME_MAX 48u
 #define VFS_REGIONS_MAX 4096u /* of 32 KB: a WAL of 16 million pages */
 
+#define VFS_TEMP_MAX (256u << 20) /* bytes of one file without a name */
+
 /* What connections to one database file have in common. */
 struct vfs_node {
     struct vfs_node *next;
@@ -53,6 +55,12 @@ struct vfs_file {
 
     uint64_t written, hint_from, hint_to; /* since the last hint */
 };
+
+/* --- engine_vfs_temp.c --- */
+
+int vfs_temp_open(struct engine_vfs *vfs, sqlite3_file *base);
+
+/* --- engine_vfs_lock.c --- */
 
 /* Finds or makes, with a reference. NULL without memory. */
 struct vfs_node *vfs_node_get(struct engine_vfs *vfs, const char *path);
