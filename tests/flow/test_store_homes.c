@@ -317,6 +317,25 @@ START_TEST(publications_continue_exactly_where_the_answer_ends)
 }
 END_TEST
 
+/* Another member's session opens on the same router while a message is on its way to disk:
+ * the answer begins after it, the publication for those who were there must still come. */
+START_TEST(subscribing_again_loses_no_publication)
+{
+    uint64_t group = host_group(&h, link, ann, 5, &bob, 1);
+
+    host_subscribe(&h, link, ann, group);
+    expect_sent(host_send(&h, link, ann, group, 1, 0, "loads the ring"), 1);
+    store_host_forget(&h);
+    h.hold[ENGINE_APPEND] = true;
+    ck_assert_ptr_null(host_send(&h, link, ann, group, 2, 1, "on its way"));
+    ck_assert_ptr_null(host_subscribe(&h, link, bob, group));
+    store_host_release(&h, ENGINE_APPEND);
+
+    ck_assert_uint_eq(store_host_count_publications(&h, link, group), 1);
+    ck_assert_uint_eq(store_host_publication(&h, link, group, 0)->events[0]->message->seq, 2);
+}
+END_TEST
+
 START_TEST(an_unsubscribed_or_closed_link_hears_nothing)
 {
     uint64_t group = host_group(&h, link, ann, 5, &bob, 1);
@@ -548,6 +567,7 @@ int main(void)
     tcase_add_test(homes, members_of_a_direct_are_fixed);
     tcase_add_test(homes, who_may_manage_deletes_any_message);
     tcase_add_test(homes, publications_continue_exactly_where_the_answer_ends);
+    tcase_add_test(homes, subscribing_again_loses_no_publication);
     tcase_add_test(homes, an_unsubscribed_or_closed_link_hears_nothing);
     tcase_add_test(homes, a_recheck_tells_who_is_still_a_member);
     tcase_add_test(homes, a_removal_is_published_at_its_place_in_the_order);

@@ -47,10 +47,8 @@ void subscribe(struct shard *s, struct home *home, link_id link_id_, uint64_t fr
     if (!link || !link->owner)
         return;
     sub = find(home, link_id_);
-    if (sub) {
-        sub->from_lsn = from_lsn;
+    if (sub) /* what the router has of it goes on: a gap would leave its other members behind */
         return;
-    }
     sub = subscriptions_have_room(s) ? alloc_zeroed(s->allocator, sizeof(*sub)) : NULL;
     if (!sub) {
         links_close(&s->store->links, link, LINK_CLOSE_TRY_LATER, "no room to subscribe");

@@ -23,7 +23,8 @@ struct link_subscriptions {
     struct list list; /* by in_link */
 };
 
-/* Begins, or moves an old one's from_lsn. Best effort: a link without room is closed. */
+/* Begins; one that is there goes on from where it is. Best effort: a link without room is
+ * closed. */
 void subscribe(struct shard *s, struct home *home, link_id link, uint64_t from_lsn);
 /* The same as of now: what the home has decided is in the answer the caller gives next, and
  * publications go on after it. Takes effect when that is synced. False: no memory. */
