@@ -39,7 +39,8 @@ typedef enum chat_event_type {
     /* The server said welcome: chat_conn_get_user_id() is known. */
     CHAT_EVENT_WELCOME = 3,
 
-    /* `channel` is new or changed: name, permissions, head, read position. */
+    /* `channel` is new, or its name, permissions or head changed (not told for each new
+     * message). */
     CHAT_EVENT_CHANNEL = 10,
     /* No longer a member: `channel_id` and what was cached of it is gone. */
     CHAT_EVENT_CHANNEL_REMOVED = 11,
@@ -50,7 +51,8 @@ typedef enum chat_event_type {
     CHAT_EVENT_REREAD = 13,
 
     /* A new `message`. Per channel they come in the order of seq, each once, and every seq
-     * that is left out is within a CHAT_EVENT_GAP. */
+     * that is left out is within a CHAT_EVENT_GAP, or before a CHAT_EVENT_REREAD. A message
+     * that comes later than its GAP was told is a CHAT_EVENT_GAP_FILLED, not this. */
     CHAT_EVENT_MESSAGE = 20,
     /* `message` was edited or deleted. */
     CHAT_EVENT_MESSAGE_CHANGED = 21,
@@ -62,7 +64,9 @@ typedef enum chat_event_type {
     /* The read position of `channel`, moved here or on another device. */
     CHAT_EVENT_READ = 24,
 
-    /* `outgoing` was queued, committed, refused (`status`, `rule`) or renamed. */
+    /* `outgoing` was queued, committed, refused (`status`, `rule`), discarded, or queued
+     * under a new nonce (its old_nonce is set). Without text when it is DONE: the message is
+     * in the cache by then. */
     CHAT_EVENT_OUTGOING = 30,
 
     /* Answers, with the `ticket` of the call and a `status`. */

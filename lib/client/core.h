@@ -36,7 +36,7 @@ struct client_core;
 struct client_config {
     const struct chat_allocator *allocator;
     const struct chat_logger *logger;
-    uint64_t seed;          /* of ids and jitter; random, or given in tests */
+    uint64_t seed;          /* of ids and jitter: random, another at each opening */
     const char *cache_path; /* NULL: in memory */
     const char *cache_vfs;
     uint32_t cache_pages_max; /* of 4 KiB; 0: no limit */

@@ -215,6 +215,7 @@ struct client_core {
     int64_t server_offset_ms; /* server's wall clock less our monotonic one */
     uint32_t failures;
     uint32_t slot_ms;    /* when to come back, said by the server; 0: it did not */
+    bool wait_is_slot;   /* the server said how long: nothing cuts it short */
     chat_status verdict; /* why this link ends, if we know */
     bool verdict_final, verdict_auth;
     uint32_t oddities;

@@ -82,6 +82,7 @@ static void back_off(struct client_core *core, chat_status status)
         least_u64(core->cfg.backoff_max_ms, (uint64_t)core->cfg.backoff_base_ms << doublings);
     uint64_t wait_ms = rng_below(&core->rng, ceiling + 1);
 
+    core->wait_is_slot = core->slot_ms != 0;
     if (core->slot_ms) {
         wait_ms = core->slot_ms;
     } else if (status == CHAT_E_PROTOCOL) { /* one of us has a bug: the longest wait */
@@ -152,24 +153,24 @@ void session_opened(struct client_core *core, link_id link)
     signin_hello(core);
 }
 
-/* What a close code says when no problem frame said more. */
+/* What a close code says, beside what a problem frame may have said before. */
 static void judge(struct client_core *core, uint16_t code)
 {
-    if (core->verdict != CHAT_OK)
-        return;
+    chat_status status = CHAT_E_NETWORK;
+
     if (code >= 4000 && code < 4100) {
-        core->verdict = code == CHAT_CLOSE_TOKEN_EXPIRED ? CHAT_E_EXPIRED : CHAT_E_AUTH;
+        status = code == CHAT_CLOSE_TOKEN_EXPIRED ? CHAT_E_EXPIRED : CHAT_E_AUTH;
         core->verdict_auth = true;
     } else if (code >= 4200 && code < 4300) {
-        core->verdict = CHAT_E_CONFLICT;
+        status = CHAT_E_CONFLICT;
         core->verdict_final = true;
     } else if (code == 1002 || code == 1003 || (code >= 1007 && code <= 1009)) {
-        core->verdict = CHAT_E_PROTOCOL;
+        status = CHAT_E_PROTOCOL;
     } else if (code >= 4100 && code < 4200) {
-        core->verdict = CHAT_E_UNAVAILABLE;
-    } else {
-        core->verdict = CHAT_E_NETWORK;
+        status = CHAT_E_UNAVAILABLE;
     }
+    if (core->verdict == CHAT_OK)
+        core->verdict = status;
 }
 
 /* The link is gone; what its problem frame or its code said decides how to go on. */
@@ -319,7 +320,7 @@ void client_resume(struct client_core *core)
 
 void client_network_changed(struct client_core *core)
 {
-    if (core->state == CHAT_CONN_BACKING_OFF) {
+    if (core->state == CHAT_CONN_BACKING_OFF && !core->wait_is_slot) {
         core->failures = 0;
         session_connect(core);
     } else if (session_is_signed_in(core)) {

@@ -112,6 +112,17 @@ START_TEST(superseded_means_closed_and_stays_closed)
 }
 END_TEST
 
+START_TEST(a_final_close_code_outweighs_a_soft_problem)
+{
+    rig_start(&rig);
+    rig_problem(&rig, 0, WIRE_PROBLEM_CODE__PROBLEM_SLOW_CONSUMER, WIRE_RETRY__RETRY_LATER, 5);
+    rig_cut(&rig, CHAT_CLOSE_SUPERSEDED);
+    rig_wait(&rig, 60000);
+    ck_assert_int_eq(state(), CHAT_CONN_CLOSED);
+    ck_assert_uint_eq(rig.dials, 1);
+}
+END_TEST
+
 START_TEST(waits_are_random_below_a_doubling_ceiling)
 {
     uint64_t ceiling = 500;
@@ -147,6 +158,8 @@ START_TEST(a_slot_said_by_the_server_is_kept)
         RIG_SAY(&rig, 0, GOING_AWAY, going_away, &away);
         rig_turn(&rig);
     }
+    client_network_changed(rig.core); /* shortens no slot */
+    rig_turn(&rig);
     rig.hello_problem = WIRE_PROBLEM_CODE__PROBLEM_CODE_UNSPECIFIED;
     rig_wait(&rig, 4999);
     ck_assert_uint_eq(rig.dials, 1);
@@ -436,6 +449,7 @@ int main(void)
     tcase_add_test(life, a_reconnect_uses_the_ticket_and_falls_back_to_the_token);
     tcase_add_test(life, a_token_that_ends_is_renewed_in_band_before);
     tcase_add_loop_test(life, superseded_means_closed_and_stays_closed, 0, 2);
+    tcase_add_test(life, a_final_close_code_outweighs_a_soft_problem);
     tcase_add_loop_test(life, waits_are_random_below_a_doubling_ceiling, 0, 10);
     tcase_add_loop_test(life, a_slot_said_by_the_server_is_kept, 0, 2);
     tcase_add_loop_test(life, a_silent_server_is_left_in_time, 0, 3);
