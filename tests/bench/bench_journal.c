@@ -191,6 +191,41 @@ static void bench_append(struct disk *disk, size_t batch)
     stop(engine);
 }
 
+/* Opening a shard whose log holds 200,000 records that are not in the table yet. */
+static void bench_recovery(struct disk *disk)
+{
+    const uint64_t records_total = 200000, batch = 100;
+    struct store_engine *engine = start(disk, "recovery", 64u << 20);
+    struct engine_record *records = calloc(batch, sizeof(*records));
+    uint64_t begun, open_ns, read = 0;
+    struct arena arena;
+
+    must(records != NULL, "memory");
+    for (uint64_t position = 1; position <= records_total; position += batch) {
+        fill_records(records, batch, position);
+        must(append(engine, records, batch) == CHAT_OK, "append");
+    }
+    free(records);
+    stop(engine);
+
+    begun = bench_now_ns();
+    engine = start(disk, "recovery", 64u << 20);
+    open_ns = bench_now_ns() - begun;
+    arena_init(&arena, NULL, 64u << 20);
+    while (read < records_total) {
+        struct engine_request request = {.op = ENGINE_LOG_READ, .arena = &arena};
+        arena_reset(&arena);
+        request.log_read.from_position = read + 1;
+        request.log_read.bytes_max = 4u << 20;
+        must(execute(engine, &request) == CHAT_OK && request.log_read.count > 0, "log read");
+        read += request.log_read.count;
+    }
+    arena_fini(&arena);
+    BENCH_REPORT("journal", "recovery of 200,000 records", {"open_ms", (double)open_ns / 1e6},
+                 {"open_and_read_ms", (double)(bench_now_ns() - begun) / 1e6});
+    stop(engine);
+}
+
 /* --- the table --- */
 
 /* The rows of `count` messages from `position` on, as a shard would hand them over. */
@@ -447,6 +482,8 @@ int main(int argc, char **argv)
         bench_append(disk, batches[i]);
         clear_folder();
     }
+    bench_recovery(disk);
+    clear_folder();
     bench_apply(disk, 1000);
     clear_folder();
     bench_apply(disk, 50000);

@@ -189,6 +189,10 @@ START_TEST(a_prepared_segment_is_used_without_being_made)
     uint64_t used;
 
     engine_journal_prepare(kit.journal);
+    ck_assert_uint_eq(sim_disk_used(kit.storage), KIT_SEGMENT);
+    while (engine_journal_usage(kit.journal).bytes <= KIT_SEGMENT / 4)
+        append_times(1, 1);
+    engine_journal_prepare(kit.journal);
     used = sim_disk_used(kit.storage);
     ck_assert_uint_eq(used, 2 * KIT_SEGMENT);
     engine_journal_prepare(kit.journal);

@@ -69,7 +69,8 @@ chat_status engine_journal_read(struct engine_journal *journal, uint64_t from_po
 
 /* Rows up to here are durable without the log: whole segments below may be used again. */
 void engine_journal_release(struct engine_journal *journal, uint64_t durable_position);
-/* Makes a segment ready before it is needed, when none is. Slow; fails silently. */
+/* Makes a segment ready before it is needed, when none is and a quarter of the active one
+ * is used. Slow; fails silently. */
 void engine_journal_prepare(struct engine_journal *journal);
 
 struct journal_usage {

@@ -47,12 +47,13 @@ struct engine_journal {
     bool has_mutex, has_cond;
     struct journal_slot *slots;
     uint32_t slot_count, slot_cap;
+    bool hurry; /* an append waits for a file */
 
-    /* The rest belongs to the thread that appends; these two it changes with the mutex. */
+    /* The rest belongs to the thread that appends; these three it changes with the mutex. */
+    uint32_t active;        /* a slot, or JOURNAL_NO_SLOT */
     uint64_t active_offset; /* where the next batch goes */
     uint64_t next_position;
 
-    uint32_t active; /* a slot, or JOURNAL_NO_SLOT */
     struct disk_file *active_file;
     uint32_t last_crc;
     bool poisoned;

@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -18,13 +19,18 @@ chat_status journal_slot_path(const struct engine_journal *journal, uint32_t num
 
 uint32_t journal_slot_of_name(const char *name)
 {
+    static const char prefix[] = "journal-";
     char expected[JOURNAL_NAME_MAX];
-    unsigned number;
+    unsigned long number;
 
-    if (sscanf(name, "journal-%9u.seg", &number) != 1)
+    if (strncmp(name, prefix, sizeof(prefix) - 1) != 0)
         return JOURNAL_NO_SLOT;
-    (void)snprintf(expected, sizeof(expected), NAME_FORMAT, number);
-    return strcmp(name, expected) == 0 ? number : JOURNAL_NO_SLOT;
+    number = strtoul(name + sizeof(prefix) - 1, NULL, 10);
+    if (number >= JOURNAL_NO_SLOT)
+        return JOURNAL_NO_SLOT;
+    /* Only the one spelling that we write. */
+    (void)snprintf(expected, sizeof(expected), NAME_FORMAT, (unsigned)number);
+    return strcmp(name, expected) == 0 ? (uint32_t)number : JOURNAL_NO_SLOT;
 }
 
 void journal_slot_drop(struct engine_journal *journal, struct journal_slot *slot)
@@ -99,7 +105,18 @@ static chat_status write_header(struct disk_file *file, struct segment_header *h
     return status == CHAT_OK ? disk_sync(file) : status;
 }
 
-static chat_status fill(struct engine_journal *journal, struct disk_file *file, bool in_a_hurry)
+/* True when an append waits for the file, or will: then nobody pauses. */
+static bool in_a_hurry(struct engine_journal *journal)
+{
+    bool hurry;
+
+    pthread_mutex_lock(&journal->mutex);
+    hurry = journal->hurry;
+    pthread_mutex_unlock(&journal->mutex);
+    return hurry;
+}
+
+static chat_status fill(struct engine_journal *journal, struct disk_file *file)
 {
     const struct journal_config *config = &journal->config;
     chat_status status = CHAT_OK;
@@ -111,14 +128,14 @@ static chat_status fill(struct engine_journal *journal, struct disk_file *file, 
         status = disk_allocate(file, done, part);
         disk_sync_range(file, done, part);
         done += part;
-        if (config->pause && !in_a_hurry)
+        if (config->pause && !in_a_hurry(journal))
             config->pause(config->pause_user, MAKE_PAUSE_MICROS);
     }
     return status;
 }
 
 /* Makes the zero-filled, synced file of a slot that is SLOT_MAKING. The mutex is not held. */
-static chat_status make_file(struct engine_journal *journal, uint32_t number, bool in_a_hurry)
+static chat_status make_file(struct engine_journal *journal, uint32_t number)
 {
     const struct journal_config *config = &journal->config;
     struct segment_header spare = {.bytes = config->segment_bytes, .shard = config->shard};
@@ -139,7 +156,7 @@ static chat_status make_file(struct engine_journal *journal, uint32_t number, bo
         return status;
     status = disk_truncate(file, 0);
     if (status == CHAT_OK)
-        status = fill(journal, file, in_a_hurry);
+        status = fill(journal, file);
     if (status == CHAT_OK)
         status = write_header(file, &spare);
     disk_close(file);
@@ -151,14 +168,14 @@ static chat_status make_file(struct engine_journal *journal, uint32_t number, bo
 }
 
 /* The mutex is held, and given up meanwhile. */
-static chat_status make_slot(struct engine_journal *journal, uint32_t index, bool in_a_hurry)
+static chat_status make_slot(struct engine_journal *journal, uint32_t index)
 {
     const uint32_t number = journal->slots[index].number;
     chat_status status;
 
     journal->slots[index].state = SLOT_MAKING;
     pthread_mutex_unlock(&journal->mutex);
-    status = make_file(journal, number, in_a_hurry);
+    status = make_file(journal, number);
     pthread_mutex_lock(&journal->mutex);
 
     journal->slots[index].state = status == CHAT_OK ? SLOT_FREE : SLOT_GONE;
@@ -169,7 +186,7 @@ static chat_status make_slot(struct engine_journal *journal, uint32_t index, boo
 }
 
 /* A free slot, made if need be. The mutex is held. */
-static chat_status get_free(struct engine_journal *journal, uint32_t *out_slot)
+static chat_status wait_for_free(struct engine_journal *journal, uint32_t *out_slot)
 {
     for (;;) {
         const uint32_t found = find_free(journal);
@@ -187,10 +204,20 @@ static chat_status get_free(struct engine_journal *journal, uint32_t *out_slot)
         gone = find_gone(journal);
         if (gone == JOURNAL_NO_SLOT)
             return CHAT_E_FULL;
-        status = make_slot(journal, gone, true);
+        status = make_slot(journal, gone);
         if (status != CHAT_OK)
             return status;
     }
+}
+
+static chat_status get_free(struct engine_journal *journal, uint32_t *out_slot)
+{
+    chat_status status;
+
+    journal->hurry = true;
+    status = wait_for_free(journal, out_slot);
+    journal->hurry = false;
+    return status;
 }
 
 /* The slot's file with the header of the next segment on it, synced. */
@@ -239,6 +266,7 @@ chat_status journal_roll(struct engine_journal *journal)
         journal->slots[index].state = SLOT_ACTIVE;
         journal->slots[index].header = header;
         journal->active_offset = SEGMENT_DATA_START;
+        journal->active = index;
     }
     pthread_mutex_unlock(&journal->mutex);
     if (status != CHAT_OK)
@@ -246,7 +274,6 @@ chat_status journal_roll(struct engine_journal *journal)
 
     disk_close(journal->active_file);
     journal->active_file = file;
-    journal->active = index;
     journal->last_crc = header.crc;
     return CHAT_OK;
 }
@@ -262,15 +289,23 @@ void engine_journal_release(struct engine_journal *journal, uint64_t durable_pos
     pthread_mutex_unlock(&journal->mutex);
 }
 
+/* A quarter of the active segment is used: a shard that does next to nothing needs no
+ * second file. */
+static bool is_due(const struct engine_journal *journal)
+{
+    return journal->active != JOURNAL_NO_SLOT &&
+           journal->active_offset > journal->slots[journal->active].header.bytes / 4;
+}
+
 void engine_journal_prepare(struct engine_journal *journal)
 {
     uint32_t gone;
 
     pthread_mutex_lock(&journal->mutex);
-    if (!is_making(journal) && find_free(journal) == JOURNAL_NO_SLOT) {
+    if (is_due(journal) && !is_making(journal) && find_free(journal) == JOURNAL_NO_SLOT) {
         gone = find_gone(journal);
         if (gone != JOURNAL_NO_SLOT) {
-            chat_status status = make_slot(journal, gone, false);
+            chat_status status = make_slot(journal, gone);
             if (status != CHAT_OK)
                 log_write(journal->config.logger, CHAT_LOG_WARN, "journal",
                           "%s: no segment made ahead: %s", journal->folder,
