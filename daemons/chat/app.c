@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 
 bool app_renew_token(struct app *app)
 {
@@ -44,6 +45,16 @@ void app_enter(struct app *app, uint64_t channel_id)
     fputc('\n', stdout);
     print_history(app, APP_HISTORY_DEFAULT);
     chat_conn_mark_read(app->conn, channel_id, copy.head_seq);
+    if (chat_conn_fetch_members(app->conn, copy.home_id, 0, CHAT_GROUP_MEMBERS_MAX,
+                                &app->names_ticket) != CHAT_OK)
+        app->names_ticket = 0; /* names come with what people say, then */
+}
+
+static void on_members(struct app *app, const struct chat_event *event)
+{
+    app->names_ticket = 0;
+    for (size_t i = 0; i < event->members_count; i++)
+        want_name(app, event->members[i]->user_id);
 }
 
 static void on_state(struct app *app, const struct chat_event *event)
@@ -73,6 +84,11 @@ static void choose_channel(struct app *app)
         return;
     if (app->options.channel) {
         best = find_channel(app, app->options.channel);
+        while (best == 0 && (channel = chat_conn_next_channel(app->conn, after))) {
+            after = channel->channel_id;
+            if (channel->peer_id != 0)
+                want_name(app, channel->peer_id); /* it may be the one */
+        }
     } else {
         while ((channel = chat_conn_next_channel(app->conn, after))) {
             after = channel->channel_id;
@@ -84,6 +100,26 @@ static void choose_channel(struct app *app)
     }
     if (best != 0)
         app_enter(app, best);
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+bool app_waits_for_channel(struct app *app)
+{
+    if (!app->options.channel || app->channel_id != 0)
+        return false;
+    if (app->live_at_ms == 0 || now_ms() - app->live_at_ms < APP_FIND_MS)
+        return true;
+    print_note(app, "there is no conversation %s", app->options.channel);
+    app->exit_code = 1;
+    app->quit = true;
+    return true;
 }
 
 static void on_message(struct app *app, const struct chat_event *event)
@@ -117,8 +153,11 @@ static void handle(struct app *app, const struct chat_event *event)
 {
     if (event->type == CHAT_EVENT_STATE) {
         on_state(app, event);
-        if (event->state == CHAT_CONN_LIVE)
+        if (event->state == CHAT_CONN_LIVE) {
+            if (app->live_at_ms == 0)
+                app->live_at_ms = now_ms();
             choose_channel(app);
+        }
     } else if (event->type == CHAT_EVENT_NEED_TOKEN) {
         if (!app_renew_token(app)) {
             print_note(app, "the token is refused or expired; start again with a new one");
@@ -128,6 +167,10 @@ static void handle(struct app *app, const struct chat_event *event)
     } else if (event->type == CHAT_EVENT_CHANNEL) {
         if (event->channel->channel_id == app->channel_id || app->channel_id == 0)
             choose_channel(app);
+    } else if (event->type == CHAT_EVENT_USERS && app->channel_id == 0 && app->wait == WAIT_NONE) {
+        choose_channel(app); /* it may bear the name asked for */
+    } else if (event->type == CHAT_EVENT_MEMBERS && event->ticket == app->names_ticket) {
+        on_members(app, event);
     } else if (event->type == CHAT_EVENT_CHANNEL_REMOVED) {
         print_note(app, "no longer a member of %" PRIu64, event->channel_id);
         if (event->channel_id == app->channel_id)
@@ -158,8 +201,12 @@ void app_events(struct app *app)
 
     while (chat_conn_next_event(app->conn, &event))
         handle(app, &event);
-    if (app->unknown_count > 0 &&
-        chat_conn_fetch_users(app->conn, app->unknown_ids, app->unknown_count, &ticket) == CHAT_OK)
-        app->unknown_count = 0;
+    while (app->unknown_count > 0) {
+        size_t count = app->unknown_count < 100 ? app->unknown_count : 100;
+        size_t first = app->unknown_count - count;
+        if (chat_conn_fetch_users(app->conn, app->unknown_ids + first, count, &ticket) != CHAT_OK)
+            break;
+        app->unknown_count = first;
+    }
     fflush(stdout);
 }

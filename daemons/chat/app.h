@@ -13,8 +13,9 @@
 #include <libchat/libchat.h>
 
 #define APP_LINE_MAX (CHAT_TEXT_MAX + 64u) /* bytes of one typed line */
-#define APP_NAMES_MAX 100u                 /* user ids asked for at once */
+#define APP_NAMES_MAX 500u                 /* user ids to ask for, 100 at once */
 #define APP_HISTORY_DEFAULT 20u
+#define APP_FIND_MS 10000 /* for the conversation asked for to be there, without a terminal */
 
 /* What the command line said. */
 struct app_options {
@@ -46,6 +47,7 @@ struct app {
     chat_loop *loop;
     chat_conn *conn;
     uint64_t channel_id; /* the current one; 0: none yet */
+    int64_t live_at_ms;  /* monotonic, first time; 0: not yet */
     bool quit;
     bool stdin_ended;
     bool tty;
@@ -57,6 +59,7 @@ struct app {
     uint64_t group_ids[CHAT_GROUP_MEMBERS_MAX];
     size_t group_count;
 
+    uint64_t names_ticket;               /* asks who is in a conversation, for their names */
     uint64_t unknown_ids[APP_NAMES_MAX]; /* names to ask for at the end of the turn */
     size_t unknown_count;
 
@@ -69,6 +72,8 @@ struct app {
 
 /* Prints text from others: control characters cannot reach the terminal. */
 void print_text(FILE *out, const char *text, size_t text_len);
+/* Has the name asked for, if it is not known. */
+void want_name(struct app *app, uint64_t user_id);
 /* "alice", or the id until the name is known. */
 void print_user(struct app *app, FILE *out, uint64_t user_id);
 /* A group's name, or a direct's other member. */
@@ -95,5 +100,7 @@ void app_events(struct app *app);
 /* Enters a channel and shows its latest messages. */
 void app_enter(struct app *app, uint64_t channel_id);
 bool app_renew_token(struct app *app);
+/* Waits for the conversation of --channel; after APP_FIND_MS it gives up and quits. */
+bool app_waits_for_channel(struct app *app);
 
 #endif

@@ -164,6 +164,8 @@ static bool wants_input(struct app *app)
         return false;
     if (app->tty)
         return true;
+    if (app_waits_for_channel(app))
+        return false;
     return app->wait == WAIT_NONE && chat_conn_get_user_id(app->conn) != 0 &&
            chat_conn_get_state(app->conn) == CHAT_CONN_LIVE &&
            (app->channel_id == 0 || chat_conn_get_channel(app->conn, app->channel_id)) &&

@@ -47,8 +47,10 @@ void print_text(FILE *out, const char *text, size_t text_len)
     }
 }
 
-static void want_name(struct app *app, uint64_t user_id)
+void want_name(struct app *app, uint64_t user_id)
 {
+    if (chat_conn_get_user(app->conn, user_id))
+        return;
     for (size_t i = 0; i < app->unknown_count; i++) {
         if (app->unknown_ids[i] == user_id)
             return;

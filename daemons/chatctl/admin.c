@@ -90,28 +90,43 @@ static int run_stats(int argc, char **argv)
     return CTL_OK;
 }
 
-/* The pid that /healthz says; 0: none, or another machine's. */
+/* The value of a label, up to its closing quote. False: it has none, or a longer one. */
+static bool find_label(const char *line, const char *name, char *out, size_t out_size)
+{
+    const char *at = strstr(line, name), *end;
+
+    if (!at)
+        return false;
+    at += strlen(name);
+    end = strchr(at, '"');
+    if (!end || (size_t)(end - at) >= out_size)
+        return false;
+    memcpy(out, at, (size_t)(end - at));
+    out[end - at] = '\0';
+    return true;
+}
+
+/* The pid that its metrics say; 0: none, or another machine's. */
 static pid_t ask_pid(const char *url)
 {
     struct http_answer answer;
-    char host[256] = "";
-    const char *pid, *on;
+    char own[256] = "", host[256], pid[32];
+    const char *line;
     long found = 0;
 
-    if (!http_get(url, "/healthz", &answer)) {
+    if (!http_get(url, "/metrics", &answer)) {
         ctl_say("drain", "%s: %s", url, answer.error);
         return 0;
     }
-    (void)gethostname(host, sizeof(host) - 1);
-    pid = strstr(answer.body, "pid ");
-    on = strstr(answer.body, "host ");
-    if (!pid || !on)
+    (void)gethostname(own, sizeof(own) - 1);
+    line = strstr(answer.body, "\nchat_process_info{");
+    if (!line || !find_label(line, ",pid=\"", pid, sizeof(pid)) ||
+        !find_label(line, ",host=\"", host, sizeof(host)))
         ctl_say("drain", "%s: does not say which process it is", url);
-    else if (strncmp(on + 5, host, strlen(host)) != 0 || on[5 + strlen(host)] != '\n')
-        ctl_say("drain", "%s: runs on another machine (%.*s): drain it there", url,
-                (int)strcspn(on + 5, "\n"), on + 5);
+    else if (strcmp(host, own) != 0)
+        ctl_say("drain", "%s: runs on another machine, %s: drain it there", url, host);
     else
-        found = strtol(pid + 4, NULL, 10);
+        found = strtol(pid, NULL, 10);
     http_answer_fini(&answer);
     return (pid_t)(found > 1 ? found : 0);
 }

@@ -131,7 +131,7 @@ static chat_status give_token(struct person *person)
     char token[CHAT_TOKEN_MAX + 1];
     size_t len;
     chat_status status =
-        mint_token(&person->crowd->mint, person->subject, NULL, TOKEN_TTL_S, token, &len);
+        mint_token(&person->crowd->mint, person->subject, person->name, TOKEN_TTL_S, token, &len);
 
     return status == CHAT_OK ? chat_conn_set_token(person->conn, token, len) : status;
 }

@@ -54,6 +54,7 @@ struct crowd;
 struct person {
     struct crowd *crowd;
     char subject[CHAT_SUBJECT_MAX + 1];
+    const char *name; /* NULL: the subject */
     uint64_t user_id; /* 0 until the first welcome */
     chat_conn *conn;  /* NULL: not here */
     chat_conn_state state;

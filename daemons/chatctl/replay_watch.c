@@ -73,6 +73,7 @@ static void init_person(struct replay *replay, struct person *person, const char
                         void (*handler)(struct person *, const struct chat_event *))
 {
     snprintf(person->subject, sizeof(person->subject), "%s-%08x", name, number);
+    person->name = name;
     person->catch_up_max = catch_up_max;
     person->on_event = handler;
     person->user = replay;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -154,6 +155,38 @@ chat_status files_make_folder(const char *path, struct files_error *error)
 }
 
 bool files_exists(const char *path) { return access(path, F_OK) == 0; }
+
+chat_status files_lock_folder(const char *folder, int *out_fd, struct files_error *error)
+{
+    char path[FILES_PATH_MAX], pid[32] = "";
+    chat_status status = files_join(path, sizeof(path), folder, "lock");
+    int fd;
+
+    if (status != CHAT_OK) {
+        snprintf(error->text, sizeof(error->text), "the path is too long: %.100s...", folder);
+        return status;
+    }
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return fail(error, path, errno);
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK) {
+            status = fail(error, path, errno);
+        } else {
+            ssize_t got = read(fd, pid, sizeof(pid) - 1);
+            snprintf(error->text, sizeof(error->text), "%.300s: process %.*s works there", folder,
+                     got > 0 ? (int)strcspn(pid, "\n") : 7, got > 0 ? pid : "unknown");
+            status = CHAT_E_CONFLICT;
+        }
+        close(fd);
+        return status;
+    }
+    snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
+    if (ftruncate(fd, 0) == 0 && write(fd, pid, strlen(pid)) > 0)
+        (void)fsync(fd); /* the lock counts; the pid is for people */
+    *out_fd = fd;
+    return CHAT_OK;
+}
 
 chat_status files_join(char *out, size_t out_size, const char *folder, const char *name)
 {

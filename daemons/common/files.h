@@ -34,6 +34,10 @@ chat_status files_write_secret(const char *path, const void *bytes, size_t len,
 chat_status files_make_folder(const char *path, struct files_error *error);
 bool files_exists(const char *path);
 
+/* Makes this process the folder's only one, by a lock on folder/lock that ends with *out_fd.
+ * Errors: CHAT_E_CONFLICT (who has it is said), CHAT_E_IO, CHAT_E_TOO_LARGE. */
+chat_status files_lock_folder(const char *folder, int *out_fd, struct files_error *error);
+
 /* "folder/name". Errors: CHAT_E_TOO_LARGE. */
 chat_status files_join(char *out, size_t out_size, const char *folder, const char *name);
 

@@ -40,7 +40,8 @@ static chat_status open_one(struct program *program, struct host_role *role, con
     status = host_listen(program->host, role, config, &listener);
     if (status != CHAT_OK) {
         log_write(&program->logger, CHAT_LOG_ERROR, program->what->name, "cannot listen on %s: %s",
-                  address, chat_status_text(status));
+                  address,
+                  status == CHAT_E_CONFLICT ? "the port is taken" : chat_status_text(status));
         return status;
     }
     *out_port = listener_get_port(listener);

@@ -191,7 +191,7 @@ static int run(struct program *program)
 
 int program_main(const struct settings_program *what, int argc, char **argv)
 {
-    struct program program = {.what = what};
+    struct program program = {.what = what, .data_lock = -1};
     int code = settings_read(&program.settings, what, argc, argv);
     chat_status status;
 

@@ -35,6 +35,7 @@ struct program {
     struct store_engine *engine;
     struct disk *disk;
     struct engine_memory_cluster *cluster;
+    int data_lock; /* -1: none */
 
     uint16_t port, admin_port; /* 0: none */
     uv_timer_t ready_timer;    /* until it is ready */

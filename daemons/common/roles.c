@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "api/lanes.h"
 #include "base/log.h"
@@ -40,12 +41,19 @@ static chat_status make_embedded(struct program *program)
     const struct config *c = program->settings.config;
     struct engine_embedded_config config;
     struct files_error error;
+    const char *data = settings_text(&program->settings, "store", "data");
     char root[FILES_PATH_MAX];
-    chat_status status =
-        files_join(root, sizeof(root), settings_text(&program->settings, "store", "data"), "store");
+    chat_status status = files_join(root, sizeof(root), data, "store");
 
-    if (status == CHAT_OK && (status = files_make_folder(root, &error)) != CHAT_OK)
-        return fail(program, status, error.text);
+    if (status != CHAT_OK)
+        return fail(program, status, "store.data");
+    status = files_make_folder(root, &error);
+    if (status == CHAT_OK)
+        status = files_lock_folder(data, &program->data_lock, &error);
+    if (status != CHAT_OK) {
+        log_write(&program->logger, CHAT_LOG_ERROR, program->what->name, "%s", error.text);
+        return status;
+    }
     program->disk = disk_posix_new(NULL);
     if (!program->disk)
         return fail(program, CHAT_E_NOMEM, "disk");
@@ -60,8 +68,7 @@ static chat_status make_embedded(struct program *program)
     config.cache_bytes = (uint64_t)config_number(c, "store", "cache_bytes");
     config.reader_cache_bytes = (uint64_t)config_number(c, "store", "reader_cache_bytes");
     config.pause = pause_lane;
-    if (status == CHAT_OK)
-        status = make_seed(&config.seed);
+    status = make_seed(&config.seed);
     if (status == CHAT_OK)
         status = engine_embedded_new(&config, &program->engine);
     return status == CHAT_OK ? CHAT_OK : fail(program, status, "the embedded engine");
@@ -228,6 +235,8 @@ void roles_free(struct program *program)
         program->engine->ops->free(program->engine);
     engine_memory_cluster_free(program->cluster);
     disk_posix_free(program->disk);
+    if (program->data_lock >= 0)
+        close(program->data_lock);
 }
 
 static void explain(struct buf *why, const char *text)
