@@ -113,7 +113,7 @@ static void log_found(struct shard *s, struct lane *lane)
     } else if (status != CHAT_OK) {
         shard_give_up(s, AFTER_REOPEN, status, "log read");
     } else {
-        s->replay.count = lane->request.log_read.count;
+        s->replay.count = s->replay.position < s->replay.stop ? lane->request.log_read.count : 0;
         s->replay.next = s->replay.slice_end = 0;
         s->replay.step = s->replay.count > 0 ? REPLAY_PREPARE : REPLAY_FINISH;
     }
@@ -199,11 +199,25 @@ static void absorb_slice(struct shard *s)
             refuse(s, status, "replay");
             return;
         }
-        s->synced = s->decided = s->replay.position = r->position;
+        s->replay.position = r->position;
+        if (r->position > s->synced)
+            s->synced = s->decided = r->position;
         s->applier.records++;
         s->stats->replayed++;
     }
     s->replay.step = REPLAY_APPLY;
+}
+
+/* A planted fault: what the rows had long since is applied once more, over what is newer. */
+static bool replay_again(struct shard *s)
+{
+    if (!PLANTED(REPLAY_FROM_OLDEST) || s->replay.stop != UINT64_MAX ||
+        s->replay.oldest > s->replay.applied)
+        return false;
+    s->replay.stop = s->replay.applied;
+    s->replay.position = s->replay.oldest - 1;
+    s->replay.step = REPLAY_READ;
+    return true;
 }
 
 static void next_step(struct shard *s)
@@ -225,6 +239,8 @@ static void next_step(struct shard *s)
         s->replay.step = s->replay.next < s->replay.count ? REPLAY_PREPARE : REPLAY_READ;
         break;
     case REPLAY_FINISH:
+        if (replay_again(s))
+            break;
         s->replay.step = REPLAY_NOTES;
         find_notes(s);
         break;
@@ -365,7 +381,9 @@ static void opened(struct shard *s, struct lane *lane)
                   "shard %u: an unfinished append at the end of the log was cut off", s->id);
     s->applied = r->open.applied_position;
     s->synced = s->decided = s->applied;
-    s->replay.position = PLANTED(REPLAY_FROM_OLDEST) ? r->open.oldest_position - 1 : s->applied;
+    s->replay = (struct replay){.position = s->applied, .stop = UINT64_MAX};
+    s->replay.oldest = r->open.oldest_position;
+    s->replay.applied = s->applied;
     job = reads_new(s, identity_found);
     if (!job) {
         shard_give_up(s, AFTER_REOPEN, CHAT_E_NOMEM, "opening");

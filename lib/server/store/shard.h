@@ -81,6 +81,8 @@ enum replay_step {
 struct replay {
     enum replay_step step;
     uint64_t position;             /* absorbed so far */
+    uint64_t stop;                 /* nothing past it: planted faults only */
+    uint64_t oldest, applied;      /* as the engine opened */
     size_t count, next, slice_end; /* of the page's records */
 };
 
