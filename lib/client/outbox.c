@@ -54,8 +54,6 @@ void outbox_op_link(struct client_core *core, struct out_op *op)
 
 void outbox_op_free(struct client_core *core, struct out_op *op)
 {
-    if (op->request_id)
-        request_forget_op(core, op->request_id);
     outbox_unsend(core, op);
     list_remove(&op->link);
     if (op->channel)
@@ -93,6 +91,7 @@ void outbox_unsend(struct client_core *core, struct out_op *op)
 {
     if (!op->request_id)
         return;
+    request_forget_op(core, op->request_id); /* its answer finds nobody */
     op->request_id = 0;
     core->ops_in_flight--;
     if (op->channel)
