@@ -187,6 +187,19 @@ START_TEST(closing_in_peace_leaves_nothing_to_recover)
 }
 END_TEST
 
+/* The name of a new shard: what is appended after it may be all that a power loss leaves. */
+START_TEST(rows_without_a_record_are_durable_at_once)
+{
+    struct engine_row row = kit_row(TABLE_META, 1, 0, 0, "name");
+
+    ck_assert_int_eq(kit_engine_apply(kit.engine, &row, 1, 0), CHAT_OK);
+    add(1, 3, false);
+    sim_disk_power_loss(kit.storage);
+    ck_assert_int_eq(reopen(), CHAT_OK);
+    ck_assert_str_eq(kit_engine_get(&kit, TABLE_META, 1, 0, 0), "name");
+}
+END_TEST
+
 START_TEST(shards_are_apart)
 {
     struct engine_request request = {.op = ENGINE_OPEN, .shard = 1};
@@ -420,6 +433,7 @@ int main(void)
     tcase_add_test(all, a_failed_checkpoint_stops_applying_until_it_is_opened_again);
     tcase_add_test(all, sqlites_log_starts_again_after_each_checkpoint);
     tcase_add_test(all, closing_in_peace_leaves_nothing_to_recover);
+    tcase_add_test(all, rows_without_a_record_are_durable_at_once);
     tcase_add_test(all, shards_are_apart);
     tcase_add_test(all, a_config_that_cannot_work_is_invalid);
     tcase_add_loop_test(all, no_memory_is_a_status_and_nothing_is_lost, 0, 60);

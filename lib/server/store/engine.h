@@ -80,7 +80,8 @@ enum engine_op {
     ENGINE_OPEN,     /* takes the shard; recovers */
     ENGINE_LOG_READ, /* records from a position on, for replay */
     ENGINE_APPEND,   /* durable when it returns */
-    ENGINE_APPLY,    /* rows and applied position, in one transaction */
+    ENGINE_APPLY,    /* rows and applied position, in one transaction. Durable when it returns
+                      * only where the position does not move: no log brings those rows back */
     ENGINE_READ,     /* several queries in one snapshot */
     ENGINE_CLOSE,    /* gives the shard up; syncs what is due */
 };

@@ -240,11 +240,26 @@ static chat_status checkpoint(struct embedded_shard *shard, bool paced)
     return status;
 }
 
+/* Rows that no record of the log would bring back: they are durable now or not at all. */
+static chat_status apply_unlogged(struct embedded_shard *shard, struct engine_request *request)
+{
+    bool complete = false;
+    chat_status status = engine_table_apply(shard->table, request->apply.rows, request->apply.count,
+                                            request->apply.applied_position);
+
+    if (status == CHAT_OK)
+        status = engine_table_checkpoint(shard->table, false, &complete);
+    return status == CHAT_OK && !complete ? CHAT_E_UNAVAILABLE : status;
+}
+
 static chat_status run_apply(struct engine_embedded *embedded, struct embedded_shard *shard,
                              struct engine_request *request)
 {
     chat_status status, after = CHAT_OK;
 
+    if (request->apply.count > 0 &&
+        request->apply.applied_position == engine_table_applied(shard->table))
+        return apply_unlogged(shard, request);
     if (request->apply.applied_position > engine_journal_synced(shard->journal))
         return CHAT_E_INVALID;
     status = engine_table_apply(shard->table, request->apply.rows, request->apply.count,

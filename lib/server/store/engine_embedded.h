@@ -9,9 +9,10 @@
  * A shard moves by moving its folder while it is closed. Formats are versioned where they
  * are described; data of a newer version is refused, never touched.
  *
- * An append is durable when it returns. An apply is not: it becomes so with a checkpoint,
- * which apply itself runs when SQLite's log is large or the journal runs out of segments;
- * only then segments are used again. An apply without rows is a chance for one.
+ * An append is durable when it returns. An apply is not, unless it leaves the applied
+ * position where it is: it becomes so with a checkpoint, which apply itself runs when
+ * SQLite's log is large or the journal runs out of segments; only then segments are used
+ * again. An apply without rows is a chance for one.
  *
  * Threads: the lanes of engine.h; everything also works on one thread.
  */
