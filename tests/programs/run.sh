@@ -201,7 +201,10 @@ format = secret
 CONF
 [ -e d ] && wrong "--check-config has made a data folder"
 
-# --- the example of the documentation ---
+# --- the examples of the documentation ---
+
+awk '/^```c$/ { shown = 1; next } /^```$/ { shown = 0 } shown' "$source/README.md" >readme.c
+cmp -s readme.c "$source/examples/hello.c" || wrong "README.md shows another hello.c"
 
 mkdir cluster
 (cd cluster && cp "$source"/examples/cluster/*.conf . &&
@@ -234,6 +237,9 @@ expect "a user that does not exist yet" 0 '^[0-9]*$' "$bin/chatctl" direct ann b
 printf 'first\nsecond\n' >typed
 expect "talking" 0 'ann> second' sh -c "$bin/chat --quit-at-end --ca data/keys/ca.pem \
     --channel ben --token \$($bin/chatctl token ann --data data) wss://localhost:$port/ <typed"
+expect "the README's example" 0 '^hello$' sh -c "export CHAT_CA=data/keys/ca.pem \
+    CHAT_URL=wss://localhost:$port/ CHAT_TOKEN=\$($bin/chatctl token ben --data data)
+    timeout 20 stdbuf -oL $bin/../examples/hello | grep -m 1 hello"
 expect "a wrong authority is not trusted" 1 '.' timeout 20 "$bin/chat" --quit-at-end \
     --token-command false --ca cluster/keys/ca.pem "wss://localhost:$port/"
 stop KILL 137
