@@ -73,6 +73,7 @@ struct channel {
     uint32_t listed;       /* core->list_round that named it */
     uint32_t lane_request; /* in flight; 0: none */
     uint32_t mark_request;
+    bool lane_failed;  /* the last page asked for was a problem */
     bool out_stalled;  /* nothing is sent until all in flight are answered */
     bool verify;       /* the server's head contradicts ours: ask the store */
     bool reread;       /* a REREAD event waits: no discrete ones until it is pulled */

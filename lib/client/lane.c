@@ -157,6 +157,7 @@ void lane_pump(struct client_core *core)
 
 static void end(struct client_core *core, struct channel *ch)
 {
+    ch->lane_failed = false;
     ch->lane_request = 0;
     core->lanes--;
     /* To the end of the line: every channel has its turn. */
@@ -179,6 +180,7 @@ static void wait_after(struct client_core *core, struct channel *ch, const WireP
     }
     wait_ms = most_u64(wait_ms, least_u64(p->retry_after_ms, CLIENT_SLOT_MAX_MS));
     ch->lane_wait_until_ms = core->now.mono_ms + (int64_t)wait_ms;
+    ch->lane_failed = true;
 }
 
 void lane_history(struct client_core *core, struct request *r, const WireServerFrame *frame)

@@ -218,10 +218,22 @@ void client_session_end(struct client_core *core, uint16_t code, const char *rea
     lost(core, CHAT_CLOSE_ABNORMAL);
 }
 
+/* A channel whose store does not answer holds nobody back: it goes on being asked. */
+static bool is_caught_up(const struct client_core *core)
+{
+    if (!core->list_complete)
+        return false;
+    LIST_EACH(node, &core->lagging)
+    {
+        if (!LIST_ENTRY(node, struct channel, lagging)->lane_failed)
+            return false;
+    }
+    return true;
+}
+
 void session_settle(struct client_core *core)
 {
-    if (core->state == CHAT_CONN_SYNCING && core->list_complete && core->lanes == 0 &&
-        list_is_empty(&core->lagging))
+    if (core->state == CHAT_CONN_SYNCING && is_caught_up(core))
         client_session_enter(core, CHAT_CONN_LIVE, CHAT_OK);
 }
 

@@ -317,6 +317,63 @@ START_TEST(leaving_a_channel_removes_it_and_keeps_what_was_typed)
 }
 END_TEST
 
+static bool no_pages_of_ch2(struct rig *r, const WireClientFrame *f)
+{
+    if (f->body_case != WIRE_CLIENT_FRAME__BODY_FETCH_HISTORY ||
+        f->fetch_history->channel_id != CH2)
+        return false;
+    rig_problem(r, f->request_id, WIRE_PROBLEM_CODE__PROBLEM_UNAVAILABLE, WIRE_RETRY__RETRY_LATER,
+                0);
+    return true;
+}
+
+START_TEST(a_channel_whose_store_is_away_holds_nobody_back)
+{
+    rig_add_channel(&rig, CH2);
+    rig_store_many(&rig, CH, 5);
+    rig_store_many(&rig, CH2, 5);
+    rig.on_frame = no_pages_of_ch2;
+    rig_start(&rig);
+    rig_pull(&rig);
+    ck_assert_int_eq(client_state(rig.core), CHAT_CONN_LIVE);
+    rig_expect_stream(&rig, CH, 1, 5);
+    rig.on_frame = NULL;
+    rig_wait(&rig, 3000);
+    rig_pull(&rig);
+    rig_expect_stream(&rig, CH2, 1, 5);
+}
+END_TEST
+
+START_TEST(a_channel_listed_as_unavailable_is_kept_as_it_is)
+{
+    WireChannelList list = WIRE_CHANNEL_LIST__INIT;
+    WireChannel channel = WIRE_CHANNEL__INIT, *pointer = &channel;
+    WirePosition head = WIRE_POSITION__INIT;
+
+    rig_store_many(&rig, CH, 5);
+    rig.no_list = true;
+    rig_start(&rig);
+    rig_list(&rig);
+    rig_turn(&rig);
+    rig_cut(&rig, 1006);
+    rig_wait(&rig, 600);
+    head.channel_id = CH;
+    channel.head = &head;
+    channel.home_id = CH;
+    channel.unavailable = true;
+    list.channels = &pointer;
+    list.n_channels = 1;
+    list.complete = true;
+    RIG_SAY(&rig, 0, CHANNEL_LIST, channel_list, &list);
+    rig_turn(&rig);
+    rig_pull(&rig);
+    ck_assert_int_eq(client_state(rig.core), CHAT_CONN_LIVE);
+    ck_assert_uint_eq(rig_count(&rig, CHAT_EVENT_CHANNEL_REMOVED), 0);
+    ck_assert_uint_eq(client_channel(rig.core, CH)->head_seq, 5);
+    expect_text(5, "m5");
+}
+END_TEST
+
 START_TEST(history_is_local_first_and_exact)
 {
     uint64_t ticket;
@@ -408,6 +465,8 @@ int main(void)
     tcase_add_test(tc, a_stale_hint_of_a_router_destroys_nothing);
     tcase_add_test(tc, a_heartbeat_answer_reveals_a_silent_loss);
     tcase_add_test(tc, leaving_a_channel_removes_it_and_keeps_what_was_typed);
+    tcase_add_test(tc, a_channel_whose_store_is_away_holds_nobody_back);
+    tcase_add_test(tc, a_channel_listed_as_unavailable_is_kept_as_it_is);
     tcase_add_test(tc, history_is_local_first_and_exact);
     tcase_add_test(tc, history_without_a_link_says_what_there_is);
     tcase_add_test(tc, a_restart_goes_on_where_the_cache_ends);
