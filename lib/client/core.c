@@ -2,29 +2,10 @@
 
 #include <string.h>
 
-#include "base/utf8.h"
 #include "client/inner.h"
 
 #define CHECKPOINT_IDLE_MS 2000 /* this long without a message is idle */
 #define WAL_FORCED 16u          /* times wal_pages_max: then idle or not */
-
-void client_config_init(struct client_config *config)
-{
-    *config = (struct client_config){
-        .client = "libchat/0.1",
-        .outbox_max = 1000,
-        .events_max = 1024,
-        .requests_max = 64,
-        .lanes_max = 8,
-        .gap_grace_ms = 250,
-        .hello_timeout_ms = 10000,
-        .request_timeout_ms = 15000,
-        .backoff_base_ms = 500,
-        .backoff_max_ms = 60000,
-        .wal_pages_max = 1000,
-        .presence = CHAT_PRESENCE_ONLINE,
-    };
-}
 
 bool core_ok(struct client_core *core, chat_status status)
 {
@@ -279,15 +260,6 @@ static chat_status open_cache(struct client_core *core)
     return cache_open(&config, &core->cache);
 }
 
-static bool config_is_sane(const struct client_config *cfg)
-{
-    return cfg->client && strlen(cfg->client) <= 64 && cfg->outbox_max && cfg->events_max &&
-           cfg->requests_max && cfg->requests_max <= CLIENT_REQUESTS_MAX / 2 && cfg->lanes_max &&
-           cfg->lanes_max <= 32 && cfg->hello_timeout_ms && cfg->request_timeout_ms &&
-           cfg->backoff_base_ms && cfg->backoff_max_ms >= cfg->backoff_base_ms &&
-           (!cfg->token || strlen(cfg->token) <= CHAT_TOKEN_MAX);
-}
-
 static chat_status copy_config(struct client_core *core, const struct client_config *config)
 {
     core->cfg = *config;
@@ -341,7 +313,7 @@ chat_status client_new(const struct client_config *config, struct client_core **
     struct client_core *core;
     chat_status status;
 
-    if (!config_is_sane(config))
+    if (!client_config_is_sane(config))
         return CHAT_E_INVALID;
     core = alloc_zeroed(allocator, sizeof(*core));
     if (!core)

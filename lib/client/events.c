@@ -18,25 +18,6 @@ static bool is_discrete(chat_event_type type)
            type == CHAT_EVENT_CHANNEL_REMOVED;
 }
 
-void reply_free(struct client_core *core, struct reply *reply)
-{
-    if (!reply)
-        return;
-    chat_page_free(reply->page);
-    arena_fini(&reply->arena);
-    alloc_free(core->allocator, reply);
-}
-
-struct reply *reply_new(struct client_core *core, size_t max)
-{
-    struct reply *reply = alloc_zeroed(core->allocator, sizeof(*reply));
-
-    if (!reply)
-        return NULL;
-    arena_init(&reply->arena, core->allocator, max);
-    return reply;
-}
-
 /* Takes an entry out of the queue and of what points at it. */
 static void unlink_pending(struct client_core *core, struct pending *p)
 {

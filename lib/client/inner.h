@@ -285,6 +285,9 @@ struct client_core {
 static inline uint64_t least_u64(uint64_t a, uint64_t b) { return a < b ? a : b; }
 static inline uint64_t most_u64(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
+/* config.c */
+bool client_config_is_sane(const struct client_config *cfg);
+
 /* core.c */
 
 /* True for CHAT_OK; anything else spoils the turn: it will be undone as a whole. */

@@ -3,6 +3,25 @@
 
 #include "client/inner.h"
 
+void reply_free(struct client_core *core, struct reply *reply)
+{
+    if (!reply)
+        return;
+    chat_page_free(reply->page);
+    arena_fini(&reply->arena);
+    alloc_free(core->allocator, reply);
+}
+
+struct reply *reply_new(struct client_core *core, size_t max)
+{
+    struct reply *reply = alloc_zeroed(core->allocator, sizeof(*reply));
+
+    if (!reply)
+        return NULL;
+    arena_init(&reply->arena, core->allocator, max);
+    return reply;
+}
+
 static char *text_of(struct client_core *core, const char *text, size_t len)
 {
     char *copy = arena_alloc(&core->shown_arena, len + 1);
