@@ -231,6 +231,10 @@ expect "the folder is taken" 1 "process $pid works there" "$bin/chatd" --data da
 expect "the port is taken" 1 'the port is taken' "$bin/chatd" --data other \
     --router.listen=127.0.0.1:"$port" --router.admin_listen=none
 expect "stats" 0 'chat_process_info' "$bin/chatctl" stats "http://127.0.0.1:$admin"
+expect "stats as they are" 0 '^# TYPE' "$bin/chatctl" stats --raw "http://127.0.0.1:$admin"
+for metric in $(grep -o '`chat_[a-z_]*' "$source/docs/OPERATING.md" | tr -d '\`' | sort -u); do
+    grep -q "^# TYPE $metric " out || wrong "OPERATING.md names $metric, which nobody counts"
+done
 expect "stats of nobody" 1 'refused' "$bin/chatctl" stats http://127.0.0.1:1
 expect "a user that does not exist yet" 0 '^[0-9]*$' "$bin/chatctl" direct ann ben --data data \
     --url "wss://localhost:$port/"
