@@ -4,7 +4,12 @@
  *
  * Nothing is lost when the application is slow, and memory stays bounded: new messages
  * wait in the cache, not in the queue; and when too many other events of one channel
- * wait they are replaced by one CHAT_EVENT_REREAD for it.
+ * wait all that waits of it is replaced by one CHAT_EVENT_REREAD.
+ *
+ * What an application shows it gets in two ways that fit together: it reads the cache once,
+ * then follows events. A channel as read has its messages up to chat_channel.stream_seq;
+ * the next CHAT_EVENT_MESSAGE or CHAT_EVENT_GAP of it begins right behind. That moment is
+ * the opening of the conn, or the pull of a CHAT_EVENT_REREAD.
  */
 #ifndef LIBCHAT_EVENT_H
 #define LIBCHAT_EVENT_H
@@ -45,9 +50,14 @@ typedef enum chat_event_type {
     /* No longer a member: `channel_id` and what was cached of it is gone. */
     CHAT_EVENT_CHANNEL_REMOVED = 11,
     /* Its history was restored or rewritten: forget what was shown of `channel_id`, the
-     * messages come again. What is queued stays queued. */
+     * messages come again from the first. What is queued stays queued. */
     CHAT_EVENT_CHANNEL_RESET = 12,
-    /* Too much happened: read `channel_id` again (all channels when it is 0). */
+    /* Too much happened to tell one by one: read `channel_id` again as after opening: the
+     * channel, its messages up to stream_seq, its operations in the outbox, its members. All
+     * that happened to it before this is pulled is in what is read then and does not come
+     * any more; new messages go on behind that stream_seq.
+     * 0: all of that, of all channels. One that is not listed any more is gone; one whose
+     * stream_seq is smaller than what was shown is as after a CHAT_EVENT_CHANNEL_RESET. */
     CHAT_EVENT_REREAD = 13,
 
     /* A new `message`. Per channel they come in the order of seq, each once, and every seq

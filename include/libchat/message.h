@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include <libchat/export.h>
+#include <libchat/status.h>
 
 CHAT_BEGIN_DECLS
 
@@ -107,8 +108,10 @@ typedef enum chat_outgoing_kind {
 } chat_outgoing_kind;
 
 typedef enum chat_outgoing_state {
-    CHAT_OUTGOING_QUEUED = 1,    /* kept here until the server has it, over restarts too */
-    CHAT_OUTGOING_REFUSED = 2,   /* for good: chat_conn_resend() or chat_conn_discard() it */
+    CHAT_OUTGOING_QUEUED = 1, /* kept here until the server has it, over restarts too */
+    /* For good: chat_conn_resend() or chat_conn_discard() it. With CHAT_E_UNKNOWN: it may be
+     * in, but its channel was removed before that could be found out. */
+    CHAT_OUTGOING_REFUSED = 2,
     CHAT_OUTGOING_DONE = 3,      /* committed and synced by the server; gone from the outbox */
     CHAT_OUTGOING_DISCARDED = 4, /* by chat_conn_discard(), or with its channel */
 } chat_outgoing_state;
@@ -127,6 +130,7 @@ struct chat_outgoing {
     size_t text_len;
     const uint8_t *extra;
     size_t extra_len;
+    chat_status status; /* why it was REFUSED, else CHAT_OK */
 };
 
 /*

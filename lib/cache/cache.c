@@ -149,6 +149,26 @@ void cache_close(struct cache *c)
     alloc_free(c->allocator, c);
 }
 
+chat_status cache_sync(struct cache *c)
+{
+    chat_status status, back;
+
+    if (c->in_memory)
+        return CHAT_OK;
+    if (c->open_txn)
+        return CHAT_E_STATE;
+    /* A commit that syncs takes all before it along: they are one file. */
+    status = pragma(c, "PRAGMA synchronous=FULL");
+    if (status == CHAT_OK)
+        status = cache_meta_put_u64(c, "opens", c->identity.opens);
+    if (status == CHAT_OK)
+        status = cache_commit(c);
+    else
+        cache_rollback(c);
+    back = pragma(c, "PRAGMA synchronous=NORMAL");
+    return status == CHAT_OK ? back : status;
+}
+
 chat_status cache_checkpoint(struct cache *c)
 {
     int rc;

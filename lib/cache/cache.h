@@ -53,6 +53,8 @@ void cache_close(struct cache *c);
  * is undone. */
 chat_status cache_commit(struct cache *c);
 void cache_rollback(struct cache *c);
+/* What was committed survives power loss, too: one sync. Nothing may be uncommitted. */
+chat_status cache_sync(struct cache *c);
 /* Writes the WAL back and syncs both. Nothing may be uncommitted. */
 chat_status cache_checkpoint(struct cache *c);
 /* Pages in the WAL: how much a checkpoint would have to do. */

@@ -40,7 +40,7 @@ struct channel *channel_find_home(const struct client_core *core, uint64_t home_
 
 void channel_touch(struct client_core *core, struct channel *ch)
 {
-    if (!list_node_is_linked(&ch->dirty))
+    if (!list_node_is_linked(&ch->dirty) && !channel_is_gone(ch))
         list_push_back(&core->dirty, &ch->dirty);
 }
 
@@ -109,11 +109,12 @@ chat_status channel_load_all(struct client_core *core)
     return cache_channels_load(core->cache, take_row, core);
 }
 
-static void free_channel(struct client_core *core, struct channel *ch)
+void channel_free(struct client_core *core, struct channel *ch)
 {
     list_remove(&ch->dirty);
     list_remove(&ch->lagging);
     list_remove(&ch->sending);
+    list_remove(&ch->gone);
     ranges_fini(&ch->c.ranges, core->allocator);
     alloc_free(core->allocator, ch);
 }
@@ -121,8 +122,9 @@ static void free_channel(struct client_core *core, struct channel *ch)
 void channel_free_all(struct client_core *core)
 {
     for (uint32_t i = 0; i < core->channel_count; i++)
-        free_channel(core, core->channels[i]);
+        channel_free(core, core->channels[i]);
     core->channel_count = 0;
+    LIST_EACH(node, &core->gone) { channel_free(core, LIST_ENTRY(node, struct channel, gone)); }
 }
 
 static void drop(struct client_core *core, struct channel *ch)
@@ -131,13 +133,12 @@ static void drop(struct client_core *core, struct channel *ch)
 
     request_forget_channel(core, ch);
     outbox_channel_gone(core, ch);
-    events_forget_channel(core, ch);
+    events_gone(core, ch);
     (void)core_ok(core, cache_channel_remove(core->cache, ch->c.channel_id));
-    events_gone(core, ch->c.channel_id);
     core->channel_count--;
     memmove(&core->channels[at], &core->channels[at + 1],
             (core->channel_count - at) * sizeof(core->channels[0]));
-    free_channel(core, ch);
+    gone_keep(core, ch);
 }
 
 void channel_removed(struct client_core *core, uint64_t channel_id)
@@ -212,11 +213,6 @@ static void list_one(struct client_core *core, const WireChannel *w)
         return;
     }
     ch = channel_find(core, w->head->channel_id);
-    if (w->unavailable) { /* still ours; the rest is told later */
-        if (ch)
-            ch->listed = core->list_round;
-        return;
-    }
     if (w->unavailable) { /* it is still ours; what we know of it stands */
         if (ch)
             ch->listed = core->list_round;
@@ -235,6 +231,7 @@ static void list_one(struct client_core *core, const WireChannel *w)
         }
         ch->c.epoch = w->head->epoch;
         channel_touch(core, ch);
+        gone_adopt(core, ch);
     }
     ch->listed = core->list_round;
     changed = take_listed(core, ch, w);

@@ -170,6 +170,7 @@ static chat_status show(const struct cache_outgoing *o, void *user)
         .text_len = o->text_len,
         .extra = extra,
         .extra_len = o->extra_len,
+        .status = (chat_status)o->status,
     };
     return CHAT_OK;
 }

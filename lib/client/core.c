@@ -81,6 +81,9 @@ chat_status core_commit(struct client_core *core)
         status = channel_save_dirty(core);
     if (status == CHAT_OK)
         status = cache_commit(core->cache);
+    if (status == CHAT_OK && core->sync_wanted)
+        status = cache_sync(core->cache);
+    core->sync_wanted = false;
     if (status == CHAT_OK && cache_wal_pages(core->cache) / WAL_FORCED > core->cfg.wal_pages_max)
         status = cache_checkpoint(core->cache);
     if (status != CHAT_OK)
@@ -291,6 +294,7 @@ static void init(struct client_core *core)
     list_init(&core->dirty);
     list_init(&core->lagging);
     list_init(&core->sending);
+    list_init(&core->gone);
     list_init(&core->ops);
     list_init(&core->asks);
     list_init(&core->events);

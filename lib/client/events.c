@@ -2,7 +2,9 @@
  * What waits for the application. Everything that can be many is merged: news of a channel
  * are one entry from..to, the messages wait in the cache; a channel's description and
  * read position are one entry each. What is left is counted, and beyond the limit a
- * channel's entries become one REREAD.
+ * channel's entries become one REREAD. While that waits nothing else of the channel does:
+ * it stands for all that happens until it is pulled, and what comes after goes on behind
+ * the stream_seq of that moment. The same for all channels and the REREAD of everything.
  */
 #include <string.h>
 
@@ -18,6 +20,13 @@ static bool is_discrete(chat_event_type type)
            type == CHAT_EVENT_CHANNEL_REMOVED;
 }
 
+/* What a REREAD stands for: what the cache and the outbox can tell again. */
+static bool is_reread(chat_event_type type)
+{
+    return (type >= CHAT_EVENT_CHANNEL && type <= CHAT_EVENT_OUTGOING) ||
+           type == CHAT_EVENT_USERS || type == CHAT_EVENT_MEMBER_CHANGED;
+}
+
 /* Takes an entry out of the queue and of what points at it. */
 static void unlink_pending(struct client_core *core, struct pending *p)
 {
@@ -30,6 +39,8 @@ static void unlink_pending(struct client_core *core, struct pending *p)
         core->ask_count--;
     if (p->type == CHAT_EVENT_STATE)
         core->states_waiting--;
+    if (p->type == CHAT_EVENT_REREAD && !p->channel_id)
+        core->reread_all = false;
     if (!ch)
         return;
     if (ch->last_news == p)
@@ -69,20 +80,41 @@ static struct pending *append(struct client_core *core, chat_event_type type, st
     return p;
 }
 
-/* Too many wait: this channel's single events give way to one that says "read it again". */
-static void make_reread(struct client_core *core, struct channel *ch)
+/* Of a channel, or (NULL) of all. */
+static void drop_reread(struct client_core *core, const struct channel *ch)
 {
     LIST_EACH(node, &core->events)
     {
         struct pending *p = LIST_ENTRY(node, struct pending, link);
 
-        if (p->channel == ch && is_discrete(p->type)) {
+        if (is_reread(p->type) && !p->ticket && (!ch || p->channel == ch) &&
+            !(ch && p->type == CHAT_EVENT_CHANNEL_RESET)) {
             unlink_pending(core, p);
             free_pending(core, p);
         }
     }
+}
+
+/* Too many wait: the channel's give way to one that says "read it again". */
+static void make_reread(struct client_core *core, struct channel *ch)
+{
+    drop_reread(core, ch);
     if (append(core, CHAT_EVENT_REREAD, ch))
         ch->reread = true;
+}
+
+static void make_reread_all(struct client_core *core)
+{
+    drop_reread(core, NULL);
+    if (append(core, CHAT_EVENT_REREAD, NULL))
+        core->reread_all = true;
+}
+
+/* A REREAD waits, or will be made good, and tells this, too. */
+static bool is_covered(const struct client_core *core, chat_event_type type,
+                       const struct channel *ch)
+{
+    return is_reread(type) && ((ch && ch->reread) || core->reread_all || core->events_lost);
 }
 
 static struct pending *find_waiting(struct client_core *core, chat_event_type type)
@@ -99,14 +131,14 @@ static struct pending *find_waiting(struct client_core *core, chat_event_type ty
 
 struct pending *events_add(struct client_core *core, chat_event_type type, struct channel *ch)
 {
+    if (is_covered(core, type, ch))
+        return NULL;
     if (is_discrete(type)) {
-        if (ch && ch->reread)
-            return NULL;
         if (core->event_count >= core->cfg.events_max) {
             if (ch)
                 make_reread(core, ch);
-            else if (type != CHAT_EVENT_USERS && !find_waiting(core, CHAT_EVENT_REREAD))
-                (void)append(core, CHAT_EVENT_REREAD, NULL);
+            else if (type != CHAT_EVENT_USERS)
+                make_reread_all(core);
             return NULL;
         }
         if (ch)
@@ -167,17 +199,32 @@ void events_gap(struct client_core *core, struct channel *ch, chat_event_type ty
     p->status = status;
 }
 
-void events_reset(struct client_core *core, struct channel *ch)
+/* What waits about it says nothing any more. */
+static void forget_channel(struct client_core *core, struct channel *ch)
 {
-    (void)events_add(core, CHAT_EVENT_CHANNEL_RESET, ch);
+    LIST_EACH(node, &core->events)
+    {
+        struct pending *p = LIST_ENTRY(node, struct pending, link);
+
+        if (p->channel != ch)
+            continue;
+        if (p->type == CHAT_EVENT_OUTGOING) { /* what is queued outlives the channel */
+            p->channel = NULL;
+        } else {
+            unlink_pending(core, p);
+            free_pending(core, p);
+        }
+    }
 }
 
-void events_gone(struct client_core *core, uint64_t channel_id)
+void events_reset(struct client_core *core, struct channel *ch)
 {
-    struct pending *p = events_add(core, CHAT_EVENT_CHANNEL_REMOVED, NULL);
+    bool reread = ch->reread;
 
-    if (p)
-        p->channel_id = channel_id;
+    forget_channel(core, ch);
+    (void)events_add(core, CHAT_EVENT_CHANNEL_RESET, ch);
+    if (reread) /* what became of queued operations is still to be looked up */
+        make_reread(core, ch);
 }
 
 static char *copy_text(struct reply *reply, const char *text)
@@ -193,7 +240,8 @@ static char *copy_text(struct reply *reply, const char *text)
 void events_outgoing(struct client_core *core, const struct out_op *op, chat_outgoing_state state,
                      chat_status status, uint64_t seq, const char *rule)
 {
-    struct pending *p = events_add(core, CHAT_EVENT_OUTGOING, op->channel);
+    struct channel *ch = op->channel && !channel_is_gone(op->channel) ? op->channel : NULL;
+    struct pending *p = events_add(core, CHAT_EVENT_OUTGOING, ch);
 
     if (!p)
         return;
@@ -210,6 +258,7 @@ void events_outgoing(struct client_core *core, const struct out_op *op, chat_out
         .reply_to_seq = op->reply_to_seq,
         .created_at_ms = op->created_at_ms,
         .text = "",
+        .status = status,
     };
     if (!rule || !rule[0])
         return;
@@ -302,21 +351,19 @@ void events_welcome(struct client_core *core)
         (void)events_add(core, CHAT_EVENT_WELCOME, NULL);
 }
 
-void events_forget_channel(struct client_core *core, struct channel *ch)
+void events_gone(struct client_core *core, struct channel *ch)
 {
-    LIST_EACH(node, &core->events)
-    {
-        struct pending *p = LIST_ENTRY(node, struct pending, link);
+    bool reread = ch->reread;
+    struct pending *p;
 
-        if (p->channel != ch)
-            continue;
-        if (p->type == CHAT_EVENT_OUTGOING) { /* what is queued outlives the channel */
-            p->channel = NULL;
-        } else {
-            unlink_pending(core, p);
-            free_pending(core, p);
-        }
+    forget_channel(core, ch);
+    if (reread) { /* what became of queued operations is still to be looked up */
+        make_reread_all(core);
+        return;
     }
+    p = events_add(core, CHAT_EVENT_CHANNEL_REMOVED, NULL);
+    if (p)
+        p->channel_id = ch->c.channel_id;
 }
 
 void events_reread_all(struct client_core *core)
@@ -332,7 +379,7 @@ void events_reread_all(struct client_core *core)
     }
     core->watched_dirty_count = 0;
     memset(core->watched_dirty, 0, sizeof(core->watched_dirty));
-    (void)events_add(core, CHAT_EVENT_REREAD, NULL);
+    make_reread_all(core);
 }
 
 void events_free_all(struct client_core *core)
@@ -352,7 +399,8 @@ void events_free_all(struct client_core *core)
 static void make_good(struct client_core *core)
 {
     core->events_lost = false;
-    if (!find_waiting(core, CHAT_EVENT_REREAD) && !append(core, CHAT_EVENT_REREAD, NULL))
+    make_reread_all(core);
+    if (core->events_lost)
         return;
     events_state(core);
     if (core->token_asked)

@@ -71,7 +71,6 @@ void head_rebuild(struct client_core *core, struct channel *ch, const WirePositi
     ch->unread_stale = true;
     channel_touch(core, ch);
     request_forget_lanes(core, ch);
-    events_forget_channel(core, ch);
     events_reset(core, ch);
     outbox_settle_altered(core, ch);
     lane_check(core, ch);

@@ -43,11 +43,13 @@ struct out_op {
     uint64_t base_seq;
     uint64_t acked_rev; /* Altered came; done when the cache has caught up with it */
     uint64_t old_device_id, old_counter;
+    uint64_t sent_after; /* the predecessor it named when it was last sent */
     int64_t created_at_ms;
     uint64_t reply_to_seq;
     uint32_t kind, state;
     uint32_t request_id; /* 0: not in flight */
     bool was_sent;       /* perhaps in: sent once, or queued by an earlier opening */
+    bool stale;          /* the store does not know its nonce any more: looked for in history */
 };
 
 /* --- channels --- */
@@ -57,6 +59,7 @@ struct channel {
     struct list_node dirty;    /* in core->dirty: to be saved at the commit */
     struct list_node lagging;  /* in core->lagging: a lane has something to ask */
     struct list_node sending;  /* in core->sending: ops or a mark to send */
+    struct list_node gone;     /* in core->gone: removed, but some of its ops may be in */
     struct list ops;           /* struct out_op, QUEUED, in order */
     struct pending *last_news; /* the MESSAGE event that may still grow */
     struct pending *last_info; /* a CHANNEL event that waits */
@@ -75,8 +78,9 @@ struct channel {
     uint32_t mark_request;
     bool lane_failed;  /* the last page asked for was a problem */
     bool out_stalled;  /* nothing is sent until all in flight are answered */
+    bool out_careful;  /* the last one did not get in: one at a time until one does */
     bool verify;       /* the server's head contradicts ours: ask the store */
-    bool reread;       /* a REREAD event waits: no discrete ones until it is pulled */
+    bool reread;       /* a REREAD event waits: no others until it is pulled */
     bool unread_stale; /* deleted_unread is to be counted again */
 };
 
@@ -191,6 +195,7 @@ struct client_core {
     struct arena arena;  /* the message being handled */
     chat_status trouble; /* this turn cannot be kept: why */
     bool is_loaded;      /* memory holds what the cache holds */
+    bool sync_wanted;    /* this turn is to survive power loss before it is acted on */
     int64_t wake_at_ms;  /* something to send waits for this time */
     int64_t fed_at_ms;   /* the last event that was no timer */
     char *client;
@@ -244,7 +249,7 @@ struct client_core {
     struct channel **channels; /* by rising id */
     uint32_t channel_count, channel_cap;
     uint32_t list_round;
-    struct list dirty, lagging, sending;
+    struct list dirty, lagging, sending, gone;
     uint32_t lanes; /* pages asked for */
 
     /* outbox.c */
@@ -269,6 +274,7 @@ struct client_core {
     struct list events;
     uint32_t event_count; /* discrete ones */
     uint32_t states_waiting;
+    bool reread_all;       /* a REREAD of everything waits */
     bool events_lost;      /* for want of memory: everything is to be read again */
     struct pending *shown; /* the event last handed out, with what it borrows */
     struct arena shown_arena;
@@ -359,6 +365,8 @@ void channel_touch(struct client_core *core, struct channel *ch); /* to be saved
 chat_status channel_save_dirty(struct client_core *core);
 chat_status channel_load_all(struct client_core *core);
 void channel_free_all(struct client_core *core);
+/* In no list any more; of its operations nothing is left. */
+void channel_free(struct client_core *core, struct channel *ch);
 void channel_list(struct client_core *core, const WireChannelList *list);
 void channel_removed(struct client_core *core, uint64_t channel_id);
 void channel_view(struct client_core *core, struct channel *ch, struct chat_channel *out);
@@ -403,6 +411,7 @@ void outbox_free_all(struct client_core *core);
 void outbox_answer(struct client_core *core, struct request *r, const WireServerFrame *frame);
 void outbox_mark_answer(struct client_core *core, struct request *r, const WireServerFrame *frame);
 void outbox_unsend(struct client_core *core, struct out_op *op);
+void outbox_refuse(struct client_core *core, struct out_op *op, chat_status why, const char *rule);
 /* A message that may be one of ours. */
 void outbox_seen(struct client_core *core, struct channel *ch, const WireMessage *m);
 bool outbox_is_own(const struct client_core *core, const struct channel *ch, const WireMessage *m);
@@ -413,16 +422,35 @@ struct out_op *outbox_op_new(struct client_core *core, const struct cache_outgoi
 void outbox_op_link(struct client_core *core, struct out_op *op);
 void outbox_op_free(struct client_core *core, struct out_op *op);
 
+/* gone.c: operations on their way when their channel was removed */
+
+/* Not the user's any more: it takes part in nothing but asking what became of its ops. */
+static inline bool channel_is_gone(const struct channel *ch)
+{
+    return list_node_is_linked(&ch->gone);
+}
+/* The channel has left core->channels; frees it, or keeps it for its operations. */
+void gone_keep(struct client_core *core, struct channel *ch);
+struct channel *gone_find(const struct client_core *core, uint64_t channel_id);
+/* For operations that an earlier opening left behind. NULL: no memory. */
+struct channel *gone_make(struct client_core *core, uint64_t channel_id);
+/* The channel is the user's again: the operations are its own. */
+void gone_adopt(struct client_core *core, struct channel *ch);
+/* Frees those whose operations are all answered. */
+void gone_sweep(struct client_core *core);
+
 /* compose.c */
 uint64_t compose_counter(struct client_core *core);
 
 /* send.c */
+
+/* Counter of the nearest operation before this one, by the same device, that was not
+ * refused; 0: none. */
+uint64_t send_predecessor(const struct channel *ch, const struct out_op *op);
 void send_pump(struct client_core *core);
 
 /* stale.c: NONCE_STALE */
-void stale_begin(struct client_core *core, struct channel *ch, const struct out_op *op);
-/* History is to be looked through for this operation. */
-void stale_look(struct client_core *core, struct channel *ch, const struct out_op *op);
+void stale_begin(struct client_core *core, struct channel *ch, struct out_op *op);
 void stale_scanned(struct client_core *core, struct channel *ch, uint64_t up_to, uint64_t head_seq);
 
 /* ask.c */
@@ -454,7 +482,7 @@ void events_channel(struct client_core *core, struct channel *ch);
 void events_read(struct client_core *core, struct channel *ch);
 void events_changed(struct client_core *core, struct channel *ch, uint64_t seq);
 void events_reset(struct client_core *core, struct channel *ch);
-void events_gone(struct client_core *core, uint64_t channel_id);
+void events_gone(struct client_core *core, struct channel *ch);
 void events_member(struct client_core *core, struct channel *ch, const WireMemberChanged *changed);
 void events_outgoing(struct client_core *core, const struct out_op *op, chat_outgoing_state state,
                      chat_status status, uint64_t seq, const char *rule);
@@ -467,8 +495,6 @@ void events_gap(struct client_core *core, struct channel *ch, chat_event_type ty
 void events_state(struct client_core *core);
 void events_need_token(struct client_core *core, chat_status why);
 void events_cache(struct client_core *core, chat_status why);
-/* The channel was rebuilt or removed: what waits about it says nothing any more. */
-void events_forget_channel(struct client_core *core, struct channel *ch);
 /* After an undone turn: only answers and states are kept; read everything again. */
 void events_reread_all(struct client_core *core);
 void events_free_all(struct client_core *core);

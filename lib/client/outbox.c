@@ -43,6 +43,8 @@ void outbox_op_link(struct client_core *core, struct out_op *op)
 {
     struct channel *ch = channel_find(core, op->channel_id);
 
+    if (!ch)
+        ch = gone_find(core, op->channel_id);
     list_push_back(&core->ops, &op->all);
     core->op_count++;
     if (op->state != CHAT_OUTGOING_QUEUED || !ch)
@@ -66,14 +68,16 @@ void outbox_op_free(struct client_core *core, struct out_op *op)
 static chat_status take_row(const struct cache_outgoing *o, void *user)
 {
     struct client_core *core = user;
-    struct out_op *op = outbox_op_new(core, o);
+    struct out_op *op;
 
+    if (o->state == CHAT_OUTGOING_QUEUED && !channel_find(core, o->channel_id) &&
+        !gone_find(core, o->channel_id) && !gone_make(core, o->channel_id))
+        return CHAT_E_NOMEM;
+    op = outbox_op_new(core, o);
     if (!op)
         return CHAT_E_NOMEM;
     op->was_sent = true; /* for all we know */
     outbox_op_link(core, op);
-    if (op->channel && op->device_id != cache_identity(core->cache)->device_id)
-        stale_look(core, op->channel, op); /* an earlier opening found it stale */
     return CHAT_OK;
 }
 
@@ -87,6 +91,7 @@ void outbox_free_all(struct client_core *core)
     LIST_EACH(node, &core->ops) { outbox_op_free(core, LIST_ENTRY(node, struct out_op, all)); }
 }
 
+/* The only place that parts an operation from its request: neither names the other after. */
 void outbox_unsend(struct client_core *core, struct out_op *op)
 {
     if (!op->request_id)
@@ -98,13 +103,14 @@ void outbox_unsend(struct client_core *core, struct out_op *op)
         op->channel->in_flight--;
 }
 
-static void refuse(struct client_core *core, struct out_op *op, chat_status why, const char *rule)
+void outbox_refuse(struct client_core *core, struct out_op *op, chat_status why, const char *rule)
 {
     struct channel *ch = op->channel;
 
     outbox_unsend(core, op);
     op->state = CHAT_OUTGOING_REFUSED;
     (void)core_ok(core, cache_outbox_set_state(core->cache, op->row, op->state, why));
+    core->sync_wanted = true; /* told as refused, it must not go out again after power loss */
     events_outgoing(core, op, CHAT_OUTGOING_REFUSED, why, op->seq, rule);
     list_remove(&op->link);
     op->channel = NULL;
@@ -233,6 +239,9 @@ void outbox_settle_altered(struct client_core *core, struct channel *ch)
     }
 }
 
+/* What never went out is refused. What did may be in: the store is asked on, for it still
+ * tells who was removed what became of his nonces. Only where history had to be looked
+ * through nobody can tell any more. */
 void outbox_channel_gone(struct client_core *core, struct channel *ch)
 {
     LIST_EACH(node, &ch->ops)
@@ -241,8 +250,10 @@ void outbox_channel_gone(struct client_core *core, struct channel *ch)
 
         if (op->acked_rev)
             done(core, op, op->seq);
-        else
-            refuse(core, op, CHAT_E_NOT_FOUND, "channel");
+        else if (op->stale)
+            outbox_refuse(core, op, CHAT_E_UNKNOWN, "channel");
+        else if (!op->was_sent)
+            outbox_refuse(core, op, CHAT_E_NOT_FOUND, "channel");
     }
 }
 
@@ -259,6 +270,11 @@ static void take_sent(struct client_core *core, struct channel *ch, struct out_o
         return;
     }
     ch->out_failures = 0;
+    ch->out_careful = false;
+    if (channel_is_gone(ch)) {
+        done(core, op, s->seq);
+        return;
+    }
     if (!core_ok(core, cache_outbox_get(core->cache, op->row, keep_sent, &w)))
         return;
     done(core, op, s->seq);
@@ -275,6 +291,11 @@ static void take_altered(struct client_core *core, struct channel *ch, struct ou
         return;
     }
     ch->out_failures = 0;
+    ch->out_careful = false;
+    if (channel_is_gone(ch)) {
+        done(core, op, op->seq);
+        return;
+    }
     op->acked_rev = a->rev;
     /* Done when the cache shows it; its publication is on its way. */
     ch->expect_rev = most_u64(ch->expect_rev, a->rev);
@@ -291,7 +312,7 @@ static void wait_and_retry(struct client_core *core, struct channel *ch, uint32_
     wait_ms += rng_below(&core->rng, wait_ms + 1);
     wait_ms = most_u64(wait_ms, least_u64(after_ms, CLIENT_SLOT_MAX_MS));
     ch->out_failures++;
-    ch->out_stalled = true;
+    ch->out_stalled = ch->out_careful = true;
     ch->out_wait_until_ms = core->now.mono_ms + (int64_t)wait_ms;
 }
 
@@ -306,11 +327,14 @@ static void take_problem(struct client_core *core, struct channel *ch, struct ou
         bool is_first = list_first(&ch->ops) == &op->link;
 
         ch->out_stalled = true; /* from the head on, once all in flight are answered */
-        if (is_first) {         /* the one before it is in, but not known: lost by a restore */
+        if (is_first && op->sent_after == send_predecessor(ch, op)) {
+            /* The one before it is in and not refused, but not known: lost by a restore. */
             ch->c.last_counter = 0;
             channel_touch(core, ch);
             wait_and_retry(core, ch, p->retry_after_ms);
         }
+    } else if (p->code == WIRE_PROBLEM_CODE__PROBLEM_NONCE_STALE && channel_is_gone(ch)) {
+        outbox_refuse(core, op, CHAT_E_UNKNOWN, rule); /* there is no history to look through */
     } else if (p->code == WIRE_PROBLEM_CODE__PROBLEM_NONCE_STALE) {
         stale_begin(core, ch, op);
     } else if (p->retry == WIRE_RETRY__RETRY_REAUTH ||
@@ -320,7 +344,9 @@ static void take_problem(struct client_core *core, struct channel *ch, struct ou
     } else if (dispatch_is_temporary(p)) {
         wait_and_retry(core, ch, p->retry_after_ms);
     } else {
-        refuse(core, op, dispatch_status(p->code), rule);
+        ch->out_failures = 0;
+        ch->out_careful = true; /* those behind named it, and will be refused for that */
+        outbox_refuse(core, op, dispatch_status(p->code), rule);
     }
 }
 
@@ -331,6 +357,7 @@ void outbox_answer(struct client_core *core, struct request *r, const WireServer
 
     if (!op) /* it was seen in the channel before, or its channel is gone */
         return;
+    r->op = NULL;
     ch = op->channel;
     outbox_unsend(core, op);
     if (frame->body_case == WIRE_SERVER_FRAME__BODY_SENT)

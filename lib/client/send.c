@@ -9,8 +9,7 @@ struct sending {
     bool sent;
 };
 
-/* The nearest operation before this one, by the same device, that was not refused. */
-static uint64_t predecessor(const struct channel *ch, const struct out_op *op)
+uint64_t send_predecessor(const struct channel *ch, const struct out_op *op)
 {
     for (const struct list_node *n = op->link.prev; n != &ch->ops.head; n = n->prev) {
         const struct out_op *before = LIST_ENTRY(n, struct out_op, link);
@@ -72,7 +71,7 @@ static chat_status send_row(const struct cache_outgoing *o, void *user)
     r->op = op;
     nonce.device_id = op->device_id;
     nonce.counter = op->counter;
-    nonce.after = predecessor(s->ch, op);
+    nonce.after = op->sent_after = send_predecessor(s->ch, op);
     fill(&frame, o, &nonce, &send, &edit, &delete);
     if (!request_send(s->core, r, &frame))
         return CHAT_OK; /* the trouble is noted */
@@ -102,7 +101,7 @@ static bool send_ops(struct client_core *core, struct channel *ch)
         device_id = s.op->device_id;
         if (s.op->request_id)
             continue;
-        if (ch->in_flight >= core->in_flight_max)
+        if (ch->in_flight >= (ch->out_careful ? 1 : core->in_flight_max))
             break;
         if (core->ops_in_flight >= CLIENT_OPS_IN_FLIGHT_MAX || !request_may_send(core))
             return false;
@@ -163,11 +162,13 @@ static void pull_expected(struct client_core *core, struct channel *ch)
 
 void send_pump(struct client_core *core)
 {
+    gone_sweep(core);
     LIST_EACH(node, &core->sending)
     {
         struct channel *ch = LIST_ENTRY(node, struct channel, sending);
 
-        if (ch->listed != core->list_round) /* the server has not named it on this link */
+        /* The server has not named it on this link: it may still do so. */
+        if (channel_is_gone(ch) ? !core->list_complete : ch->listed != core->list_round)
             continue;
         pull_expected(core, ch);
         if (core->now.mono_ms < ch->out_wait_until_ms) {

@@ -58,6 +58,28 @@ static bool show_message(struct client_core *core, const struct pending *p, stru
     return true;
 }
 
+/* The next of the news, which are shorter then. What was dropped from the cache while they
+ * waited is told as a gap. */
+static bool show_news(struct client_core *core, struct pending *p, struct chat_event *out)
+{
+    bool any = show_message(core, p, out);
+    uint64_t next_seq = any ? core->shown_message.seq : p->to_seq + 1;
+
+    if (core->trouble != CHAT_OK)
+        return false;
+    if (next_seq == p->from_seq) {
+        p->from_seq++;
+        return true;
+    }
+    out->type = CHAT_EVENT_GAP;
+    out->message = NULL;
+    out->from_seq = p->from_seq;
+    out->to_seq = next_seq - 1;
+    out->status = out->to_seq < p->channel->c.first_seq ? CHAT_E_NOT_FOUND : CHAT_OK;
+    p->from_seq = next_seq;
+    return true;
+}
+
 static bool show_channel(struct client_core *core, const struct pending *p, struct chat_event *out)
 {
     channel_view(core, p->channel, &core->shown_channel);
@@ -123,7 +145,7 @@ static bool show(struct client_core *core, struct pending *p, struct chat_event 
         out->from_seq = p->from_seq;
         out->to_seq = p->to_seq;
         return true;
-    case CHAT_EVENT_MESSAGE:
+    case CHAT_EVENT_MESSAGE: return show_news(core, p, out);
     case CHAT_EVENT_MESSAGE_CHANGED: return show_message(core, p, out);
     case CHAT_EVENT_CHANNEL:
     case CHAT_EVENT_READ: return show_channel(core, p, out);
@@ -183,8 +205,7 @@ static bool next(struct client_core *core, struct chat_event *out)
             (void)core_commit(core); /* undone; what is left says so */
             continue;
         }
-        if (p->type == CHAT_EVENT_MESSAGE && shown && core->shown_message.seq < p->to_seq) {
-            p->from_seq = core->shown_message.seq + 1;
+        if (p->type == CHAT_EVENT_MESSAGE && shown && p->from_seq <= p->to_seq) {
             core->shown = NULL;
             events_put_back(core, p);
             return true;

@@ -1,38 +1,35 @@
 /*
  * NONCE_STALE: the store does not know any more whether it has our message, or a copy of
- * this cache file used the same nonces. The device takes a new id; each operation that
- * may be in is looked for in history, from where the channel stood when it was queued.
- * What is not there goes out again, under a new nonce.
+ * this cache file used the same nonces. The device takes a new id; the operation is looked
+ * for in history, from where the channel stood when it was queued, and if it is not there
+ * it goes out again, under a new nonce.
+ *
+ * Only what was told to be stale is renamed: the store may still take any other nonce of
+ * ours that is on its way, and a message must not go out under two.
  */
 #include "client/inner.h"
 
-void stale_look(struct client_core *core, struct channel *ch, const struct out_op *op)
+/* History is to be looked through for this operation. */
+static void look(struct client_core *core, struct channel *ch, const struct out_op *op)
 {
-    uint64_t from = op->base_seq + 1;
+    uint64_t from = least_u64(op->base_seq, ch->c.head_seq) + 1;
 
     ch->scan_at = ch->scan_at ? least_u64(ch->scan_at, from) : from;
     ch->out_stalled = true;
     lane_check(core, ch);
 }
 
-void stale_begin(struct client_core *core, struct channel *ch, const struct out_op *op)
+void stale_begin(struct client_core *core, struct channel *ch, struct out_op *op)
 {
-    uint64_t device_id = op->device_id;
-
-    log_write(core->cfg.logger, CHAT_LOG_WARN, "client", "channel %llu: nonces are stale",
+    log_write(core->cfg.logger, CHAT_LOG_WARN, "client", "channel %llu: a nonce is stale",
               (unsigned long long)ch->c.channel_id);
-    if (device_id == cache_identity(core->cache)->device_id) {
+    if (op->device_id == cache_identity(core->cache)->device_id) {
         (void)core_ok(core, cache_set_device(core->cache, rng_id(&core->rng)));
         core->ticket.len = 0; /* it is bound to the device */
         (void)core_ok(core, cache_set_ticket(core->cache, &core->ticket));
     }
-    LIST_EACH(node, &ch->ops)
-    {
-        const struct out_op *other = LIST_ENTRY(node, struct out_op, link);
-
-        if (other->device_id == device_id)
-            stale_look(core, ch, other);
-    }
+    op->stale = true;
+    look(core, ch, op);
 }
 
 static void rename_op(struct client_core *core, struct channel *ch, struct out_op *op)
@@ -43,6 +40,9 @@ static void rename_op(struct client_core *core, struct channel *ch, struct out_o
     op->counter = compose_counter(core);
     op->base_seq = ch->c.head_seq;
     op->was_sent = false;
+    op->stale = false;
+    /* It must not come back under the old nonce once it went out under the new one. */
+    core->sync_wanted = true;
     if (core_ok(core, cache_outbox_rename(core->cache, op->row, op->device_id, op->counter,
                                           op->base_seq)))
         events_outgoing(core, op, CHAT_OUTGOING_QUEUED, CHAT_OK, op->seq, NULL);
@@ -63,12 +63,14 @@ void stale_scanned(struct client_core *core, struct channel *ch, uint64_t up_to,
     {
         struct out_op *op = LIST_ENTRY(node, struct out_op, link);
 
-        if (op->request_id || op->acked_rev)
+        if (op->acked_rev)
             continue;
-        /* Also what was queued meanwhile: counters rise in the order of sending. */
-        if (op->device_id != device_id || op->counter < highest)
+        /* Also what was queued meanwhile behind a renamed one, and so was not sent:
+         * counters rise in the order of sending. */
+        if (op->stale || (op->device_id == device_id && op->counter < highest))
             rename_op(core, ch, op);
-        highest = op->counter;
+        if (op->device_id == device_id)
+            highest = op->counter;
     }
     ch->out_stalled = false;
     lane_check(core, ch);

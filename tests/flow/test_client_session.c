@@ -333,7 +333,7 @@ START_TEST(too_many_single_events_become_one_reread)
     ck_assert_uint_eq(rig_count(&rig, CHAT_EVENT_REREAD), 1);
     ck_assert_uint_eq(rig_last(&rig, CHAT_EVENT_REREAD)->channel_id, CH);
     ck_assert_uint_le(rig_count(&rig, CHAT_EVENT_MESSAGE_CHANGED), 16);
-    rig_expect_stream(&rig, CH, 101, 101);
+    ck_assert_uint_eq(client_channel(rig.core, CH)->stream_seq, 101); /* it covers "new" */
     rig_alter(&rig, CH, 5, "again"); /* and after it single ones again */
     rig_publish(&rig, CH, 5, true);
     rig_pull(&rig);

@@ -469,6 +469,13 @@ void checker_logged_member(struct checker *c, uint64_t home_id, uint64_t lsn, ui
     }
 }
 
+bool checker_was_removed(struct checker *c, uint64_t home_id, uint64_t user_id)
+{
+    struct index_key key = {{home_id, user_id, 0, 0}};
+    const struct membership *m = index_find(&c->members, &key);
+    return m && m->removed_at;
+}
+
 uint64_t checker_logged_head(struct checker *c, uint64_t channel_id)
 {
     struct index_key key = {{channel_id, 0, 0, 0}};

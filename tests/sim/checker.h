@@ -94,6 +94,9 @@ void checker_logged_change(struct checker *c, const struct check_message *messag
 void checker_logged_member(struct checker *c, uint64_t home_id, uint64_t lsn, uint64_t user_id,
                            uint32_t permissions);
 
+/* True when the user was removed from the home at some time. */
+bool checker_was_removed(struct checker *c, uint64_t home_id, uint64_t user_id);
+
 /* The newest seq of a channel that is durable. */
 uint64_t checker_logged_head(struct checker *c, uint64_t channel_id);
 

@@ -12,7 +12,8 @@ struct view {
     uint64_t channel_id;
     uint64_t stream; /* told up to here */
     uint32_t reader; /* for the checker: a new one when the cache starts over */
-    bool known;      /* stream is set */
+    uint32_t epoch;
+    bool listed;
 };
 
 struct sim_app {
@@ -81,10 +82,6 @@ static void advance(struct sim_app *app, uint64_t channel_id, uint64_t from, uin
 {
     struct view *v = view_of(app, channel_id);
 
-    if (!v->known) {
-        v->stream = from - 1;
-        v->known = true;
-    }
     if (from != v->stream + 1)
         checker_violation(app->crowd->checker, CHECK_STREAM_CONTIGUOUS,
                           "%s: %" PRIx64 " told %" PRIu64 "..%" PRIu64 " after %" PRIu64, app->name,
@@ -109,35 +106,87 @@ static void on_channel(struct sim_app *app, uint64_t channel_id)
 
     if (!channel)
         return;
-    if (!v->known) {
-        v->known = true;
-        v->stream = channel->stream_seq;
-    }
+    v->epoch = channel->epoch;
     checker_head(app->crowd->checker, v->reader, channel_id, channel->head_seq);
     checker_cursor(app->crowd->checker, v->reader, channel_id, channel->read_seq);
 }
 
+/* A refused operation is not tried again here: people type something else. */
+static void on_refused(struct sim_app *app, const struct chat_outgoing *o)
+{
+    uint64_t user_id = chat_conn_get_user_id(sim_app_conn(app));
+    struct check_nonce nonce = {o->channel_id, user_id, o->nonce.device_id, o->nonce.counter};
+    struct chat_nonce discarded = o->nonce;
+
+    if (o->kind == CHAT_OUTGOING_SEND && o->status != CHAT_E_UNKNOWN)
+        checker_refused(app->crowd->checker, &nonce);
+    (void)chat_conn_discard(sim_app_conn(app), &discarded);
+}
+
+static void on_renamed(struct sim_app *app, const struct chat_outgoing *o)
+{
+    uint64_t user_id = chat_conn_get_user_id(sim_app_conn(app));
+    struct check_nonce nonce = {o->channel_id, user_id, o->nonce.device_id, o->nonce.counter};
+    struct check_nonce old = {o->channel_id, user_id, o->old_nonce.device_id, o->old_nonce.counter};
+
+    if (o->kind == CHAT_OUTGOING_SEND && o->old_nonce.device_id != 0)
+        checker_renamed(app->crowd->checker, &old, &nonce);
+}
+
+/* What became of operations while nobody was told. */
+static void read_outbox(struct sim_app *app)
+{
+    const struct chat_outgoing *o;
+    uint32_t index = 0;
+
+    while (chat_conn_get_outgoing(sim_app_conn(app), index, &o)) {
+        uint32_t count = chat_conn_get_outgoing_count(sim_app_conn(app));
+
+        on_renamed(app, o);
+        if (o->state == CHAT_OUTGOING_REFUSED)
+            on_refused(app, o);
+        if (chat_conn_get_outgoing_count(sim_app_conn(app)) == count)
+            index++;
+    }
+}
+
 /* The cache says how far it told: after a restart, or when events were too many. */
+static void reread_channel(struct sim_app *app, const struct chat_channel *channel, bool all)
+{
+    struct view *v = view_of(app, channel->channel_id);
+    uint64_t user_id = chat_conn_get_user_id(sim_app_conn(app));
+    bool fresh = v->epoch != channel->epoch ||
+                 checker_was_removed(app->crowd->checker, channel->home_id, user_id);
+
+    /* A REREAD of everything may stand for a removal or a reset as well. */
+    if (all && fresh && channel->stream_seq < v->stream)
+        reset_view(app, v);
+    if (channel->stream_seq < v->stream)
+        checker_violation(app->crowd->checker, CHECK_STREAM_CONTIGUOUS,
+                          "%s: %" PRIx64 " was told up to %" PRIu64 ", its cache says %" PRIu64,
+                          app->name, channel->channel_id, v->stream, channel->stream_seq);
+    v->listed = true;
+    v->epoch = channel->epoch;
+    v->stream = channel->stream_seq;
+}
+
 static void reread(struct sim_app *app, uint64_t only_channel_id)
 {
     const struct chat_channel *channel;
     uint64_t after = 0;
 
+    for (uint32_t i = 0; i < app->view_count; i++)
+        app->views[i].listed = false;
     while ((channel = chat_conn_next_channel(sim_app_conn(app), after))) {
-        struct view *v;
-        uint64_t stream = channel->stream_seq;
-
         after = channel->channel_id;
-        if (only_channel_id != 0 && after != only_channel_id)
-            continue;
-        v = view_of(app, after);
-        if (v->known && stream < v->stream)
-            checker_violation(app->crowd->checker, CHECK_STREAM_CONTIGUOUS,
-                              "%s: %" PRIx64 " was told up to %" PRIu64 ", its cache says %" PRIu64,
-                              app->name, after, v->stream, stream);
-        v->known = true;
-        v->stream = stream;
+        if (only_channel_id == 0 || after == only_channel_id)
+            reread_channel(app, channel, only_channel_id == 0);
     }
+    for (uint32_t i = 0; i < app->view_count && only_channel_id == 0; i++) {
+        if (!app->views[i].listed)
+            reset_view(app, &app->views[i]);
+    }
+    read_outbox(app);
 }
 
 static void on_outgoing(struct sim_app *app, const struct chat_outgoing *o)
@@ -145,14 +194,8 @@ static void on_outgoing(struct sim_app *app, const struct chat_outgoing *o)
     uint64_t user_id = chat_conn_get_user_id(sim_app_conn(app));
     struct check_nonce nonce = {o->channel_id, user_id, o->nonce.device_id, o->nonce.counter};
 
-    if (o->kind != CHAT_OUTGOING_SEND)
-        return;
-    if (o->old_nonce.device_id != 0) {
-        struct check_nonce old = {o->channel_id, user_id, o->old_nonce.device_id,
-                                  o->old_nonce.counter};
-        checker_renamed(app->crowd->checker, &old, &nonce);
-    }
-    if (o->state == CHAT_OUTGOING_DONE) {
+    on_renamed(app, o);
+    if (o->state == CHAT_OUTGOING_DONE && o->kind == CHAT_OUTGOING_SEND) {
         const struct chat_channel *channel;
         uint64_t seq = o->seq, channel_id = o->channel_id;
         checker_acked(app->crowd->checker, &nonce, seq, 0);
@@ -162,8 +205,7 @@ static void on_outgoing(struct sim_app *app, const struct chat_outgoing *o)
                               "%s: seq %" PRIu64 " of %" PRIx64 " acknowledged, head is %" PRIu64,
                               app->name, seq, channel_id, channel->head_seq);
     } else if (o->state == CHAT_OUTGOING_REFUSED) {
-        checker_refused(app->crowd->checker, &nonce);
-        (void)chat_conn_discard(sim_app_conn(app), &o->nonce);
+        on_refused(app, o);
     }
 }
 
@@ -204,7 +246,7 @@ static void handle(struct sim_app *app, const struct chat_event *e)
     } else if (e->type == CHAT_EVENT_GAP) {
         const struct view *v = view_of(app, e->channel_id);
         crowd->gaps++;
-        if (!v->known || e->to_seq > v->stream)
+        if (e->to_seq > v->stream)
             advance(app, e->channel_id, e->from_seq, e->to_seq);
     } else if (e->type == CHAT_EVENT_OUTGOING) {
         on_outgoing(app, e->outgoing);
@@ -579,11 +621,23 @@ void sim_app_report(struct sim_app *app, bool stored)
     }
 }
 
+static void describe_outbox(chat_conn *conn)
+{
+    const struct chat_outgoing *out;
+
+    for (uint32_t i = 0; i < 3 && chat_conn_get_outgoing(conn, i, &out); i++)
+        fprintf(stderr,
+                "    waits: kind %d state %d of %" PRIx64 " seq %" PRIu64 " nonce %" PRIx64
+                ".%" PRIx64 " (%s)\n",
+                (int)out->kind, (int)out->state, out->channel_id, out->seq, out->nonce.device_id,
+                out->nonce.counter, chat_status_name(out->status));
+}
+
 void sim_app_describe(struct sim_app *app)
 {
     const struct chat_channel *channel;
     chat_conn *conn = sim_app_conn(app);
-    uint64_t after = 0;
+    uint64_t after = 0, logged;
 
     fprintf(stderr, "  %s: ", app->name);
     if (!conn) {
@@ -592,10 +646,14 @@ void sim_app_describe(struct sim_app *app)
     }
     fprintf(stderr, "%s, outbox %u, %s\n", chat_conn_state_name(chat_conn_get_state(conn)),
             chat_conn_get_outgoing_count(conn), chat_conn_last_problem(conn));
+    describe_outbox(conn);
     while ((channel = chat_conn_next_channel(conn, after))) {
         after = channel->channel_id;
-        if (channel->stream_seq != channel->head_seq)
-            fprintf(stderr, "    channel %" PRIx64 ": told %" PRIu64 " of %" PRIu64 "\n", after,
-                    channel->stream_seq, channel->head_seq);
+        logged = checker_logged_head(app->crowd->checker, after);
+        if (channel->stream_seq != channel->head_seq || channel->head_seq < logged)
+            fprintf(stderr,
+                    "    channel %" PRIx64 ": told %" PRIu64 " of %" PRIu64 ", logged %" PRIu64
+                    "\n",
+                    after, channel->stream_seq, channel->head_seq, logged);
     }
 }
