@@ -104,12 +104,15 @@ START_TEST(a_broken_page_is_told_by_the_read_that_meets_it)
     memset(junk, 0xa5, sizeof(junk));
     for (uint64_t from = 1; from < 2000; from += 50)
         add(from, 50, true);
+    ck_assert_int_eq(engine_embedded_check(kit.engine, KIT_SHARD), CHAT_OK);
     ck_assert_int_eq(kit_engine_close(kit.engine), CHAT_OK);
+    ck_assert_int_eq(engine_embedded_check(kit.engine, KIT_SHARD), CHAT_E_STATE);
     ck_assert_ptr_nonnull(sim_disk_peek(kit.storage, FOLDER "/table.db", &size));
     for (uint64_t at = 15 * 8192; at + 8192 <= size; at += 8192)
         sim_disk_poke(kit.storage, FOLDER "/table.db", at, junk, sizeof(junk));
     ck_assert_int_eq(reopen(), CHAT_OK);
     ck_assert_int_eq(kit_engine_read(&kit, kit.engine, &query, &result, NULL), CHAT_E_CORRUPT);
+    ck_assert_int_eq(engine_embedded_check(kit.engine, KIT_SHARD), CHAT_E_CORRUPT);
 }
 END_TEST
 

@@ -414,6 +414,19 @@ START_TEST(another_segment_size_takes_over_as_files_come_round)
 }
 END_TEST
 
+START_TEST(a_smaller_maximum_gives_files_back)
+{
+    fill_segments(3);
+    kit.config.segments_max = 3;
+    ck_assert_int_eq(kit_open(&kit, 0), CHAT_OK);
+    ck_assert_uint_eq(sim_disk_used(kit.storage), 4 * KIT_SEGMENT);
+    engine_journal_release(kit.journal, kit.next - 1);
+    ck_assert_uint_eq(sim_disk_used(kit.storage), 3 * KIT_SEGMENT);
+    append_times(3, 5);
+    ck_assert_int_eq(kit_open(&kit, kit.next - 1), CHAT_OK);
+}
+END_TEST
+
 START_TEST(reading_gives_one_record_even_when_it_alone_is_too_large)
 {
     struct arena arena;
@@ -448,6 +461,7 @@ int main(void)
     tcase_add_test(log, released_records_are_not_found);
     tcase_add_test(log, a_prepared_segment_is_used_without_being_made);
     tcase_add_test(log, another_segment_size_takes_over_as_files_come_round);
+    tcase_add_test(log, a_smaller_maximum_gives_files_back);
     tcase_add_test(log, reading_gives_one_record_even_when_it_alone_is_too_large);
     suite_add_tcase(suite, log);
 

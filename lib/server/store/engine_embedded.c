@@ -297,6 +297,29 @@ static chat_status run(struct engine_embedded *embedded, struct embedded_shard *
     return CHAT_E_INVALID;
 }
 
+/* NULL when the shard is not open; else leave() follows. */
+static struct embedded_shard *enter(struct engine_embedded *embedded, uint32_t number)
+{
+    struct embedded_shard *shard;
+
+    pthread_mutex_lock(&embedded->mutex);
+    shard = embedded->shards[number];
+    if (shard && !shard->is_usable)
+        shard = NULL;
+    if (shard)
+        shard->busy++;
+    pthread_mutex_unlock(&embedded->mutex);
+    return shard;
+}
+
+static void leave(struct engine_embedded *embedded, struct embedded_shard *shard)
+{
+    pthread_mutex_lock(&embedded->mutex);
+    if (--shard->busy == 0)
+        pthread_cond_broadcast(&embedded->idle);
+    pthread_mutex_unlock(&embedded->mutex);
+}
+
 static void execute(struct store_engine *engine, struct engine_request *request)
 {
     struct engine_embedded *embedded = embedded_of(engine);
@@ -313,23 +336,26 @@ static void execute(struct store_engine *engine, struct engine_request *request)
         request->status = run_close(embedded, request->shard);
         return;
     }
-
-    pthread_mutex_lock(&embedded->mutex);
-    shard = embedded->shards[request->shard];
-    if (shard && !shard->is_usable)
-        shard = NULL;
-    if (shard)
-        shard->busy++;
-    pthread_mutex_unlock(&embedded->mutex);
+    shard = enter(embedded, request->shard);
     if (!shard) {
         request->status = CHAT_E_STATE;
         return;
     }
     request->status = run(embedded, shard, request);
-    pthread_mutex_lock(&embedded->mutex);
-    if (--shard->busy == 0)
-        pthread_cond_broadcast(&embedded->idle);
-    pthread_mutex_unlock(&embedded->mutex);
+    leave(embedded, shard);
+}
+
+chat_status engine_embedded_check(struct store_engine *engine, uint32_t number)
+{
+    struct engine_embedded *embedded = embedded_of(engine);
+    struct embedded_shard *shard = number < ENGINE_SHARDS_MAX ? enter(embedded, number) : NULL;
+    chat_status status;
+
+    if (!shard)
+        return CHAT_E_STATE;
+    status = engine_table_check(shard->table);
+    leave(embedded, shard);
+    return status;
 }
 
 /* --- the engine --- */

@@ -57,4 +57,12 @@ void engine_embedded_config_init(struct engine_embedded_config *config);
 chat_status engine_embedded_new(const struct engine_embedded_config *config,
                                 struct store_engine **out_engine);
 
+/*
+ * Looks at every page of an open shard's table, beside the lanes; slow.
+ *
+ * Errors: CHAT_E_CORRUPT, said in the log; CHAT_E_STATE when the shard is not open;
+ *         CHAT_E_IO, CHAT_E_NOMEM.
+ */
+chat_status engine_embedded_check(struct store_engine *engine, uint32_t shard);
+
 #endif

@@ -47,7 +47,8 @@ struct engine_journal {
     bool has_mutex, has_cond;
     struct journal_slot *slots;
     uint32_t slot_count, slot_cap;
-    bool hurry; /* an append waits for a file */
+    bool hurry;          /* an append waits for a file */
+    bool prepare_failed; /* said so already */
 
     /* The rest belongs to the thread that appends; these three it changes with the mutex. */
     uint32_t active;        /* a slot, or JOURNAL_NO_SLOT */

@@ -278,6 +278,21 @@ chat_status journal_roll(struct engine_journal *journal)
     return CHAT_OK;
 }
 
+/* Files beyond the maximum, which was greater once. */
+static void drop_excess(struct engine_journal *journal)
+{
+    uint32_t files = 0;
+
+    for (uint32_t i = 0; i < journal->slot_count; i++)
+        files += is_file(&journal->slots[i]);
+    for (uint32_t i = 0; i < journal->slot_count && files > journal->config.segments_max; i++) {
+        if (journal->slots[i].state == SLOT_FREE) {
+            journal_slot_drop(journal, &journal->slots[i]);
+            files--;
+        }
+    }
+}
+
 void engine_journal_release(struct engine_journal *journal, uint64_t durable_position)
 {
     pthread_mutex_lock(&journal->mutex);
@@ -286,6 +301,7 @@ void engine_journal_release(struct engine_journal *journal, uint64_t durable_pos
         if (slot->state == SLOT_HELD && slot->last_position <= durable_position)
             slot->state = SLOT_FREE;
     }
+    drop_excess(journal);
     pthread_mutex_unlock(&journal->mutex);
 }
 
@@ -305,8 +321,10 @@ void engine_journal_prepare(struct engine_journal *journal)
     if (is_due(journal) && !is_making(journal) && find_free(journal) == JOURNAL_NO_SLOT) {
         gone = find_gone(journal);
         if (gone != JOURNAL_NO_SLOT) {
+            const bool failed_before = journal->prepare_failed;
             chat_status status = make_slot(journal, gone);
-            if (status != CHAT_OK)
+            journal->prepare_failed = status != CHAT_OK;
+            if (status != CHAT_OK && !failed_before)
                 log_write(journal->config.logger, CHAT_LOG_WARN, "journal",
                           "%s: no segment made ahead: %s", journal->folder,
                           chat_status_text(status));

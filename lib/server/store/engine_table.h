@@ -53,6 +53,10 @@ chat_status engine_table_apply(struct engine_table_file *table, struct engine_ro
 /* As ENGINE_READ. */
 chat_status engine_table_read(struct engine_table_file *table, struct engine_request *request);
 
+/* SQLite's quick check of the whole file: slow. Any thread. CHAT_E_CORRUPT: what it found
+ * was logged. */
+chat_status engine_table_check(struct engine_table_file *table);
+
 /* Bytes in the write-ahead log since the last complete checkpoint. */
 uint64_t engine_table_wal_bytes(const struct engine_table_file *table);
 /* Moves the write-ahead log into the file, at the VFS's pace or as fast as it goes, and

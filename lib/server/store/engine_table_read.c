@@ -1,6 +1,8 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "server/store/engine_rows.h"
 #include "server/store/engine_table_inner.h"
 
@@ -286,5 +288,40 @@ chat_status engine_table_read(struct engine_table_file *table, struct engine_req
     reader_give(table, reader);
     if (status == CHAT_OK)
         request->read.results = results;
+    return status;
+}
+
+static chat_status check_file(struct engine_table_file *table, struct table_reader *reader)
+{
+    sqlite3_stmt *stmt = NULL;
+    chat_status status = table_prepare(table, reader->db, "PRAGMA quick_check(1)", &stmt);
+    const char *said;
+    int rc;
+
+    if (status != CHAT_OK)
+        return status;
+    rc = sqlite3_step(stmt);
+    status = table_status(table, reader->db, rc, "check");
+    if (status == CHAT_OK) {
+        said = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(stmt, 0) : NULL;
+        if (!said || strcmp(said, "ok") != 0) {
+            log_write(table->config.logger, CHAT_LOG_ERROR, "table", "%s: check: %s", table->path,
+                      said ? said : "no answer");
+            status = CHAT_E_CORRUPT;
+        }
+    }
+    (void)sqlite3_finalize(stmt);
+    return status;
+}
+
+chat_status engine_table_check(struct engine_table_file *table)
+{
+    struct table_reader *reader = NULL;
+    chat_status status = reader_take(table, &reader);
+
+    if (status != CHAT_OK)
+        return status;
+    status = check_file(table, reader);
+    reader_give(table, reader);
     return status;
 }
