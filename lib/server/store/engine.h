@@ -26,7 +26,7 @@
 /* Kinds of rows. Numbers are on disk: never changed, never reused. */
 enum engine_table {
     TABLE_META = 1,      /* (what, 0, 0): counters and versions of the shard */
-    TABLE_HOME = 2,      /* (home, 0, 0) */
+    TABLE_HOME = 2,      /* (home, 0, 0): what it is; (home, 1, 0): its lsn */
     TABLE_MEMBER = 3,    /* (home, user, 0) */
     TABLE_CHANNEL = 4,   /* (home, channel, 0): head and first_seq */
     TABLE_MESSAGE = 5,   /* (channel, seq, 0): the latest state of a message */
@@ -36,7 +36,7 @@ enum engine_table {
     TABLE_CURSOR = 9,    /* (user, channel, 0): read state, in the user's home */
     TABLE_LIST = 10,     /* (user, home, 0): the user's conversations */
     TABLE_NOTE_OUT = 11, /* (source home, dest home, number) */
-    TABLE_NOTE_IN = 12,  /* (dest home, source home, 0): last number applied */
+    TABLE_NOTE_IN = 12,  /* kept free: LIST has the last number applied */
     TABLE_MAX = 12,
 };
 
