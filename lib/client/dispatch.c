@@ -65,6 +65,7 @@ bool dispatch_is_temporary(const WireProblem *p)
 
 static void on_hello_answer(struct client_core *core, const WireServerFrame *frame)
 {
+    core->hello_out = false;
     if (frame->body_case == WIRE_SERVER_FRAME__BODY_WELCOME)
         signin_welcome(core, frame->welcome);
     else if (frame->body_case == WIRE_SERVER_FRAME__BODY_PROBLEM)

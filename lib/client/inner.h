@@ -206,8 +206,10 @@ struct client_core {
     chat_status reason;
     bool started, suspended, stopping, stopped_told;
     bool dial_wanted, dial_out;
-    bool token_asked; /* NEED_TOKEN waits for an answer */
-    bool by_ticket;   /* the hello under way bears the ticket */
+    bool token_asked;       /* NEED_TOKEN waits for an answer */
+    bool by_ticket;         /* the hello under way bears the ticket */
+    bool hello_out;         /* no answer to it yet */
+    int64_t ghost_until_ms; /* an unanswered hello of ours may still make a session; 0: not set */
     bool list_complete;
     bool refresh_wanted, watch_wanted, presence_wanted, active;
     link_id link;
@@ -322,6 +324,8 @@ void session_settle(struct client_core *core);
 int64_t session_deadline(const struct client_core *core);
 void session_problem_text(struct client_core *core, const char *what, const char *text, size_t len);
 bool session_is_signed_in(const struct client_core *core);
+/* A session of ours that was superseded is over for good, unless an earlier try did it. */
+bool session_is_superseded(const struct client_core *core);
 
 /* signin.c: hello, welcome, tokens, heartbeats */
 void signin_hello(struct client_core *core);

@@ -17,7 +17,11 @@ uint64_t send_predecessor(const struct channel *ch, const struct out_op *op)
         if (before->device_id == op->device_id)
             return before->counter;
     }
-    return ch->c.last_device == op->device_id ? ch->c.last_counter : 0;
+    /* A later one may be known to be in from its publication: then this one is, too, or the
+     * store has forgotten it, and it goes by the nonce alone. */
+    return ch->c.last_device == op->device_id && ch->c.last_counter < op->counter
+               ? ch->c.last_counter
+               : 0;
 }
 
 static void fill(WireClientFrame *frame, const struct cache_outgoing *o, WireNonce *nonce,

@@ -6,7 +6,8 @@
 #include "client/inner.h"
 
 #define BACKOFF_DOUBLINGS_MAX 16u
-#define STEADY_MS 5000 /* a link that was live this long ends a row of failures */
+#define GHOST_MS 120000 /* a lost hello is not executed later than this */
+#define STEADY_MS 5000  /* a link that was live this long ends a row of failures */
 
 void session_problem_text(struct client_core *core, const char *what, const char *text, size_t len)
 {
@@ -58,9 +59,22 @@ static void queue_close(struct client_core *core, link_id link, uint16_t code, c
     core->closings[core->closings_count++] = (struct closing){link, code, reason, goodbye};
 }
 
+/*
+ * The newest session of a device wins, and it is the service that says which is the newest.
+ * A hello that we gave up on may be on its way still, and overtake the one that replaced it:
+ * then it is ourselves who took over. Coming back makes the newest session again.
+ */
+bool session_is_superseded(const struct client_core *core)
+{
+    return core->now.mono_ms >= core->ghost_until_ms;
+}
+
 /* Forgets the link: nothing of it counts any more. */
 static void detach(struct client_core *core)
 {
+    if (core->hello_out)
+        core->ghost_until_ms = core->now.mono_ms + GHOST_MS;
+    core->hello_out = false;
     if (core->live_at_ms != MOMENT_NEVER && core->now.mono_ms - core->live_at_ms >= STEADY_MS)
         core->failures = 0;
     core->live_at_ms = MOMENT_NEVER;
@@ -149,6 +163,9 @@ void session_opened(struct client_core *core, link_id link)
     core->link = link;
     core->blocked = false;
     core->dial_wanted = false;
+    if (core->ghost_until_ms == 0) /* an earlier opening of the cache may have left one, too */
+        core->ghost_until_ms =
+            cache_identity(core->cache)->opens > 1 ? core->now.mono_ms + GHOST_MS : INT64_MIN;
     client_session_enter(core, CHAT_CONN_AUTHENTICATING, CHAT_OK);
     signin_hello(core);
 }
@@ -163,7 +180,7 @@ static void judge(struct client_core *core, uint16_t code)
         core->verdict_auth = true;
     } else if (code >= 4200 && code < 4300) {
         status = CHAT_E_CONFLICT;
-        core->verdict_final = true;
+        core->verdict_final = code != CHAT_CLOSE_SUPERSEDED || session_is_superseded(core);
     } else if (code == 1002 || code == 1003 || (code >= 1007 && code <= 1009)) {
         status = CHAT_E_PROTOCOL;
     } else if (code >= 4100 && code < 4200) {

@@ -108,7 +108,7 @@ void signin_hello(struct client_core *core)
     hello.presence = (WirePresenceState)core->cfg.presence;
     frame.body_case = WIRE_CLIENT_FRAME__BODY_HELLO;
     frame.hello = &hello;
-    (void)request_send(core, r, &frame);
+    core->hello_out = request_send(core, r, &frame);
 }
 
 /* When to ask for a new token, from what the server's clock says. */
@@ -218,7 +218,7 @@ void signin_link_problem(struct client_core *core, const WireProblem *p, bool fo
                          strlen(detail));
     core->verdict = dispatch_status(p->code);
     if (p->code == WIRE_PROBLEM_CODE__PROBLEM_SUPERSEDED) {
-        core->verdict_final = true;
+        core->verdict_final = session_is_superseded(core);
     } else if (p->code == WIRE_PROBLEM_CODE__PROBLEM_UNAUTHENTICATED ||
                p->code == WIRE_PROBLEM_CODE__PROBLEM_TOKEN_EXPIRED ||
                p->retry == WIRE_RETRY__RETRY_REAUTH) {

@@ -123,6 +123,27 @@ START_TEST(a_final_close_code_outweighs_a_soft_problem)
 }
 END_TEST
 
+START_TEST(a_hello_of_ours_that_was_late_does_not_end_the_session_for_good)
+{
+    rig.silent = true; /* the hello is lost, for all we know */
+    rig_start(&rig);
+    rig_cut(&rig, 1006);
+    rig.silent = false;
+    rig_wait(&rig, 3000);
+    ck_assert_int_eq(state(), CHAT_CONN_LIVE);
+    /* It made a session after the one that replaced it. */
+    if (_i == 0)
+        rig_problem(&rig, 0, WIRE_PROBLEM_CODE__PROBLEM_SUPERSEDED, WIRE_RETRY__RETRY_NEVER, 0);
+    rig_cut(&rig, CHAT_CLOSE_SUPERSEDED);
+    rig_wait(&rig, 5000);
+    ck_assert_int_eq(state(), CHAT_CONN_LIVE);
+    rig_wait(&rig, 120000); /* no ghost lives that long */
+    rig_cut(&rig, CHAT_CLOSE_SUPERSEDED);
+    rig_wait(&rig, 5000);
+    ck_assert_int_eq(state(), CHAT_CONN_CLOSED);
+}
+END_TEST
+
 START_TEST(waits_are_random_below_a_doubling_ceiling)
 {
     uint64_t ceiling = 500;
@@ -449,6 +470,8 @@ int main(void)
     tcase_add_test(life, a_reconnect_uses_the_ticket_and_falls_back_to_the_token);
     tcase_add_test(life, a_token_that_ends_is_renewed_in_band_before);
     tcase_add_loop_test(life, superseded_means_closed_and_stays_closed, 0, 2);
+    tcase_add_loop_test(life, a_hello_of_ours_that_was_late_does_not_end_the_session_for_good, 0,
+                        2);
     tcase_add_test(life, a_final_close_code_outweighs_a_soft_problem);
     tcase_add_loop_test(life, waits_are_random_below_a_doubling_ceiling, 0, 10);
     tcase_add_loop_test(life, a_slot_said_by_the_server_is_kept, 0, 2);

@@ -51,6 +51,12 @@ static void come_back(void)
     rig_wait(&rig, 3000);
 }
 
+static bool no_pages(struct rig *r, const WireClientFrame *f)
+{
+    (void)r;
+    return f->body_case == WIRE_CLIENT_FRAME__BODY_FETCH_HISTORY;
+}
+
 START_TEST(what_was_sent_before_a_removal_is_asked_for_until_it_is_answered)
 {
     struct chat_nonce nonce = type_then_remove(true);
@@ -167,6 +173,33 @@ START_TEST(those_behind_a_refused_one_go_out_at_once)
 }
 END_TEST
 
+START_TEST(after_never_names_a_later_one)
+{
+    struct chat_nonce first, second;
+
+    rig_start(&rig);
+    rig_pull(&rig);
+    rig.lose_acks = true;
+    first = rig_type(&rig, CH, "first");
+    second = rig_type(&rig, CH, "second");
+    rig_turn(&rig);
+    ck_assert_uint_eq(rig.channels[0].seq, 2);
+    rig.heard_count = 0;
+    rig_publish(&rig, CH, 2, false); /* the second is known to be in, the first not yet */
+    rig.keep_sends = true;
+    ck_assert_uint_eq(client_outgoing_count(rig.core), 1);
+    rig.on_frame = no_pages;
+    rig_cut(&rig, 1006);
+    rig_wait(&rig, 3000);
+    ck_assert_uint_eq(rig_heard(&rig, WIRE_CLIENT_FRAME__BODY_SEND_MESSAGE), 1);
+    ck_assert_uint_eq(rig_heard_last(&rig, WIRE_CLIENT_FRAME__BODY_SEND_MESSAGE)->counter,
+                      first.counter);
+    ck_assert_uint_lt(rig_heard_last(&rig, WIRE_CLIENT_FRAME__BODY_SEND_MESSAGE)->after,
+                      first.counter);
+    ck_assert_uint_gt(second.counter, first.counter);
+}
+END_TEST
+
 static uint64_t stale_counter;
 
 static bool one_is_stale(struct rig *r, const WireClientFrame *f)
@@ -215,6 +248,7 @@ int main(void)
     tcase_add_test(tc, nobody_can_tell_what_a_stale_nonce_became_in_a_channel_that_is_gone);
     tcase_add_test(tc, an_answer_that_comes_after_its_operation_is_gone_finds_nobody);
     tcase_add_test(tc, those_behind_a_refused_one_go_out_at_once);
+    tcase_add_test(tc, after_never_names_a_later_one);
     tcase_add_test(tc, only_the_stale_nonce_is_given_up);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
