@@ -10,7 +10,7 @@ source=$1 programs=$2 chatctl=$3
 . "$source/tests/chaos/cluster.sh"
 
 cluster_begin
-replay_begin --synthetic 2000 --people 12 --speed 100 --timeout 60
+replay_begin --synthetic 2400 --people 12 --speed 80 --timeout 60
 for name in $daemons; do
     sleep 1
     replay_runs || fail "the replay was over before $name was killed"
