@@ -330,10 +330,10 @@ int main(void)
     Suite *suite = suite_create("engine_crash");
     TCase *crash = tcase_create("crash");
 
-    tcase_add_loop_test(crash, a_crash_at_any_operation_leaves_log_and_rows_whole, 0, 150);
-    tcase_add_loop_test(crash, a_crash_while_opening_leaves_log_and_rows_whole, 0, 60);
-    tcase_add_loop_test(crash, failing_operations_leave_log_and_rows_whole, 0, 60);
-    tcase_add_loop_test(crash, a_disk_that_fills_up_refuses_and_recovers_by_itself, 0, 40);
+    tcase_add_loop_test(crash, a_crash_at_any_operation_leaves_log_and_rows_whole, 0, 100);
+    tcase_add_loop_test(crash, a_crash_while_opening_leaves_log_and_rows_whole, 0, 40);
+    tcase_add_loop_test(crash, failing_operations_leave_log_and_rows_whole, 0, 40);
+    tcase_add_loop_test(crash, a_disk_that_fills_up_refuses_and_recovers_by_itself, 0, 25);
     tcase_add_loop_test(crash, rows_that_a_failed_sync_left_in_memory_are_not_trusted, 0, 60);
     tcase_set_timeout(crash, 240);
     suite_add_tcase(suite, crash);
