@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <libchat/limits.h>
+
 #include "api/lanes.h"
 #include "base/alloc.h"
 #include "base/map.h"
@@ -40,10 +42,12 @@ struct options {
 
 struct channel {
     uint64_t id, user_id, device_id, counter, head;
+    uint64_t acked;     /* the newest counter that is in */
+    uint32_t in_flight; /* at most CHAT_IN_FLIGHT_MAX, as every client keeps */
 };
 
 struct asked {
-    uint64_t at_ns;
+    uint64_t at_ns, counter;
     uint32_t channel;
     bool history;
 };
@@ -116,7 +120,8 @@ static uint64_t ask(struct bench *b, struct router *r, WireLinkFrame *frame, uin
                     bool history)
 {
     frame->request_id = ++r->requests;
-    r->asked[r->requests % 8192] = (struct asked){b->now_ns, channel, history};
+    r->asked[r->requests % 8192] =
+        (struct asked){b->now_ns, b->channels[channel].counter, channel, history};
     r->in_flight++;
     push_frame(b, r, frame);
     return r->requests;
@@ -130,8 +135,9 @@ static void send_message(struct bench *b, uint32_t channel)
     WireNonce nonce = WIRE_NONCE__INIT;
 
     nonce.device_id = c->device_id;
-    nonce.after = c->counter;
+    nonce.after = c->in_flight > 0 ? c->counter : c->acked;
     nonce.counter = ++c->counter;
+    c->in_flight++;
     send.channel_id = c->id;
     send.nonce = &nonce;
     send.text = b->text;
@@ -180,6 +186,7 @@ static void answered(struct bench *b, struct router *r, const struct frame *fram
     uint64_t request_id;
     const uint8_t *at = frame->bytes + 1;
     struct asked *asked;
+    struct channel *c;
 
     read_varint(at, &used); /* the element's length */
     at += used;
@@ -188,14 +195,19 @@ static void answered(struct bench *b, struct router *r, const struct frame *fram
     request_id = read_varint(at + 1, &used);
     asked = &r->asked[request_id % 8192];
     r->in_flight--;
+    c = &b->channels[asked->channel];
     if (frame->kind == WIRE_LINK_FRAME__BODY_PROBLEM)
         b->failed++;
     else if (frame->kind == WIRE_LINK_FRAME__BODY_SENT)
         b->acked++;
     else
         b->opened++;
-    if (frame->kind == WIRE_LINK_FRAME__BODY_SENT)
-        b->channels[asked->channel].head++;
+    if (c->in_flight > 0 && !asked->history)
+        c->in_flight--;
+    if (frame->kind == WIRE_LINK_FRAME__BODY_SENT) {
+        c->head++;
+        c->acked = asked->counter;
+    }
     if (b->measuring)
         bench_sample(asked->history ? &b->pages : &b->acks, b->now_ns - asked->at_ns);
 }
@@ -380,7 +392,8 @@ static void create_channel(struct bench *b, uint32_t number)
 
 static bool has_room(const struct bench *b, uint32_t channel)
 {
-    return b->routers[channel % ROUTERS].in_flight < CREDIT;
+    return b->routers[channel % ROUTERS].in_flight < CREDIT &&
+           b->channels[channel].in_flight < CHAT_IN_FLIGHT_MAX;
 }
 
 struct measure {
@@ -449,6 +462,13 @@ static void measure_at(struct bench *b, const char *name, uint64_t rate, uint32_
                  {"refused", (double)m.failed}, {"cpus", m.cpu_seconds / m.seconds});
 }
 
+/* Paces what goes to the disk in the background, as the daemons do. */
+static void pause_lane(void *user, uint32_t micros)
+{
+    (void)user;
+    usleep(micros);
+}
+
 static void log_line(chat_log_level level, const char *component, const char *text, void *user)
 {
     (void)user;
@@ -469,6 +489,7 @@ static void start(struct bench *b)
     engine.root = b->o.folder;
     engine.seed = bench_now_ns();
     engine.logger = &logger;
+    engine.pause = pause_lane;
     status = engine_embedded_new(&engine, &b->engine);
     if (status != CHAT_OK)
         die("engine", status);
