@@ -107,6 +107,14 @@ START_TEST(a_repeated_nonce_gets_the_first_answer)
 }
 END_TEST
 
+START_TEST(a_repeat_may_name_another_predecessor)
+{
+    expect_sent(host_send(&h, link, ann, channel, 1, 0, "one"), 1);
+    expect_sent(host_send(&h, link, ann, channel, 2, 1, "two"), 2);
+    expect_sent(host_send(&h, link, ann, channel, 1, 2, "one"), 1);
+}
+END_TEST
+
 START_TEST(a_repeat_is_answered_only_when_the_original_is_synced)
 {
     uint64_t id;
@@ -306,6 +314,7 @@ int main(void)
     tcase_add_test(sending, what_queues_during_a_sync_goes_in_one_append_and_one_publication);
     tcase_add_test(sending, acknowledgements_leave_before_the_publication);
     tcase_add_test(sending, a_repeated_nonce_gets_the_first_answer);
+    tcase_add_test(sending, a_repeat_may_name_another_predecessor);
     tcase_add_test(sending, a_repeat_is_answered_only_when_the_original_is_synced);
     tcase_add_test(sending, a_nonce_with_another_body_or_below_the_ring_is_stale);
     tcase_add_test(sending, a_message_whose_predecessor_is_missing_waits_outside);

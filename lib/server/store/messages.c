@@ -46,6 +46,12 @@ static bool judge(struct shard *s, const struct request *req, struct operation *
         op->ring = NULL; /* it has the nonce */
         verdict = RING_NEW;
     }
+    /* Only for what is not in: a repeat may name whatever its client knows by now. */
+    if ((verdict == RING_NEW || verdict == RING_OUT_OF_ORDER) &&
+        op->nonce->after >= op->nonce->counter) {
+        answer_problem(s, NULL, req, PROBLEM(INVALID), "after");
+        return false;
+    }
     switch (verdict) {
     case RING_NEW: return true;
     case RING_REPEAT: repeat(s, req, op, known); break;
@@ -68,8 +74,7 @@ bool operation_admit(struct shard *s, const struct request *req, struct operatio
     const uint32_t needed = WIRE_PERMISSION__PERMISSION_VIEW | WIRE_PERMISSION__PERMISSION_SEND;
     const WireNonce *nonce = op->nonce;
 
-    if (user == 0 || !nonce || nonce->device_id == 0 || nonce->counter == 0 ||
-        nonce->after >= nonce->counter) {
+    if (user == 0 || !nonce || nonce->device_id == 0 || nonce->counter == 0) {
         answer_problem(s, NULL, req, PROBLEM(INVALID), "nonce");
         return false;
     }
