@@ -75,6 +75,7 @@ struct chat_frame_channel {
     uint64_t read_message_id;
     uint64_t peer_id;
     uint64_t deleted_unread;
+    bool unavailable; /* its store is away: head is not known now */
 };
 
 struct chat_frame_member {

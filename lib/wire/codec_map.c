@@ -62,7 +62,7 @@ static const struct codec_field channel_fields[] = {
     M(channel, 1, head, position), N(channel, 2, home_id), N(channel, 3, kind),
     T(channel, 4, name), N(channel, 5, first_seq), N(channel, 6, permissions),
     N(channel, 7, read_seq), N(channel, 8, read_message_id), N(channel, 9, peer_id),
-    N(channel, 10, deleted_unread),
+    N(channel, 10, deleted_unread), N(channel, 11, unavailable),
 };
 MAP(channel);
 static const struct codec_field member_fields[] = {

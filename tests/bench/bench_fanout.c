@@ -377,7 +377,8 @@ static void run_once(bool ours, int count, int rounds, struct outcome *o)
 
 int main(int argc, char **argv)
 {
-    int count = argc > 1 ? atoi(argv[1]) : 10000, rounds = argc > 2 ? atoi(argv[2]) : 30;
+    int count = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 10000;
+    int rounds = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 30;
     struct outcome outcomes[2];
     double single[2];
 

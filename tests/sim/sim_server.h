@@ -48,7 +48,7 @@ struct sim_servers {
     struct sim_cluster *cluster; /* then */
     uint64_t node_ids;
     uint64_t map_version; /* of the shared database's newest owner */
-    uint64_t conflicts; /* engines that were fenced */
+    uint64_t conflicts;   /* engines that were fenced */
 };
 
 /* Two or three routers, one or two stores, one presence, as the seed wants. */

@@ -168,6 +168,7 @@ START_TEST(a_store_that_knows_no_deployment_yet_claims_nothing)
     WireLinkWelcome welcome = WIRE_LINK_WELCOME__INIT;
     uint32_t shard = 1;
 
+    shard_map_init(&map);
     welcome.shard_count = 4;
     ck_assert_int_eq(shard_map_claim(&map, 0, &welcome), CHAT_OK);
     ck_assert_uint_eq(map.service_id, 0);
