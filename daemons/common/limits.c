@@ -47,6 +47,7 @@ static const struct settings_limit router_limits[] = {
     R_NUMBER(session_frames_max, "8192", 16777216, "Frames waiting for one client."),
     R_NUMBER(session_requests, "128", 65536, "Requests of one client under way."),
     R_NUMBER(sync_in_flight, "16", 65536, "Conversations of one client being looked up."),
+    R_TIME(sync_patience_ms, "5 s", DAY_MS, "A store that is away holds a sign-in back so long."),
     R_NUMBER(user_sessions, "64", 65536, "Connections of one user at this router."),
 
     R_NUMBER(requests_max, "65536", 16777216, "Requests under way, of all clients."),

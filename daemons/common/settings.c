@@ -18,6 +18,9 @@ struct asked {
     bool help, version, check, print;
 };
 
+/* clearenv() leaves a NULL behind. */
+static const char *const empty_environment[] = {NULL};
+
 static void set_error(struct settings *settings, const char *format, ...) CHAT_PRINTF(2, 3);
 static void set_error(struct settings *settings, const char *format, ...)
 {
@@ -155,7 +158,8 @@ static chat_status read_all(struct settings *settings, struct asked *asked)
     if (status == CHAT_OK)
         status = read_file(settings);
     if (status == CHAT_OK)
-        status = config_read_environment(settings->config, (const char *const *)environ);
+        status = config_read_environment(settings->config, environ ? (const char *const *)environ
+                                                                   : empty_environment);
     if (status == CHAT_OK)
         status = read_flags(settings, asked);
     if (status == CHAT_OK && !asked->help && !asked->version && !asked->print)

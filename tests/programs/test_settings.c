@@ -1,0 +1,211 @@
+/* The table of settings says what the roles' own structs say, and secrets are written once. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "dev_keys.h"
+#include "files.h"
+#include "settings.h"
+
+static const char *const sections[] = {NULL};
+static const struct settings_program program = {
+    .name = "test",
+    .purpose = "Tests.",
+    .sections = sections,
+    .router = true,
+    .presence = true,
+    .store = true,
+    .own_links = true,
+};
+
+static struct settings settings;
+static char folder[128];
+
+static int read_args(const char *flag)
+{
+    static char name[] = "test", data[] = "--data=/nowhere";
+    static char copy[256];
+    static char *argv[3] = {name, data, copy};
+
+    snprintf(copy, sizeof(copy), "%s", flag ? flag : "");
+    return settings_read(&settings, &program, flag ? 3 : 2, argv);
+}
+
+static void setup(void)
+{
+    clearenv();
+    snprintf(folder, sizeof(folder), "%s", "/tmp/libchat-settings-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+}
+
+static void teardown(void)
+{
+    static const char *const names[] = {"a", "lock"};
+    char path[FILES_PATH_MAX];
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        ck_assert_int_eq(files_join(path, sizeof(path), folder, names[i]), CHAT_OK);
+        (void)unlink(path);
+    }
+    (void)rmdir(folder);
+    settings_fini(&settings);
+}
+
+START_TEST(defaults_are_those_of_the_roles)
+{
+    struct router_config router;
+    struct store_config store;
+    struct presence_config presence;
+    struct router_limits router_limits = {0};
+    struct store_limits store_limits = {0};
+    struct presence_config presence_limits;
+
+    router_config_init(&router);
+    store_config_init(&store);
+    presence_config_init(&presence);
+    presence_limits = presence;
+    ck_assert_int_eq(read_args(NULL), -1);
+    settings_fill_router(&settings, &router_limits);
+    settings_fill_store(&settings, &store_limits);
+    settings_fill_presence(&settings, &presence_limits);
+    ck_assert_mem_eq(&router_limits, &router.limits, sizeof(router_limits));
+    ck_assert_mem_eq(&store_limits, &store.limits, sizeof(store_limits));
+    ck_assert_mem_eq(&presence_limits, &presence, sizeof(presence));
+}
+END_TEST
+
+START_TEST(a_flag_reaches_the_limit_it_names)
+{
+    struct router_limits limits = {0};
+
+    ck_assert_int_eq(read_args("--limits.drain_ms=2 min"), -1);
+    settings_fill_router(&settings, &limits);
+    ck_assert_int_eq(limits.drain_ms, 120000);
+}
+END_TEST
+
+START_TEST(addresses_are_read_as_people_write_them)
+{
+    struct settings_address address;
+
+    ck_assert_ptr_null(settings_parse_address("127.0.0.1:8443", &address));
+    ck_assert_str_eq(address.host, "127.0.0.1");
+    ck_assert_uint_eq(address.port, 8443);
+    ck_assert_ptr_null(settings_parse_address("[::1]:0", &address));
+    ck_assert_str_eq(address.host, "::1");
+    ck_assert_uint_eq(address.port, 0);
+    ck_assert_ptr_null(settings_parse_address(":65535", &address));
+    ck_assert_str_eq(address.host, "");
+    ck_assert_uint_eq(address.port, 65535);
+    ck_assert_ptr_null(settings_parse_address("80", &address));
+    ck_assert_ptr_nonnull(settings_parse_address("", &address));
+    ck_assert_ptr_nonnull(settings_parse_address("127.0.0.1", &address));
+    ck_assert_ptr_nonnull(settings_parse_address("::1:80", &address));
+    ck_assert_ptr_nonnull(settings_parse_address(":65536", &address));
+    ck_assert_ptr_nonnull(settings_parse_address(":80x", &address));
+}
+END_TEST
+
+START_TEST(shards_are_lists_of_numbers_and_spans)
+{
+    uint32_t shards[CHAT_SHARDS_MAX], count;
+
+    ck_assert_int_eq(read_args(NULL), -1);
+    ck_assert_ptr_null(settings_parse_shards(&settings, shards, &count));
+    ck_assert_uint_eq(count, 4);
+    settings_fini(&settings);
+
+    ck_assert_int_eq(read_args("--store.shards=0-1,3,2"), -1);
+    ck_assert_ptr_null(settings_parse_shards(&settings, shards, &count));
+    ck_assert_uint_eq(count, 4);
+    ck_assert_uint_eq(shards[3], 3);
+}
+END_TEST
+
+START_TEST(wrong_shards_are_refused)
+{
+    static const char *const wrong[] = {"--store.shards=4",   "--store.shards=2-1",
+                                        "--store.shards=0,0", "--store.shards=x",
+                                        "--store.shards=1-",  "--store.shards=0-2"};
+
+    /* The last is right, but chatd holds all. */
+    ck_assert_int_eq(read_args(wrong[_i]), EXIT_WRONG);
+}
+END_TEST
+
+START_TEST(a_secret_is_written_once_and_for_its_owner_alone)
+{
+    char path[FILES_PATH_MAX];
+    struct files_error error;
+    struct stat info;
+    uint8_t *bytes;
+    size_t len;
+
+    ck_assert_int_eq(files_join(path, sizeof(path), folder, "a"), CHAT_OK);
+    ck_assert_int_eq(files_write_secret(path, "one", 3, &error), CHAT_OK);
+    ck_assert_int_eq(files_write_secret(path, "two", 3, &error), CHAT_E_CONFLICT);
+    ck_assert_int_eq(files_read(path, 3, &bytes, &len, &error), CHAT_OK);
+    ck_assert_uint_eq(len, 3);
+    ck_assert_str_eq((const char *)bytes, "one");
+    free(bytes);
+    ck_assert_int_eq(files_read(path, 2, &bytes, &len, &error), CHAT_E_TOO_LARGE);
+    ck_assert_int_eq(stat(path, &info), 0);
+    ck_assert_uint_eq(info.st_mode & 0777, 0600);
+}
+END_TEST
+
+START_TEST(a_folder_has_one_process)
+{
+    struct files_error error;
+    int first = -1, second = -1;
+
+    ck_assert_int_eq(files_lock_folder(folder, &first, &error), CHAT_OK);
+    ck_assert_int_eq(files_lock_folder(folder, &second, &error), CHAT_E_CONFLICT);
+    ck_assert_ptr_nonnull(strstr(error.text, "works there"));
+    close(first);
+    ck_assert_int_eq(files_lock_folder(folder, &second, &error), CHAT_OK);
+    close(second);
+}
+END_TEST
+
+START_TEST(made_secrets_are_long_and_never_the_same)
+{
+    char one[DEV_SECRET_SIZE], two[DEV_SECRET_SIZE], key[DEV_TICKET_KEY_SIZE];
+    struct ticket_keys keys;
+    uint32_t line;
+
+    ck_assert_int_eq(dev_keys_secret(one), CHAT_OK);
+    ck_assert_int_eq(dev_keys_secret(two), CHAT_OK);
+    ck_assert_uint_eq(strlen(one), 65);
+    ck_assert_str_ne(one, two);
+    ck_assert_int_eq(dev_keys_ticket_key(key), CHAT_OK);
+    ck_assert_int_eq(ticket_keys_parse(key, strlen(key), &keys, &line), CHAT_OK);
+    ck_assert_uint_eq(keys.count, 1);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("settings");
+    TCase *all = tcase_create("all");
+
+    tcase_add_checked_fixture(all, setup, teardown);
+    tcase_add_test(all, defaults_are_those_of_the_roles);
+    tcase_add_test(all, a_flag_reaches_the_limit_it_names);
+    tcase_add_test(all, addresses_are_read_as_people_write_them);
+    tcase_add_test(all, shards_are_lists_of_numbers_and_spans);
+    tcase_add_loop_test(all, wrong_shards_are_refused, 0, 6);
+    tcase_add_test(all, a_secret_is_written_once_and_for_its_owner_alone);
+    tcase_add_test(all, a_folder_has_one_process);
+    tcase_add_test(all, made_secrets_are_long_and_never_the_same);
+    suite_add_tcase(suite, all);
+
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
