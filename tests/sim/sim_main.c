@@ -13,12 +13,14 @@
 #include "sim_run.h"
 
 #define JOBS_MAX 64
+#define LISTED_MAX 1024
 
 static const char help[] =
     "usage: sim [options]\n"
     "\n"
     "  --seeds N      run N seeds (default 100)\n"
     "  --from SEED    the first one (default 1)\n"
+    "  --list FILE    first those in the file: \"SEED what it found\", one a line\n"
     "  --seed SEED    run this one alone and print its violations\n"
     "  --jobs N       processes (default 2)\n"
     "  --seconds N    stop after N seconds, whatever is left\n"
@@ -30,6 +32,8 @@ static const char help[] =
 
 struct options {
     uint64_t seeds, from, again;
+    uint64_t listed[LISTED_MAX];
+    uint64_t listed_count;
     int jobs, seconds;
     bool one, plants, require_all;
     const char *plant;
@@ -172,22 +176,27 @@ static void add_result(struct totals *t, const struct sim_result *r)
     sum->virtual_ms += r->virtual_ms;
 }
 
+static uint64_t seed_at(const struct options *o, uint64_t i)
+{
+    return i < o->listed_count ? o->listed[i] : o->from + (i - o->listed_count);
+}
+
 /* One process: every jobs-th seed, results down the pipe. */
 static void work(const struct options *o, int job, int out)
 {
     time_t end = time(NULL) + o->seconds;
 
-    for (uint64_t i = (uint64_t)job; i < o->seeds; i += (uint64_t)o->jobs) {
+    for (uint64_t i = (uint64_t)job; i < o->listed_count + o->seeds; i += (uint64_t)o->jobs) {
         struct {
             struct sim_result result;
             uint64_t compared, differing;
         } record = {0};
         if (o->seconds && time(NULL) >= end)
             break;
-        sim_run(o->from + i, true, &record.result);
+        sim_run(seed_at(o, i), true, &record.result);
         if (o->again && i % o->again == 0) {
             struct sim_result twice;
-            sim_run(o->from + i, true, &twice);
+            sim_run(seed_at(o, i), true, &twice);
             record.compared = 1;
             record.differing = twice.trace != record.result.trace;
         }
@@ -303,6 +312,7 @@ enum {
     OPT_SEEDS = 1,
     OPT_FROM,
     OPT_SEED,
+    OPT_LIST,
     OPT_JOBS,
     OPT_SECONDS,
     OPT_AGAIN,
@@ -316,6 +326,7 @@ static const struct option long_options[] = {
     {"seeds", required_argument, NULL, OPT_SEEDS},
     {"from", required_argument, NULL, OPT_FROM},
     {"seed", required_argument, NULL, OPT_SEED},
+    {"list", required_argument, NULL, OPT_LIST},
     {"jobs", required_argument, NULL, OPT_JOBS},
     {"seconds", required_argument, NULL, OPT_SECONDS},
     {"again", required_argument, NULL, OPT_AGAIN},
@@ -325,6 +336,34 @@ static const struct option long_options[] = {
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
 };
+
+static bool read_list(const char *path, struct options *o)
+{
+    FILE *file = fopen(path, "r");
+    char line[512];
+    unsigned number = 0;
+    bool fine = file != NULL;
+
+    if (!file)
+        fprintf(stderr, "sim: %s: %s\n", path, strerror(errno));
+    while (fine && fgets(line, sizeof(line), file)) {
+        char *end = NULL;
+        uint64_t seed = strtoull(line, &end, 10);
+
+        number++;
+        if (line[0] == '#' || line[0] == '\n')
+            continue;
+        if (end == line || *end != ' ' || o->listed_count == LISTED_MAX) {
+            fprintf(stderr, "sim: %s:%u: not \"SEED what it found\", or too many\n", path, number);
+            fine = false;
+            break;
+        }
+        o->listed[o->listed_count++] = seed;
+    }
+    if (file)
+        fclose(file);
+    return fine;
+}
 
 static int read_options(int argc, char **argv, struct options *o)
 {
@@ -337,6 +376,10 @@ static int read_options(int argc, char **argv, struct options *o)
         case OPT_SEED:
             o->from = strtoull(optarg, NULL, 10);
             o->one = true;
+            break;
+        case OPT_LIST:
+            if (!read_list(optarg, o))
+                return 2;
             break;
         case OPT_JOBS: o->jobs = (int)strtol(optarg, NULL, 10); break;
         case OPT_SECONDS: o->seconds = (int)strtol(optarg, NULL, 10); break;
