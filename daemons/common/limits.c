@@ -84,7 +84,7 @@ static const struct settings_limit store_limits[] = {
              "Conversations followed by routers, counted per router."),
     S_NUMBER(waiting_max, "16384", "Requests waiting for something to be read."),
     S_NUMBER(waiting_per_key, "256", "Of them for one thing."),
-    S_NUMBER(reads_in_flight, "16", "Reads at the engine at once."),
+    S_NUMBER(reads_in_flight, "8", "Reads at the engine at once."),
     S_NUMBER(reads_max, "4096", "Those and the ones waiting for their turn."),
     S_NUMBER(notes_max, "65536", "Notes to other conversations, not acknowledged yet."),
     S_NUMBER(local_max, "65536", "Frames between shards of one store; for all shards."),
