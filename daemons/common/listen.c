@@ -48,10 +48,19 @@ static chat_status open_one(struct program *program, struct host_role *role, con
     return CHAT_OK;
 }
 
+static bool is_loopback(const char *address)
+{
+    struct settings_address where;
+
+    (void)settings_parse_address(address, &where);
+    return strncmp(where.host, "127.", 4) == 0 || strcmp(where.host, "::1") == 0;
+}
+
 static chat_status open_main(struct program *program, struct host_role *role)
 {
     const struct settings *settings = &program->settings;
     const char *section = section_of(program->what);
+    const char *address = settings_text(settings, section, "listen");
     const char *origins[LISTENER_ORIGINS_MAX];
     struct listener_config config = {.serves = LISTENER_LINKS};
 
@@ -65,8 +74,11 @@ static chat_status open_main(struct program *program, struct host_role *role)
     } else {
         config.link_secret = program->access.link_secret;
     }
-    return open_one(program, role, settings_text(settings, section, "listen"), &config,
-                    &program->port);
+    if (!config.cert_file && !is_loopback(address))
+        log_write(&program->logger, CHAT_LOG_WARN, program->what->name,
+                  "%s is open without TLS: whoever is on the way can read %s", address,
+                  program->what->router ? "tokens and messages" : "the link secret and messages");
+    return open_one(program, role, address, &config, &program->port);
 }
 
 chat_status listen_open(struct program *program, struct host_role *role)

@@ -84,6 +84,10 @@ for program in chatd chat-router chat-presence chat-store; do
     expect "$program unknown key" 2 'log.levle' "$bin/$program" --log.levle=info
     expect "$program print" 0 'level = debug' "$bin/$program" --log.level=debug --print-config
 done
+expect "a wrong environment" 2 'environment: log.level' env LIBCHAT_LOG_LEVEL=loud "$bin/chatd" \
+    --data d --check-config
+expect "a flag outweighs the environment" 0 'level = error # flag' env LIBCHAT_LOG_LEVEL=debug \
+    "$bin/chatd" --log.level=error --print-config
 expect "help is of the program" 0 'secret_file' "$bin/chat-store" --help
 grep -q '^\[router\]' out && wrong "chat-store's help tells of the router"
 expect "chatctl help" 0 'replay' "$bin/chatctl" --help
