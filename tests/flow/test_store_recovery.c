@@ -239,6 +239,42 @@ START_TEST(another_owner_fences_the_shard_for_good)
 }
 END_TEST
 
+START_TEST(an_append_at_work_outlives_the_shard_that_gave_up)
+{
+    WireLinkFrame frame = WIRE_LINK_FRAME__INIT;
+    WireSendMessage send = WIRE_SEND_MESSAGE__INIT;
+    WireNonce nonce = WIRE_NONCE__INIT;
+    uint64_t id;
+
+    expect_sent(host_send(&h, link, ann, channel, 1, 0, "x"), 1);
+    h.hold[ENGINE_APPEND] = h.hold[ENGINE_APPLY] = true;
+    store_host_wait(&h, 1200);
+    nonce.device_id = HOST_DEVICE;
+    nonce.counter = 2;
+    send.channel_id = channel;
+    send.nonce = &nonce;
+    send.text = (char *)(uintptr_t) "y";
+    frame.user_id = ann;
+    frame.body_case = WIRE_LINK_FRAME__BODY_SEND_MESSAGE;
+    frame.send_message = &send;
+    id = store_host_send(&h, link, &frame);
+    ck_assert_uint_ge(store_host_count_held(&h, ENGINE_APPLY), 1);
+    while (store_host_count_held(&h, ENGINE_APPLY) > 0)
+        store_host_release_one(&h, ENGINE_APPLY, CHAT_E_IO);
+    /* Its link went with the first shard that gave up: that says as much. */
+    ck_assert(!store_host_is_open(&h, link));
+    if (store_host_answer(&h, link, id))
+        expect_problem(store_host_answer(&h, link, id), PROBLEM_OF(UNKNOWN_OUTCOME));
+    h.hold[ENGINE_APPLY] = false;
+    store_host_release(&h, ENGINE_APPEND); /* reads what was decided, and succeeds */
+    store_host_wait(&h, 2000);
+
+    link = store_host_connect(&h, 0);
+    expect_sent(host_send(&h, link, ann, channel, 2, 0, "y"), 2);
+    ck_assert_uint_eq(host_history(&h, link, ann, channel, 0, 10, true)->head->seq, 2);
+}
+END_TEST
+
 START_TEST(of_two_owners_one_goes_on)
 {
     static struct store_host two;
@@ -568,6 +604,7 @@ int main(void)
     tcase_add_loop_test(cases, a_failed_sync_is_never_acknowledged_and_recovery_finds_out, 0, 2);
     tcase_add_test(cases, requests_in_between_are_unavailable);
     tcase_add_test(cases, another_owner_fences_the_shard_for_good);
+    tcase_add_test(cases, an_append_at_work_outlives_the_shard_that_gave_up);
     tcase_add_test(cases, of_two_owners_one_goes_on);
     tcase_add_test(cases, a_full_disk_refuses_everything_that_was_decided_and_undoes_it);
     tcase_add_test(cases, a_subscription_refused_with_its_batch_does_not_begin);

@@ -78,14 +78,19 @@ static void refuse_all(struct shard *s, WireProblemCode code, const char *limit)
     }
 }
 
-void commit_drop_all(struct shard *s, WireProblemCode code, const char *limit)
+void commit_refuse(struct shard *s, WireProblemCode code, const char *limit)
+{
+    batch_close(s);
+    LIST_EACH(node, &s->batches)
+    batch_refuse(s, LIST_ENTRY(node, struct batch, node), code, limit);
+}
+
+void commit_drop(struct shard *s)
 {
     struct batch *batch;
 
-    while ((batch = first_batch(s)) != NULL) {
-        batch_refuse(s, batch, code, limit);
+    while ((batch = first_batch(s)) != NULL)
         batch_free(s, batch);
-    }
 }
 
 /* An empty one: a decision that found no memory, but others hung on to it. */

@@ -7,7 +7,9 @@
 /* Appends the next batch, if there is one and the log's lane is free. */
 void commit_start(struct shard *s);
 void commit_done(struct shard *s, struct lane *lane);
-/* Every batch is dropped; who waited for one hears `code`. */
-void commit_drop_all(struct shard *s, WireProblemCode code, const char *limit);
+/* Who waits for a batch hears `code`. The batches stay: the engine may be reading one. */
+void commit_refuse(struct shard *s, WireProblemCode code, const char *limit);
+/* Frees them; the log's lane is free. */
+void commit_drop(struct shard *s);
 
 #endif

@@ -47,7 +47,7 @@ static void init_memory(struct shard *s)
 static void fini_memory(struct shard *s)
 {
     if (s->batches.head.next) {
-        commit_drop_all(s, PROBLEM(UNKNOWN_OUTCOME), "shard");
+        commit_drop(s);
         reads_fini(s);
     }
     advance_fini(s);
@@ -165,8 +165,10 @@ void shard_give_up(struct shard *s, enum shard_after after, chat_status why, con
               after == AFTER_FENCED    ? "; it has another owner"
               : after == AFTER_REFUSED ? "; it stays closed"
                                        : "");
-    commit_drop_all(s, after == AFTER_FENCED ? PROBLEM(UNAVAILABLE) : PROBLEM(UNKNOWN_OUTCOME),
-                    "shard");
+    /* An append at work may still succeed. */
+    commit_refuse(
+        s, after == AFTER_FENCED && !s->log.busy ? PROBLEM(UNAVAILABLE) : PROBLEM(UNKNOWN_OUTCOME),
+        "shard");
     s->state = SHARD_SETTLING;
     s->after = after;
     store_shard_changed(s->store);
