@@ -27,15 +27,25 @@ bool app_renew_token(struct app *app)
     return chat_conn_set_token(app->conn, token, len) == CHAT_OK;
 }
 
-void app_enter(struct app *app, uint64_t channel_id)
+static int64_t now_ms(void)
 {
-    const struct chat_channel *channel = chat_conn_get_channel(app->conn, channel_id);
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Names are here, or have been waited for: shows what was said last. */
+static void finish_entering(struct app *app)
+{
+    const struct chat_channel *channel = chat_conn_get_channel(app->conn, app->channel_id);
     struct chat_channel copy;
     char name[CHAT_NAME_MAX + 1];
 
-    app->channel_id = channel_id;
+    app->entering = false;
+    app->names_ticket = 0;
     if (!channel)
-        return; /* opened just now: its event follows */
+        return;
     copy = *channel;
     copy.name_len = copy.name_len < sizeof(name) ? copy.name_len : sizeof(name) - 1;
     memcpy(name, copy.name, copy.name_len);
@@ -44,10 +54,29 @@ void app_enter(struct app *app, uint64_t channel_id)
     print_channel_name(app, stdout, &copy);
     fputc('\n', stdout);
     print_history(app, APP_HISTORY_DEFAULT);
-    chat_conn_mark_read(app->conn, channel_id, copy.head_seq);
-    if (chat_conn_fetch_members(app->conn, copy.home_id, 0, CHAT_GROUP_MEMBERS_MAX,
+    chat_conn_mark_read(app->conn, app->channel_id, copy.head_seq);
+    app->entered = true;
+}
+
+/* Asks for the names first, so that nobody is shown as a number. */
+static void begin_entering(struct app *app)
+{
+    const struct chat_channel *channel = chat_conn_get_channel(app->conn, app->channel_id);
+
+    if (!channel || app->entering || app->entered)
+        return; /* opened just now: its event follows */
+    app->entering = true;
+    app->enter_by_ms = now_ms() + APP_ENTER_MS;
+    if (chat_conn_fetch_members(app->conn, channel->home_id, 0, CHAT_GROUP_MEMBERS_MAX,
                                 &app->names_ticket) != CHAT_OK)
-        app->names_ticket = 0; /* names come with what people say, then */
+        finish_entering(app);
+}
+
+void app_enter(struct app *app, uint64_t channel_id)
+{
+    app->channel_id = channel_id;
+    app->entering = app->entered = false;
+    begin_entering(app);
 }
 
 static void on_members(struct app *app, const struct chat_event *event)
@@ -55,6 +84,18 @@ static void on_members(struct app *app, const struct chat_event *event)
     app->names_ticket = 0;
     for (size_t i = 0; i < event->members_count; i++)
         want_name(app, event->members[i]->user_id);
+    if (app->entering && app->unknown_count == 0)
+        finish_entering(app);
+}
+
+static void choose_channel(struct app *app);
+
+static void on_users(struct app *app)
+{
+    if (app->entering && app->names_ticket == 0)
+        finish_entering(app);
+    if (app->channel_id == 0 && app->wait == WAIT_NONE)
+        choose_channel(app); /* it may bear the name asked for */
 }
 
 static void on_state(struct app *app, const struct chat_event *event)
@@ -102,14 +143,6 @@ static void choose_channel(struct app *app)
         app_enter(app, best);
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 bool app_waits_for_channel(struct app *app)
 {
     if (!app->options.channel || app->channel_id != 0)
@@ -127,6 +160,8 @@ static void on_message(struct app *app, const struct chat_event *event)
     uint64_t channel_id = event->message->channel_id;
     uint64_t seq = event->message->seq;
 
+    if (channel_id == app->channel_id && !app->entered)
+        return; /* it will be in the history */
     print_message(app, event->message, NULL);
     if (channel_id == app->channel_id)
         chat_conn_mark_read(app->conn, channel_id, seq);
@@ -165,10 +200,12 @@ static void handle(struct app *app, const struct chat_event *event)
             app->quit = true;
         }
     } else if (event->type == CHAT_EVENT_CHANNEL) {
-        if (event->channel->channel_id == app->channel_id || app->channel_id == 0)
+        if (event->channel->channel_id == app->channel_id)
+            begin_entering(app);
+        else if (app->channel_id == 0)
             choose_channel(app);
-    } else if (event->type == CHAT_EVENT_USERS && app->channel_id == 0 && app->wait == WAIT_NONE) {
-        choose_channel(app); /* it may bear the name asked for */
+    } else if (event->type == CHAT_EVENT_USERS && app->wait == WAIT_NONE) {
+        on_users(app);
     } else if (event->type == CHAT_EVENT_MEMBERS && event->ticket == app->names_ticket) {
         on_members(app, event);
     } else if (event->type == CHAT_EVENT_CHANNEL_REMOVED) {
@@ -201,6 +238,8 @@ void app_events(struct app *app)
 
     while (chat_conn_next_event(app->conn, &event))
         handle(app, &event);
+    if (app->entering && now_ms() >= app->enter_by_ms)
+        finish_entering(app);
     while (app->unknown_count > 0) {
         size_t count = app->unknown_count < 100 ? app->unknown_count : 100;
         size_t first = app->unknown_count - count;

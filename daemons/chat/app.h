@@ -15,6 +15,7 @@
 #define APP_LINE_MAX (CHAT_TEXT_MAX + 64u) /* bytes of one typed line */
 #define APP_NAMES_MAX 500u                 /* user ids to ask for, 100 at once */
 #define APP_HISTORY_DEFAULT 20u
+#define APP_ENTER_MS 1000 /* for the names of those who are in a conversation */
 #define APP_FIND_MS 10000 /* for the conversation asked for to be there, without a terminal */
 
 /* What the command line said. */
@@ -59,6 +60,8 @@ struct app {
     uint64_t group_ids[CHAT_GROUP_MEMBERS_MAX];
     size_t group_count;
 
+    bool entering, entered;              /* channel_id: names are asked for; it is shown */
+    int64_t enter_by_ms;                 /* monotonic */
     uint64_t names_ticket;               /* asks who is in a conversation, for their names */
     uint64_t unknown_ids[APP_NAMES_MAX]; /* names to ask for at the end of the turn */
     size_t unknown_count;

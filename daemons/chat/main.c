@@ -28,6 +28,8 @@ static const char help[] =
     "\n"
     "Lines you type are messages; /help lists the commands.\n";
 
+#define POLL_MS 250
+
 static volatile sig_atomic_t interrupted;
 
 static void on_signal(int number)
@@ -164,7 +166,7 @@ static bool wants_input(struct app *app)
         return false;
     if (app->tty)
         return true;
-    if (app_waits_for_channel(app))
+    if (app_waits_for_channel(app) || app->entering)
         return false;
     return app->wait == WAIT_NONE && chat_conn_get_user_id(app->conn) != 0 &&
            chat_conn_get_state(app->conn) == CHAT_CONN_LIVE &&
@@ -175,8 +177,9 @@ static bool wants_input(struct app *app)
 static bool is_finished(const struct app *app)
 {
     return app->quit || interrupted ||
-           (app->stdin_ended && (app->tty || (app->options.quit_at_end && app->wait == WAIT_NONE &&
-                                              chat_conn_get_outgoing_count(app->conn) == 0)));
+           (app->stdin_ended && !app->entering &&
+            (app->tty || (app->options.quit_at_end && app->wait == WAIT_NONE &&
+                          chat_conn_get_outgoing_count(app->conn) == 0)));
 }
 
 static void run(struct app *app)
@@ -188,8 +191,8 @@ static void run(struct app *app)
         };
         int64_t timeout_ms = chat_loop_get_timeout_ms(app->loop);
 
-        if (timeout_ms < 0 || timeout_ms > 1000)
-            timeout_ms = 1000;
+        if (timeout_ms < 0 || timeout_ms > POLL_MS)
+            timeout_ms = POLL_MS;
         if (poll(fds, 2, (int)timeout_ms) < 0 && errno != EINTR)
             break;
         if (fds[1].revents)
