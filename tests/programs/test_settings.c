@@ -54,26 +54,73 @@ static void teardown(void)
     settings_fini(&settings);
 }
 
+/* Padding has no value: field by field. */
+static void check_same(const struct settings_limit *limits, size_t count, const void *filled,
+                       const void *expected)
+{
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *a = (const uint8_t *)filled + limits[i].offset;
+        const uint8_t *b = (const uint8_t *)expected + limits[i].offset;
+        ck_assert_msg(memcmp(a, b, limits[i].size) == 0, "%s has another default",
+                      limits[i].key.name);
+    }
+}
+
+static size_t round_up(size_t value, size_t step) { return (value + step - 1) / step * step; }
+
+/* The table goes through the struct without leaving anything out. */
+static void check_whole(const struct settings_limit *limits, size_t count, size_t size)
+{
+    size_t end = 0;
+
+    for (size_t done = 0; done < count; done++) {
+        const struct settings_limit *next = NULL;
+        for (size_t i = 0; i < count; i++) {
+            if (limits[i].offset >= end && (!next || limits[i].offset < next->offset))
+                next = &limits[i];
+        }
+        ck_assert_ptr_nonnull(next);
+        ck_assert_msg(next->offset == round_up(end, next->size), "a field before %s is missing",
+                      next->key.name);
+        end = next->offset + next->size;
+    }
+    ck_assert_uint_eq(round_up(end, sizeof(int64_t)), size);
+}
+
 START_TEST(defaults_are_those_of_the_roles)
 {
     struct router_config router;
     struct store_config store;
-    struct presence_config presence;
+    struct presence_config presence, presence_limits = {0};
     struct router_limits router_limits = {0};
     struct store_limits store_limits = {0};
-    struct presence_config presence_limits;
+    const struct settings_limit *limits;
+    size_t count;
 
     router_config_init(&router);
     store_config_init(&store);
     presence_config_init(&presence);
-    presence_limits = presence;
     ck_assert_int_eq(read_args(NULL), -1);
     settings_fill_router(&settings, &router_limits);
     settings_fill_store(&settings, &store_limits);
     settings_fill_presence(&settings, &presence_limits);
-    ck_assert_mem_eq(&router_limits, &router.limits, sizeof(router_limits));
-    ck_assert_mem_eq(&store_limits, &store.limits, sizeof(store_limits));
-    ck_assert_mem_eq(&presence_limits, &presence, sizeof(presence));
+    limits = settings_router_limits(&count);
+    check_same(limits, count, &router_limits, &router.limits);
+    limits = settings_store_limits(&count);
+    check_same(limits, count, &store_limits, &store.limits);
+    limits = settings_presence_limits(&count);
+    check_same(limits, count, &presence_limits, &presence);
+}
+END_TEST
+
+START_TEST(every_limit_of_router_and_store_is_a_setting)
+{
+    size_t count;
+    const struct settings_limit *limits = settings_router_limits(&count);
+
+    check_whole(limits, count, sizeof(struct router_limits));
+    limits = settings_store_limits(&count);
+    check_whole(limits, count, sizeof(struct store_limits));
 }
 END_TEST
 
@@ -194,6 +241,7 @@ int main(void)
 
     tcase_add_checked_fixture(all, setup, teardown);
     tcase_add_test(all, defaults_are_those_of_the_roles);
+    tcase_add_test(all, every_limit_of_router_and_store_is_a_setting);
     tcase_add_test(all, a_flag_reaches_the_limit_it_names);
     tcase_add_test(all, addresses_are_read_as_people_write_them);
     tcase_add_test(all, shards_are_lists_of_numbers_and_spans);
