@@ -28,6 +28,7 @@ struct sim_app {
     uint32_t view_count;
     uint32_t life; /* rises at each start: old timers are dropped */
     bool stopped;  /* by itself: starts again later */
+    bool whole;    /* its cache holds everything: no gap is left to fill */
 };
 
 static const uint64_t body_key[2] = {11, 13};
@@ -175,6 +176,7 @@ static void reread(struct sim_app *app, uint64_t only_channel_id)
     const struct chat_channel *channel;
     uint64_t after = 0;
 
+    app->whole = false;
     for (uint32_t i = 0; i < app->view_count; i++)
         app->views[i].listed = false;
     while ((channel = chat_conn_next_channel(sim_app_conn(app), after))) {
@@ -246,6 +248,7 @@ static void handle(struct sim_app *app, const struct chat_event *e)
     } else if (e->type == CHAT_EVENT_GAP) {
         const struct view *v = view_of(app, e->channel_id);
         crowd->gaps++;
+        app->whole = false;
         if (e->to_seq > v->stream)
             advance(app, e->channel_id, e->from_seq, e->to_seq);
     } else if (e->type == CHAT_EVENT_OUTGOING) {
@@ -445,6 +448,47 @@ static void act(struct sim_app *app)
         act_rest(app);
 }
 
+/* The first seq that the cache does not hold; 0: it holds all up to the head. */
+static uint64_t first_hole(struct sim_app *app, uint64_t channel_id)
+{
+    const struct chat_channel *channel = chat_conn_get_channel(sim_app_conn(app), channel_id);
+    uint64_t next = channel ? channel->first_seq : 1, head = channel ? channel->head_seq : 0;
+
+    while (next <= head) {
+        chat_page *page = NULL;
+        uint64_t to;
+
+        if (chat_conn_read_messages(sim_app_conn(app), channel_id, next, 200, false, &page) !=
+            CHAT_OK)
+            return next;
+        to = chat_page_get_to_seq(page);
+        chat_page_free(page);
+        if (to < next)
+            return next;
+        next = to + 1;
+    }
+    return 0;
+}
+
+/* Scrolls through everything: what was told as a gap can be fetched. */
+static void fill_gaps(struct sim_app *app)
+{
+    const struct chat_channel *channel;
+    uint64_t after = 0, ticket;
+
+    app->whole = true;
+    while ((channel = chat_conn_next_channel(sim_app_conn(app), after))) {
+        uint64_t hole;
+
+        after = channel->channel_id;
+        hole = first_hole(app, after);
+        if (!hole)
+            continue;
+        app->whole = false;
+        (void)!chat_conn_fetch_history(sim_app_conn(app), after, hole, 200, false, &ticket);
+    }
+}
+
 static void on_act(void *user, uint64_t life)
 {
     struct sim_app *app = user;
@@ -457,6 +501,9 @@ static void on_act(void *user, uint64_t life)
         sim_app_touch(app);
     } else if (app->stopped) {
         act_rest(app);
+        sim_app_touch(app);
+    } else if (!app->whole) {
+        fill_gaps(app);
         sim_app_touch(app);
     }
     sim_world_at(world,
@@ -515,6 +562,8 @@ chat_status sim_app_start(struct sim_app *app)
         config.cache_vfs = sim_cache_disk_mount(app->config.disk);
     }
     config.events_max = rng_below(&app->rng, 4) == 0 ? 16 : 1024;
+    config.catch_up_max = rng_below(&app->rng, 4) == 0 ? 1 + (uint32_t)rng_below(&app->rng, 40) : 0;
+    config.outbox_max = rng_below(&app->rng, 8) == 0 ? 10 : 1000;
     app->client = sim_client_new(app->node, app->crowd->routers, app->crowd->router_count,
                                  rng_u64(&app->rng));
     status = sim_client_open(app->client, &config);
@@ -563,7 +612,7 @@ bool sim_app_is_settled(struct sim_app *app)
     chat_conn *conn = sim_app_conn(app);
     uint64_t after = 0;
 
-    if (!conn || chat_conn_get_state(conn) != CHAT_CONN_LIVE ||
+    if (!conn || !app->whole || chat_conn_get_state(conn) != CHAT_CONN_LIVE ||
         chat_conn_get_outgoing_count(conn) != 0)
         return false;
     while ((channel = chat_conn_next_channel(conn, after))) {
@@ -644,8 +693,9 @@ void sim_app_describe(struct sim_app *app)
         fprintf(stderr, "down\n");
         return;
     }
-    fprintf(stderr, "%s, outbox %u, %s\n", chat_conn_state_name(chat_conn_get_state(conn)),
-            chat_conn_get_outgoing_count(conn), chat_conn_last_problem(conn));
+    fprintf(stderr, "%s%s, outbox %u, %s\n", chat_conn_state_name(chat_conn_get_state(conn)),
+            app->whole ? "" : ", gaps", chat_conn_get_outgoing_count(conn),
+            chat_conn_last_problem(conn));
     describe_outbox(conn);
     while ((channel = chat_conn_next_channel(conn, after))) {
         after = channel->channel_id;
