@@ -6,7 +6,7 @@
 #   each.sh SOURCE_ROOT PROGRAMS CHATCTL
 set -u
 
-source=$1 programs=$2 chatctl=$3
+source=$1 programs=$2 chatctl=$(realpath "$3")
 . "$source/tests/chaos/cluster.sh"
 
 cluster_begin

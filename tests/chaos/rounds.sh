@@ -11,7 +11,7 @@
 # corpus beside the repository, as many lines of as many people are made up.
 set -u
 
-source=$1 programs=$2 chatctl=$3
+source=$1 programs=$2 chatctl=$(realpath "$3")
 shift 3
 . "$source/tests/chaos/cluster.sh"
 
