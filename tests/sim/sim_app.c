@@ -11,6 +11,7 @@
 struct view {
     uint64_t channel_id;
     uint64_t stream; /* told up to here */
+    uint64_t read;   /* the cursor as it was told */
     uint32_t reader; /* for the checker: a new one when the cache starts over */
     uint32_t epoch;
     bool listed;
@@ -108,6 +109,7 @@ static void on_channel(struct sim_app *app, uint64_t channel_id)
     if (!channel)
         return;
     v->epoch = channel->epoch;
+    v->read = channel->read_seq;
     checker_head(app->crowd->checker, v->reader, channel_id, channel->head_seq);
     checker_cursor(app->crowd->checker, v->reader, channel_id, channel->read_seq);
 }
@@ -160,7 +162,7 @@ static void reread_channel(struct sim_app *app, const struct chat_channel *chann
                  checker_was_removed(app->crowd->checker, channel->home_id, user_id);
 
     /* A REREAD of everything may stand for a removal or a reset as well. */
-    if (all && fresh && channel->stream_seq < v->stream)
+    if (all && fresh && (channel->stream_seq < v->stream || channel->read_seq < v->read))
         reset_view(app, v);
     if (channel->stream_seq < v->stream)
         checker_violation(app->crowd->checker, CHECK_STREAM_CONTIGUOUS,
@@ -169,6 +171,7 @@ static void reread_channel(struct sim_app *app, const struct chat_channel *chann
     v->listed = true;
     v->epoch = channel->epoch;
     v->stream = channel->stream_seq;
+    v->read = channel->read_seq;
 }
 
 static void reread(struct sim_app *app, uint64_t only_channel_id)
