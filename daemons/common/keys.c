@@ -93,7 +93,7 @@ static const struct config_key plain_keys[] = {
     BYTES("store", "segment_bytes", "64 MiB", 1 << 20, 1 << 30, "Of a journal file."),
     BYTES("store", "log_bytes_max", "1 GiB", 3 << 20, INT64_C(1) << 40,
           "Of a shard's journal, at least 3 segments; then it refuses."),
-    BYTES("store", "checkpoint_bytes", "256 MiB", 1 << 20, INT64_C(1) << 40,
+    BYTES("store", "checkpoint_bytes", "64 MiB", 1 << 20, INT64_C(1) << 40,
           "Of new rows of a shard before they are written into place."),
     BYTES("store", "free_bytes_min", "64 MiB", 0, INT64_C(1) << 50,
           "Left free on the disk; beneath it new messages are refused."),

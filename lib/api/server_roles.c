@@ -88,7 +88,7 @@ static chat_status make_store(struct chat_server *server, uint32_t shard_count,
     if (status != CHAT_OK)
         return status;
     role.machine = store_machine(server->store);
-    role.log_threads = shard_count;
+    role.log_threads = role.apply_threads = shard_count;
     role.read_threads = READ_THREADS;
     role.engine_requests_max = LANES_REQUESTS_MAX;
     return host_add_role(server->host, &role, out_role);

@@ -495,8 +495,8 @@ static void start(struct bench *b)
         die("engine", status);
     lanes.engine = b->engine;
     lanes.log_threads = b->o.shards;
-    lanes.apply_threads = 1;
-    lanes.read_threads = 2;
+    lanes.apply_threads = b->o.shards; /* all as in the daemons */
+    lanes.read_threads = 4;
     lanes.requests_max = 4096;
     b->wake_fd = eventfd(0, EFD_NONBLOCK);
     status = lanes_new(&lanes, &b->lanes);

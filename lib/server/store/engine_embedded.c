@@ -388,7 +388,7 @@ void engine_embedded_config_init(struct engine_embedded_config *config)
     *config = (struct engine_embedded_config){
         .segment_bytes = 64 * MB,
         .log_bytes_max = 1024 * MB,
-        .checkpoint_bytes = 256 * MB,
+        .checkpoint_bytes = 64 * MB,
         .free_bytes_min = 64 * MB,
         .cache_bytes = 64 * MB,
         .reader_cache_bytes = 8 * MB,

@@ -33,7 +33,7 @@ struct engine_embedded_config {
 
     uint64_t segment_bytes;      /* of a journal file; default 64 MB */
     uint64_t log_bytes_max;      /* of all of a shard; default 1 GB, at least 3 segments */
-    uint64_t checkpoint_bytes;   /* of SQLite's log before a checkpoint; default 256 MB */
+    uint64_t checkpoint_bytes;   /* of SQLite's log before a checkpoint; default 64 MB */
     uint64_t free_bytes_min;     /* left on the disk by the journal; default 64 MB */
     uint64_t cache_bytes;        /* of pages, for the writer of a shard; default 64 MB */
     uint64_t reader_cache_bytes; /* for each of its readers; default 8 MB */
