@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/snowflake.h"
 #include "server/shards.h"
 #include "store_host.h"
 
@@ -336,26 +337,78 @@ START_TEST(subscribing_again_loses_no_publication)
 }
 END_TEST
 
+static void tell_unsubscribe(link_id from, uint64_t home_id)
+{
+    WireLinkFrame frame = WIRE_LINK_FRAME__INIT;
+    WireUnsubscribe unsubscribe = WIRE_UNSUBSCRIBE__INIT;
+
+    unsubscribe.home_id = home_id;
+    frame.body_case = WIRE_LINK_FRAME__BODY_UNSUBSCRIBE;
+    frame.unsubscribe = &unsubscribe;
+    store_host_tell(&h, from, &frame);
+}
+
 START_TEST(an_unsubscribed_or_closed_link_hears_nothing)
 {
     uint64_t group = host_group(&h, link, ann, 5, &bob, 1);
     link_id other = store_host_connect(&h, 0);
-    WireLinkFrame frame = WIRE_LINK_FRAME__INIT;
-    WireUnsubscribe unsubscribe = WIRE_UNSUBSCRIBE__INIT;
     struct store_stats stats;
 
     host_subscribe(&h, link, ann, group);
     host_subscribe(&h, other, bob, group);
-    unsubscribe.home_id = group;
-    frame.body_case = WIRE_LINK_FRAME__BODY_UNSUBSCRIBE;
-    frame.unsubscribe = &unsubscribe;
-    store_host_tell(&h, other, &frame);
+    tell_unsubscribe(other, group);
     expect_sent(host_send(&h, link, ann, group, 1, 0, "one"), 1);
     ck_assert_uint_eq(store_host_count_publications(&h, other, group), 0);
     ck_assert_uint_eq(store_host_count_publications(&h, link, group), 1);
     store_host_disconnect(&h, link);
     store_get_stats(h.stores[0], &stats);
     ck_assert_uint_eq(stats.subscriptions, 0);
+}
+END_TEST
+
+/* The last session of a home leaves a router and another one comes, while its decision is
+ * being synced and one of another home waits behind it. */
+START_TEST(leaving_and_coming_back_during_a_sync_hears_what_follows)
+{
+    uint64_t group = host_group(&h, link, ann, 5, &bob, 1), other = group;
+
+    for (uint64_t counter = 6; other == group; counter++) {
+        other = host_group(&h, link, ann, counter, &bob, 1);
+        if (snowflake_shard(other) != snowflake_shard(group))
+            other = group;
+    }
+    host_subscribe(&h, link, ann, group);
+    expect_sent(host_send(&h, link, ann, group, 1, 0, "loads the ring"), 1);
+    expect_sent(host_send(&h, link, ann, other, 2, 0, "loads the other's"), 1);
+    h.hold[ENGINE_APPEND] = true;
+    ck_assert_ptr_null(host_send(&h, link, ann, group, 3, 1, "on its way"));
+    ck_assert_ptr_null(host_send(&h, link, ann, other, 4, 2, "behind it"));
+    tell_unsubscribe(link, group);
+    ck_assert(store_host_release_one(&h, ENGINE_APPEND, CHAT_OK));
+    ck_assert_ptr_nonnull(host_subscribe(&h, link, bob, group));
+    store_host_release(&h, ENGINE_APPEND);
+    store_host_forget(&h);
+
+    expect_sent(host_send(&h, link, ann, group, 5, 3, "heard"), 3);
+    ck_assert_uint_eq(store_host_count_publications(&h, link, group), 1);
+}
+END_TEST
+
+START_TEST(a_subscription_taken_back_before_its_sync_does_not_begin)
+{
+    uint64_t group = host_group(&h, link, ann, 5, &bob, 1);
+    struct store_stats before, after;
+
+    expect_sent(host_send(&h, link, ann, group, 1, 0, "loads the ring"), 1);
+    store_get_stats(h.stores[0], &before);
+    h.hold[ENGINE_APPEND] = true;
+    ck_assert_ptr_null(host_send(&h, link, ann, group, 2, 1, "on its way"));
+    ck_assert_ptr_null(host_subscribe(&h, link, bob, group));
+    tell_unsubscribe(link, group);
+    store_host_release(&h, ENGINE_APPEND);
+    store_get_stats(h.stores[0], &after);
+    ck_assert_uint_eq(after.subscriptions, before.subscriptions);
+    ck_assert_uint_eq(store_host_count_publications(&h, link, group), 0);
 }
 END_TEST
 
@@ -569,6 +622,8 @@ int main(void)
     tcase_add_test(homes, publications_continue_exactly_where_the_answer_ends);
     tcase_add_test(homes, subscribing_again_loses_no_publication);
     tcase_add_test(homes, an_unsubscribed_or_closed_link_hears_nothing);
+    tcase_add_test(homes, leaving_and_coming_back_during_a_sync_hears_what_follows);
+    tcase_add_test(homes, a_subscription_taken_back_before_its_sync_does_not_begin);
     tcase_add_test(homes, a_recheck_tells_who_is_still_a_member);
     tcase_add_test(homes, a_removal_is_published_at_its_place_in_the_order);
     tcase_add_test(homes, a_cursor_only_moves_forward_and_reaches_the_other_devices);
