@@ -53,6 +53,8 @@ static const struct settings_limit router_limits[] = {
     R_NUMBER(requests_max, "65536", 16777216, "Requests under way, of all clients."),
     R_NUMBER(waiting_per_peer, "16384", 16777216, "Requests waiting for one busy store."),
     R_TIME(request_ms, "30 s", DAY_MS, "Until a store's answer is given up."),
+    LIMIT(struct router_limits, "limits", sweep_ms, CONFIG_DURATION, "5 min", 1000, DAY_MS,
+          "Each conversation is compared with its store once in this time."),
     R_NUMBER(operations_per_second, "20", 1000000, "Messages, edits and the like of one user."),
     R_NUMBER(operations_burst, "40", 1000000, "Those at once after a quiet while."),
     R_NUMBER(reads_per_second, "100", 1000000, "History pages and look-ups of one user."),

@@ -348,6 +348,27 @@ static void rig_answer_open(struct rig *g, uint32_t peer, const WireLinkFrame *a
     rig_peer_says(g, peer, &frame);
 }
 
+/* A user's home: nobody but the router's sweep asks so. */
+static bool rig_answer_users_home(struct rig *g, uint32_t peer, const WireLinkFrame *asked)
+{
+    WireLinkFrame frame = WIRE_LINK_FRAME__INIT;
+    WireSubscribed said = WIRE_SUBSCRIBED__INIT;
+
+    for (uint32_t i = 0; i < g->user_count; i++) {
+        if (g->user_ids[i] != asked->subscribe->home_id)
+            continue;
+        said.home_id = g->user_ids[i];
+        said.lsn = g->user_lsns[i];
+        said.kind = WIRE_HOME_KIND__HOME_KIND_USER;
+        frame.request_id = asked->request_id;
+        frame.body_case = LINK(SUBSCRIBED);
+        frame.subscribed = &said;
+        rig_peer_says(g, peer, &frame);
+        return true;
+    }
+    return false;
+}
+
 static void rig_answer_subscribe(struct rig *g, uint32_t peer, const WireLinkFrame *asked)
 {
     const WireSubscribe *subscribe = asked->subscribe;
@@ -360,6 +381,8 @@ static void rig_answer_subscribe(struct rig *g, uint32_t peer, const WireLinkFra
     static WireMember *pointers[512];
     size_t asked_count = subscribe->user_id != 0 ? 1 : subscribe->n_user_ids;
 
+    if (!h && rig_answer_users_home(g, peer, asked))
+        return;
     if (!h || (subscribe->user_id != 0 && rig_permissions(h, subscribe->user_id) == 0)) {
         rig_answer_problem(g, peer, asked->request_id, PROBLEM(FORBIDDEN));
         return;

@@ -277,6 +277,7 @@ void sim_run(uint64_t seed, bool quiet, struct sim_result *out)
     /* The nemesis looks at the apps as they are when it strikes. */
     r->nemesis = sim_nemesis_new(r->servers, r->apps, &r->app_count);
     live_through(r);
+    sim_servers_check(r->servers);
 
     memset(out, 0, sizeof(*out));
     out->seed = seed;

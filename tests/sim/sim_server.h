@@ -63,5 +63,7 @@ bool sim_server_is_up(const struct sim_server *server);
 /* All roles are up and every shard serves. */
 bool sim_servers_ready(struct sim_servers *s);
 void sim_servers_describe(struct sim_servers *s);
+/* Tells the checker what only the routers know. */
+void sim_servers_check(struct sim_servers *s);
 
 #endif

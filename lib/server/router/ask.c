@@ -144,7 +144,8 @@ bool ask_is_of_owner(const struct router *r, const struct ask *a, uint64_t id)
 
 static bool is_about_a_home(const struct ask *a)
 {
-    return a->kind == ASK_ANNOUNCE || a->kind == ASK_SUBSCRIBE || a->kind == ASK_RECHECK;
+    return a->kind == ASK_ANNOUNCE || a->kind == ASK_SUBSCRIBE || a->kind == ASK_RECHECK ||
+           a->kind == ASK_SWEEP;
 }
 
 void ask_answered(struct router *r, struct ask *a, const WireLinkFrame *frame)
@@ -159,6 +160,7 @@ void ask_answered(struct router *r, struct ask *a, const WireLinkFrame *frame)
     case ASK_SUBSCRIBE: sync_answered(r, a, frame); break;
     case ASK_RECHECK: recheck_answered(r, a, frame); break;
     case ASK_REFRESH: credentials_refreshed(r, a, frame); break;
+    case ASK_SWEEP: sweep_answered(r, a, frame); break;
     }
     ask_drop(r, a);
 }

@@ -30,6 +30,7 @@ enum ask_kind {
     ASK_SUBSCRIBE, /* a home of a session that signs in */
     ASK_RECHECK,   /* a home that was lost */
     ASK_REFRESH,   /* whose token is that */
+    ASK_SWEEP,     /* where a home stands */
 };
 
 struct ask {

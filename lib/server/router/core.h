@@ -14,6 +14,7 @@
 #include "server/router/router.h"
 #include "server/router/session.h"
 #include "server/router/slab.h"
+#include "server/router/sweep.h"
 #include "server/router/user.h"
 #include "server/shards.h"
 
@@ -107,6 +108,8 @@ struct router {
 
     struct session *sent; /* whose frames the last effect borrows */
     uint32_t sent_count;
+
+    struct sweep sweep;
 
     struct run *run; /* scratch of a fan-out */
 

@@ -61,6 +61,8 @@ static void schedule_tick(struct router *r)
         at_ms = r->now.mono_ms + ROUTER_TICK_MS;
     else if (r->presence_count > 0)
         at_ms = r->lease_at_ms;
+    if (sweep_deadline(r) < at_ms)
+        at_ms = sweep_deadline(r);
     if (at_ms != MOMENT_NEVER && (!wheel_timer_is_set(&r->tick) || r->tick.deadline_ms > at_ms))
         wheel_set(&r->wheel, &r->tick, at_ms);
 }
@@ -83,6 +85,7 @@ static void on_tick(struct router *r)
     asks_expire(r);
     buckets_sweep(&r->buckets, r->now.mono_ms);
     look_for_lost_presence(r);
+    sweep_step(r);
     if (r->now.mono_ms >= r->lease_at_ms) {
         r->lease_at_ms = r->now.mono_ms + r->limits.lease_ms;
         report_lease(r);
@@ -110,6 +113,7 @@ static void start(struct router *r)
     r->started = true;
     wheel_init(&r->wheel, r->now.mono_ms);
     r->lease_at_ms = r->now.mono_ms + r->limits.lease_ms;
+    r->sweep.due_ms = r->now.mono_ms + SWEEP_STEP_MS;
 }
 
 static void on_blocked(struct router *r, struct session *s)

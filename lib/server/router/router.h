@@ -86,6 +86,7 @@ struct router_limits {
     uint32_t requests_max;          /* in flight or waiting, all links; 65,536 */
     uint32_t waiting_per_peer;      /* waiting for a link's credit; 16,384 */
     int64_t request_ms;             /* until the store's answer is given up; 30,000 */
+    int64_t sweep_ms;               /* each home is compared with its store so often; 300,000 */
     uint32_t operations_per_second; /* of one user, on all routers; 20 */
     uint32_t operations_burst;      /* 40 */
     uint32_t reads_per_second;      /* fetches and finds of one user; 100 */
@@ -131,7 +132,7 @@ struct router_stats {
     uint64_t opened, closed, signed_in, resumed, refused_auth, refused_admission;
     uint64_t superseded, revoked, expired, silent, slow, drained, hello_timeouts;
     uint64_t messages_in, frames_in, bytes_in, messages_out, frames_out, bytes_out;
-    uint64_t publications, events, deliveries, duplicates, holes, rechecks, removals;
+    uint64_t publications, events, deliveries, duplicates, holes, missed, rechecks, removals;
     uint64_t ephemera_dropped, presence_batches, presence_changes;
     uint64_t rate_limited, requests_lost, requests_late, no_memory;
     uint64_t faults_malformed, faults_limit;

@@ -28,6 +28,7 @@ void router_config_init(struct router_config *config)
                 .requests_max = 65536,
                 .waiting_per_peer = 16384,
                 .request_ms = 30000,
+                .sweep_ms = 300000,
                 .operations_per_second = 20,
                 .operations_burst = 40,
                 .reads_per_second = 100,
@@ -68,7 +69,7 @@ static bool times_are_sane(const struct router_limits *l)
     return l->handshake_slot_max_ms > 0 && l->preauth_ms > 0 && l->token_grace_ms >= 0 &&
            l->ticket_ms > 0 && l->ticket_ms <= TICKET_LIFE_MAX_MS && l->request_ms > 0 &&
            l->lease_ms > 0 && l->sync_patience_ms > 0 && l->presence_lost_ms > 0 &&
-           l->drain_ms >= 0 && l->drain_grace_ms >= 0;
+           l->sweep_ms >= SWEEP_STEP_MS && l->drain_ms >= 0 && l->drain_grace_ms >= 0;
 }
 
 chat_status router_config_check(const struct router_config *config)

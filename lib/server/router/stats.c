@@ -104,6 +104,7 @@ static const struct metric_field fields[] = {
     COUNTER(deliveries, "chat_router_deliveries_total", "Frames given to sessions by fan-out."),
     COUNTER(duplicates, "chat_router_duplicates_total", "Publications and messages seen before."),
     COUNTER(holes, "chat_router_holes_total", "Publications that did not continue their home."),
+    COUNTER(missed, "chat_router_missed_total", "Homes found behind their store without a hole."),
     COUNTER(rechecks, "chat_router_rechecks_total", "Homes and users asked anew."),
     COUNTER(removals, "chat_router_removals_total", "Channels taken from sessions."),
     COUNTER(ephemera_dropped, "chat_router_ephemera_dropped_total",
