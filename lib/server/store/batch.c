@@ -190,7 +190,6 @@ struct outcome *batch_home_outcome(struct shard *s, enum outcome_kind kind, link
     if (outcome) {
         outcome->home = home;
         home->pins++;
-        home->subscribes_queued += kind == OUTCOME_SUBSCRIBE;
     }
     return outcome;
 }
@@ -207,28 +206,7 @@ static void free_outcome(struct shard *s, struct outcome *outcome)
     frame_unref(outcome->frame);
     if (outcome->home)
         outcome->home->pins--;
-    if (outcome->kind == OUTCOME_SUBSCRIBE)
-        outcome->home->subscribes_queued--;
     alloc_free(s->allocator, outcome);
-}
-
-void batch_cancel_subscribes(struct shard *s, const struct home *home, link_id link)
-{
-    if (home->subscribes_queued == 0)
-        return;
-    LIST_EACH(batch_node, &s->batches)
-    {
-        LIST_EACH(node, &LIST_ENTRY(batch_node, struct batch, node)->outcomes)
-        {
-            struct outcome *outcome = LIST_ENTRY(node, struct outcome, node);
-
-            if (outcome->kind == OUTCOME_SUBSCRIBE && outcome->home == home &&
-                outcome->link == link) {
-                list_remove(&outcome->node);
-                free_outcome(s, outcome);
-            }
-        }
-    }
 }
 
 static void release(struct shard *s, struct outcome *outcome)
@@ -240,6 +218,7 @@ static void release(struct shard *s, struct outcome *outcome)
         break;
     case OUTCOME_PUSH: (void)store_push(s->store, outcome->link, outcome->frame); break;
     case OUTCOME_SUBSCRIBE: subscribe(s, outcome->home, outcome->link, outcome->lsn); break;
+    case OUTCOME_UNSUBSCRIBE: unsubscribe(s, outcome->home, outcome->link); break;
     case OUTCOME_EPHEMERAL: subscriptions_send(s, outcome->home, outcome->frame); break;
     case OUTCOME_ROUTERS: subscriptions_tell_routers(s, outcome->home); break;
     case OUTCOME_RESUME: break;
@@ -275,6 +254,8 @@ void batch_refuse(struct shard *s, struct batch *batch, WireProblemCode code, co
     while ((outcome = take_outcome(&batch->outcomes)) != NULL) {
         if (outcome->kind == OUTCOME_ANSWER)
             answer_problem_to(s, outcome->link, outcome->request_id, code, limit);
+        else if (outcome->kind == OUTCOME_UNSUBSCRIBE)
+            unsubscribe(s, outcome->home, outcome->link);
         free_outcome(s, outcome);
     }
 }

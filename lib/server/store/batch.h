@@ -43,6 +43,7 @@ enum outcome_kind {
     OUTCOME_ANSWER,
     OUTCOME_PUSH,
     OUTCOME_SUBSCRIBE,
+    OUTCOME_UNSUBSCRIBE,
     OUTCOME_EPHEMERAL, /* `frame` to all who subscribe to `home` */
     OUTCOME_ROUTERS,   /* tells them how many they are */
     OUTCOME_RESUME,    /* the requests waiting at `ring` */
@@ -83,8 +84,6 @@ struct outcome *batch_outcome(struct shard *s, enum outcome_kind kind, link_id l
 /* The same for a home, which it pins. */
 struct outcome *batch_home_outcome(struct shard *s, enum outcome_kind kind, link_id link,
                                    struct home *home);
-/* Takes back those of a link and home that are still queued. */
-void batch_cancel_subscribes(struct shard *s, const struct home *home, link_id link);
 
 /* Rows that a record makes beyond the usual few. */
 uint64_t batch_extra_rows(const WireRecord *record);

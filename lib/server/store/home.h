@@ -69,7 +69,6 @@ struct home {
     struct list_node lru;
     struct list subscriptions; /* of struct subscription, by in_home */
     uint32_t subscription_count;
-    uint32_t subscribes_queued; /* to begin when what is decided is synced */
     struct wait_queue waiting;
     struct group *group;       /* takes further decisions of the batch being filled */
     uint64_t decided_position; /* of its last decision; 0: none since it was loaded */

@@ -276,6 +276,6 @@ void members_unsubscribe(struct shard *s, const struct request *req)
         (void)wait_add(s, &home->waiting, req); /* behind a Subscribe that may wait there */
         return;
     }
-    unsubscribe(s, home, req->link);
+    subscriptions_finish(s, home, req->link);
     homes_settle(s, home);
 }

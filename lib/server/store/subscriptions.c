@@ -61,13 +61,10 @@ void subscribe(struct shard *s, struct home *home, link_id link_id_, uint64_t fr
     s->subscriptions++;
 }
 
-/* At once, whatever waits for its sync: queued behind that, it would end a subscription
- * which the same link begins in between. */
 void unsubscribe(struct shard *s, struct home *home, link_id link)
 {
     struct subscription *sub = find(home, link);
 
-    batch_cancel_subscribes(s, home, link);
     if (!sub)
         return;
     end(sub);
@@ -166,6 +163,13 @@ bool subscriptions_begin(struct shard *s, struct home *home, link_id link)
     outcome->lsn = home->lsn;
     batch_split(home);
     return true;
+}
+
+void subscriptions_finish(struct shard *s, struct home *home, link_id link)
+{
+    if (home->decided_position <= s->synced ||
+        !batch_home_outcome(s, OUTCOME_UNSUBSCRIBE, link, home))
+        unsubscribe(s, home, link);
 }
 
 void subscriptions_routers_changed(struct shard *s, struct home *home)

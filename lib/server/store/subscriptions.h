@@ -29,9 +29,10 @@ void subscribe(struct shard *s, struct home *home, link_id link, uint64_t from_l
 /* The same as of now: what the home has decided is in the answer the caller gives next, and
  * publications go on after it. Takes effect when that is synced. False: no memory. */
 bool subscriptions_begin(struct shard *s, struct home *home, link_id link);
+/* After all that was decided. */
+void subscriptions_finish(struct shard *s, struct home *home, link_id link);
 /* Tells a user's routers how many they are, after all that was decided. */
 void subscriptions_routers_changed(struct shard *s, struct home *home);
-/* At once; also takes back what subscriptions_begin() has queued. */
 void unsubscribe(struct shard *s, struct home *home, link_id link);
 bool is_subscribed(const struct home *home, link_id link);
 /* Another one can begin. */
