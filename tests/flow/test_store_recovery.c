@@ -541,23 +541,64 @@ START_TEST(a_shard_that_cannot_open_is_tried_again)
 }
 END_TEST
 
-/* --- forgetting and loading again --- */
+/* --- more rings than are kept --- */
 
 /* Rings that are not applied cannot go: for a moment there is no room for another. */
-static void send_until_taken(uint64_t user, uint64_t direct, uint64_t counter)
+static const WireSent *send_until_taken(uint64_t user, uint64_t channel_id, uint64_t counter,
+                                        const char *text)
 {
-    const WireLinkFrame *answer;
+    const WireLinkFrame *answer = NULL;
 
     for (int i = 0; i < 10; i++) {
-        answer = host_send(&h, link, user, direct, counter, counter - 1, "again");
+        answer = host_send(&h, link, user, channel_id, counter, counter - 1, text);
         ck_assert_ptr_nonnull(answer);
         if (answer->body_case == WIRE_LINK_FRAME__BODY_SENT)
             break;
         expect_problem(answer, PROBLEM_OF(OVERLOADED));
         store_host_wait(&h, 1);
     }
-    expect_sent(answer, counter);
+    ck_assert_int_eq(answer->body_case, WIRE_LINK_FRAME__BODY_SENT);
+    return answer->sent;
 }
+
+#define MANY 24u
+#define MANY_MESSAGES 400u
+
+/* A page of the log goes on with rings that the page before had, and then brings others that
+ * want their room. */
+START_TEST(a_log_of_more_rings_than_are_kept_replays_every_nonce)
+{
+    uint64_t users[MANY], counters[MANY] = {0}, ids[MANY] = {0}, group, dice = 1;
+    char subject[16];
+
+    for (size_t i = 0; i < MANY; i++) {
+        snprintf(subject, sizeof(subject), "user%zu", i);
+        users[i] = host_user(&h, link, subject);
+    }
+    group = host_group(&h, link, ann, 1, users, MANY);
+    store_host_wait(&h, 3000);
+    h.hold[ENGINE_APPLY] = true;
+    for (uint64_t seq = 1; seq <= MANY_MESSAGES; seq++) {
+        size_t i = (dice = dice * 48271 % 2147483647) % MANY;
+
+        counters[i]++;
+        ids[i] =
+            expect_sent(host_send(&h, link, users[i], group, counters[i], counters[i] - 1, "again"),
+                        seq)
+                ->message_id;
+    }
+    h.hold[ENGINE_APPLY] = false;
+    h.configs[0].limits.rings_max = 6;
+    h.configs[0].limits.replay_bytes = 600;
+    crash();
+    ck_assert_uint_ge(stats().replayed, MANY_MESSAGES);
+    for (size_t i = 0; i < MANY; i++)
+        ck_assert_uint_eq(send_until_taken(users[i], group, counters[i], "again")->message_id,
+                          ids[i]);
+}
+END_TEST
+
+/* --- forgetting and loading again --- */
 
 START_TEST(evicted_homes_rings_and_keys_come_back_as_they_were)
 {
@@ -577,13 +618,15 @@ START_TEST(evicted_homes_rings_and_keys_come_back_as_they_were)
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < 11; i++) {
             directs[i] = host_direct(&h, link, users[i], users[i + 1]);
-            send_until_taken(users[i], directs[i], (uint64_t)round + 1);
+            ck_assert_uint_eq(
+                send_until_taken(users[i], directs[i], (uint64_t)round + 1, "again")->seq,
+                (uint64_t)round + 1);
             if (i == 5)
                 store_host_wait(&h, 3000);
         }
     }
     for (int i = 0; i < 11; i++)
-        send_until_taken(users[i], directs[i], 3);
+        ck_assert_uint_eq(send_until_taken(users[i], directs[i], 3, "again")->seq, 3);
     ck_assert_uint_gt(stats().home_evictions, 0);
     ck_assert_uint_gt(stats().ring_evictions, 0);
     ck_assert_uint_le(stats().homes, 3 * HOST_SHARDS);
@@ -615,6 +658,7 @@ int main(void)
     tcase_add_loop_test(cases, data_of_another_deployment_is_refused, 0, 2);
     tcase_add_test(cases, without_a_service_id_the_data_says_or_a_random_one_is_taken);
     tcase_add_test(cases, a_shard_that_cannot_open_is_tried_again);
+    tcase_add_test(cases, a_log_of_more_rings_than_are_kept_replays_every_nonce);
     tcase_add_test(cases, evicted_homes_rings_and_keys_come_back_as_they_were);
     suite_add_tcase(suite, cases);
 

@@ -137,6 +137,7 @@ static bool prepare_slice(struct shard *s)
     uint64_t extra_rows = 0;
     size_t i = s->replay.next;
 
+    rings_trim(s);
     for (; i < s->replay.count && i - s->replay.next < SLICE_RECORDS_MAX; i++) {
         const WireRecord *record = record_at(s, i);
         struct nonce_of nonce;

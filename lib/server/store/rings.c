@@ -153,10 +153,23 @@ struct ring_slot *rings_prepare(struct shard *s, uint64_t channel, uint64_t user
     const struct ring_name name = {channel, user, device};
     struct ring_slot *slot = find(s, &name);
 
-    if (slot)
-        return slot;
-    (void)make_room(s); /* past the limit rather than stuck: a page of the log bounds it */
-    return new_slot(s, &name);
+    /* None makes room for it: the slice may have prepared that one, too. */
+    return slot ? slot : new_slot(s, &name);
+}
+
+void rings_trim(struct shard *s)
+{
+    LIST_EACH(node, &s->rings.lru)
+    {
+        struct ring_slot *slot = LIST_ENTRY(node, struct ring_slot, lru);
+
+        if (s->rings.slots.count < s->limits->rings_max)
+            break;
+        if (is_evictable(s, slot)) {
+            free_slot(s, slot);
+            s->stats->ring_evictions++;
+        }
+    }
 }
 
 struct ring_slot *rings_need(struct shard *s, uint64_t channel, uint64_t user, uint64_t device,

@@ -30,8 +30,11 @@ void rings_fini(struct shard *s);
 /* The loaded ring, or NULL: then the request waits there, or was refused. */
 struct ring_slot *rings_need(struct shard *s, uint64_t channel, uint64_t user, uint64_t device,
                              const struct request *req);
-/* For replay: the slot, loaded or not, its load under way. NULL: no memory. */
+/* For replay: the slot, loaded or not, its load under way; it stays until rings_trim(). A
+ * slice of the log bounds how far past the limit that goes. NULL: no memory. */
 struct ring_slot *rings_prepare(struct shard *s, uint64_t channel, uint64_t user, uint64_t device);
+/* Forgets down to the limit what can be read again. */
+void rings_trim(struct shard *s);
 
 /* Holds later requests of this ring back. */
 void rings_set_busy(struct ring_slot *slot);
