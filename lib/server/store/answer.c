@@ -62,7 +62,7 @@ void answer(struct shard *s, struct home *home, const struct request *req, WireL
         return;
     frame = answer_encode(s, req, body);
     if (frame && home && home->decided_position > s->synced) {
-        struct outcome *outcome = batch_outcome(s, OUTCOME_ANSWER, req->link);
+        struct outcome *outcome = batch_home_outcome(s, OUTCOME_ANSWER, req->link, home);
 
         if (outcome) {
             outcome->request_id = req->frame->request_id;

@@ -14,6 +14,20 @@ static struct batch *last_batch(struct shard *s)
     return list_is_empty(&s->batches) ? NULL : LIST_ENTRY(s->batches.head.prev, struct batch, node);
 }
 
+/* Where the home's last decision is: what waits for that waits for nothing later, or it
+ * would come after what is asked once that is synced. */
+static struct batch *batch_of(struct shard *s, const struct home *home)
+{
+    LIST_EACH(node, &s->batches)
+    {
+        struct batch *batch = LIST_ENTRY(node, struct batch, node);
+
+        if (batch->last_position >= home->decided_position)
+            return batch;
+    }
+    return NULL;
+}
+
 void batch_split(struct home *home) { home->group = NULL; }
 
 void batch_close(struct shard *s)
@@ -167,9 +181,9 @@ chat_status batch_decide(struct shard *s, struct home *home, WireRecord *record,
     return CHAT_OK;
 }
 
-struct outcome *batch_outcome(struct shard *s, enum outcome_kind kind, link_id link)
+static struct outcome *add_outcome(struct shard *s, struct batch *batch, enum outcome_kind kind,
+                                   link_id link)
 {
-    struct batch *batch = last_batch(s);
     struct outcome *outcome;
 
     assert(batch);
@@ -182,10 +196,15 @@ struct outcome *batch_outcome(struct shard *s, enum outcome_kind kind, link_id l
     return outcome;
 }
 
+struct outcome *batch_outcome(struct shard *s, enum outcome_kind kind, link_id link)
+{
+    return add_outcome(s, last_batch(s), kind, link);
+}
+
 struct outcome *batch_home_outcome(struct shard *s, enum outcome_kind kind, link_id link,
                                    struct home *home)
 {
-    struct outcome *outcome = batch_outcome(s, kind, link);
+    struct outcome *outcome = add_outcome(s, batch_of(s, home), kind, link);
 
     if (outcome) {
         outcome->home = home;

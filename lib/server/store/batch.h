@@ -81,7 +81,7 @@ chat_status batch_decide(struct shard *s, struct home *home, WireRecord *record,
 
 /* Adds an outcome to what is decided last. NULL: no memory. Only when decided > synced. */
 struct outcome *batch_outcome(struct shard *s, enum outcome_kind kind, link_id link);
-/* The same for a home, which it pins. */
+/* Adds one to what was decided last of a home, which it pins. Only when that is not synced. */
 struct outcome *batch_home_outcome(struct shard *s, enum outcome_kind kind, link_id link,
                                    struct home *home);
 

@@ -32,7 +32,7 @@ void notes_acknowledge(struct shard *s, struct home *home, const struct request 
     if (!encoded)
         return; /* it is sent again */
     if (home && home->decided_position > s->synced && !PLANTED(NOTE_ACK_BEFORE_SYNC)) {
-        struct outcome *outcome = batch_outcome(s, OUTCOME_PUSH, req->link);
+        struct outcome *outcome = batch_home_outcome(s, OUTCOME_PUSH, req->link, home);
 
         if (outcome)
             outcome->frame = encoded;
