@@ -78,6 +78,7 @@ static void on_refresh_answer(struct client_core *core, const WireServerFrame *f
 {
     if (frame->body_case == WIRE_SERVER_FRAME__BODY_TICKET) {
         signin_ticket(core, frame->ticket);
+        signin_renewed(core);
     } else if (frame->body_case == WIRE_SERVER_FRAME__BODY_PROBLEM) {
         if (!dispatch_is_temporary(frame->problem))
             signin_need_token(core, dispatch_status(frame->problem->code));

@@ -331,6 +331,7 @@ bool session_is_superseded(const struct client_core *core);
 void signin_hello(struct client_core *core);
 void signin_welcome(struct client_core *core, const WireWelcome *welcome);
 void signin_ticket(struct client_core *core, const WireTicket *ticket);
+void signin_renewed(struct client_core *core);
 void signin_refused(struct client_core *core, chat_status status);
 bool signin_has_credentials(const struct client_core *core);
 void signin_need_token(struct client_core *core, chat_status why);

@@ -209,6 +209,15 @@ void signin_ticket(struct client_core *core, const WireTicket *ticket)
         plan_refresh(core, ticket->token_expires_at_ms);
 }
 
+/* The server took the new token: a warning about the old one says no more why this link ends. */
+void signin_renewed(struct client_core *core)
+{
+    if (!core->verdict_auth)
+        return;
+    core->verdict_auth = false;
+    core->verdict = CHAT_OK;
+}
+
 /* A problem that answers nothing, or the hello: what the end of this link will mean. */
 void signin_link_problem(struct client_core *core, const WireProblem *p, bool for_hello)
 {

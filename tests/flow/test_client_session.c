@@ -95,6 +95,24 @@ START_TEST(a_token_that_ends_is_renewed_in_band_before)
 }
 END_TEST
 
+START_TEST(a_token_renewed_after_the_last_warning_is_as_good_as_any)
+{
+    rig_start(&rig);
+    rig_problem(&rig, 0, WIRE_PROBLEM_CODE__PROBLEM_TOKEN_EXPIRED, WIRE_RETRY__RETRY_REAUTH, 0);
+    ck_assert_int_eq(client_set_token(rig.core, "next", 4), CHAT_OK);
+    rig_turn(&rig);
+    ck_assert_uint_eq(rig_heard(&rig, WIRE_CLIENT_FRAME__BODY_REFRESH_TOKEN), 1);
+    rig_pull(&rig);
+    rig_cut(&rig, 1006);
+    ck_assert_int_eq(state(), CHAT_CONN_BACKING_OFF);
+    rig_wait(&rig, 2000);
+    rig_pull(&rig);
+    ck_assert(rig_heard_last(&rig, WIRE_CLIENT_FRAME__BODY_HELLO)->by_ticket);
+    ck_assert_int_eq(state(), CHAT_CONN_LIVE);
+    ck_assert_uint_eq(rig_count(&rig, CHAT_EVENT_NEED_TOKEN), 0);
+}
+END_TEST
+
 START_TEST(superseded_means_closed_and_stays_closed)
 {
     rig_start(&rig);
@@ -469,6 +487,7 @@ int main(void)
     tcase_add_test(life, a_close_code_alone_asks_for_a_token_too);
     tcase_add_test(life, a_reconnect_uses_the_ticket_and_falls_back_to_the_token);
     tcase_add_test(life, a_token_that_ends_is_renewed_in_band_before);
+    tcase_add_test(life, a_token_renewed_after_the_last_warning_is_as_good_as_any);
     tcase_add_loop_test(life, superseded_means_closed_and_stays_closed, 0, 2);
     tcase_add_loop_test(life, a_hello_of_ours_that_was_late_does_not_end_the_session_for_good, 0,
                         2);
