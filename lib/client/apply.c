@@ -67,19 +67,38 @@ static void tell_filled(struct client_core *core, struct channel *ch, uint64_t f
     }
 }
 
-bool apply_hold(struct client_core *core, struct channel *ch, uint64_t from, uint64_t to,
+/* The lowest island goes that from..to does not touch: who scrolls there has it brought. */
+static bool forget_island(struct client_core *core, struct channel *ch, uint64_t from, uint64_t to)
+{
+    uint32_t i = 0;
+    struct range it;
+
+    while (i < ch->c.ranges.count && ch->c.ranges.items[i].to + 1 >= from &&
+           ch->c.ranges.items[i].from <= to + 1)
+        i++;
+    if (i == ch->c.ranges.count)
+        return false;
+    it = ch->c.ranges.items[i];
+    if (!core_ok(core, ranges_remove(&ch->c.ranges, core->allocator, it.from, it.to)) ||
+        !core_ok(core, cache_messages_drop(core->cache, ch->c.channel_id, it.from, it.to)))
+        return false;
+    if (it.from <= ch->c.stream_seq)
+        events_gap(core, ch, CHAT_EVENT_GAP, it.from, least_u64(it.to, ch->c.stream_seq), CHAT_OK);
+    ch->unread_stale = true;
+    return true;
+}
+
+void apply_hold(struct client_core *core, struct channel *ch, uint64_t from, uint64_t to,
                 uint64_t rev)
 {
     chat_status status;
 
     tell_filled(core, ch, from, to);
-    status = ranges_add(&ch->c.ranges, core->allocator, from, to, rev);
-    if (status == CHAT_E_FULL) /* too many islands: the lane brings it later */
-        return false;
-    if (!core_ok(core, status))
-        return false;
-    channel_touch(core, ch);
-    return true;
+    do
+        status = ranges_add(&ch->c.ranges, core->allocator, from, to, rev);
+    while (status == CHAT_E_FULL && forget_island(core, ch, from, to));
+    if (core_ok(core, status))
+        channel_touch(core, ch);
 }
 
 void apply_stream(struct client_core *core, struct channel *ch)
@@ -139,7 +158,7 @@ static void take_new(struct client_core *core, struct channel *ch, const WireMes
     if (PLANTED(GAP_IGNORED) && from > ch->c.stream_seq + 1)
         from = ch->c.stream_seq + 1;
     if (PLANTED(CURSOR_BEFORE_MESSAGE)) {
-        (void)apply_hold(core, ch, from, m->seq, rev);
+        apply_hold(core, ch, from, m->seq, rev);
         (void)core_ok(core, channel_save_dirty(core));
         (void)core_ok(core, cache_commit(core->cache));
     }
@@ -148,8 +167,8 @@ static void take_new(struct client_core *core, struct channel *ch, const WireMes
         lane_check(core, ch);
         return;
     }
-    if (!PLANTED(CURSOR_BEFORE_MESSAGE) && !apply_hold(core, ch, from, m->seq, rev))
-        session_odd(core, "too many holes");
+    if (!PLANTED(CURSOR_BEFORE_MESSAGE))
+        apply_hold(core, ch, from, m->seq, rev);
     outbox_seen(core, ch, m);
     apply_stream(core, ch);
     if (was_whole && ch->c.stream_seq < m->seq) /* the missing ones may be on their way */
@@ -167,7 +186,7 @@ void apply_own(struct client_core *core, struct channel *ch, const WireMessage *
         return;
     }
     if (!ranges_holds(&ch->c.ranges, m->seq, m->seq))
-        (void)apply_hold(core, ch, m->seq, m->seq, rev);
+        apply_hold(core, ch, m->seq, m->seq, rev);
     if (!list_node_is_linked(&ch->lagging) && ch->c.stream_seq + 1 < m->seq)
         ch->lane_wait_until_ms = core->now.mono_ms + core->cfg.gap_grace_ms;
 }

@@ -392,7 +392,7 @@ void apply_changed(struct client_core *core, const WireMessage *m);
 bool apply_store(struct client_core *core, struct channel *ch, const WireMessage *m);
 /* Our own message, from its acknowledgement. The caller lets the stream go on. */
 void apply_own(struct client_core *core, struct channel *ch, const WireMessage *m);
-bool apply_hold(struct client_core *core, struct channel *ch, uint64_t from, uint64_t to,
+void apply_hold(struct client_core *core, struct channel *ch, uint64_t from, uint64_t to,
                 uint64_t rev);
 void apply_stream(struct client_core *core, struct channel *ch);
 void apply_gap(struct client_core *core, struct channel *ch, uint64_t up_to);

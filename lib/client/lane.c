@@ -258,7 +258,7 @@ static void take_changes(struct client_core *core, struct channel *ch, const str
     }
     for (uint32_t i = 0; i < r->range_count; i++)
         if (ranges_holds(&ch->c.ranges, r->ranges[i].from, r->ranges[i].to))
-            (void)apply_hold(core, ch, r->ranges[i].from, r->ranges[i].to, p->covered_to_rev);
+            apply_hold(core, ch, r->ranges[i].from, r->ranges[i].to, p->covered_to_rev);
 }
 
 void lane_changes(struct client_core *core, struct request *r, const WireServerFrame *frame)

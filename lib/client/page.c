@@ -74,7 +74,7 @@ bool page_apply(struct client_core *core, struct channel *ch, const struct reque
         }
     }
     if (p->n_messages)
-        (void)apply_hold(core, ch, p->messages[0]->seq, p->covered->to_seq, p->head->rev);
+        apply_hold(core, ch, p->messages[0]->seq, p->covered->to_seq, p->head->rev);
     for (size_t i = 0; i < p->n_messages; i++)
         outbox_seen(core, ch, p->messages[i]);
     outbox_settle_altered(core, ch);

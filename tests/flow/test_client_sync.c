@@ -200,6 +200,46 @@ START_TEST(catching_up_can_be_limited_to_the_newest)
 }
 END_TEST
 
+/* 255 holes in one channel, and more: the oldest part is given up for what is new. */
+START_TEST(more_holes_than_are_remembered_cost_the_oldest_messages_only)
+{
+    rig.config.catch_up_max = 1;
+    rig_store_many(&rig, CH, 2);
+    rig_start(&rig);
+    for (int i = 0; i < 300; i++) {
+        rig_cut(&rig, 1006);
+        rig_store_many(&rig, CH, 2);
+        rig_wait(&rig, 70000);
+        ck_assert_int_eq(client_state(rig.core), CHAT_CONN_LIVE);
+        rig_pull(&rig);
+    }
+    ck_assert_uint_eq(rig_heard(&rig, WIRE_CLIENT_FRAME__BODY_FETCH_HISTORY), 301);
+    ck_assert_uint_eq(rig_last(&rig, CHAT_EVENT_MESSAGE)->seq, 602);
+    expect_text(602, "m602");
+    expect_text(602 - 2 * 255, "m92");
+    ck_assert_uint_eq(rig_count(&rig, CHAT_EVENT_GAP), 2); /* what was skipped, and the oldest */
+}
+END_TEST
+
+START_TEST(live_messages_with_a_hole_before_each_are_taken_all_the_same)
+{
+    rig_start(&rig);
+    rig.silent = true;
+    for (int i = 0; i < 400; i++) {
+        rig_store_many(&rig, CH, 2);
+        rig_publish(&rig, CH, rig.channels[0].seq, false);
+        rig_turn(&rig);
+    }
+    ck_assert_uint_eq(rig.closes, 0);
+    rig.silent = false;
+    rig_cut(&rig, 1006);
+    rig_wait(&rig, 60000);
+    rig_pull(&rig);
+    ck_assert_int_eq(client_state(rig.core), CHAT_CONN_LIVE);
+    rig_expect_stream(&rig, CH, 1, 800);
+}
+END_TEST
+
 START_TEST(what_retention_removed_is_a_gap_that_cannot_be_filled)
 {
     rig_store_many(&rig, CH, 30);
@@ -458,6 +498,8 @@ int main(void)
     tcase_add_test(tc, a_missed_alteration_is_noticed_by_the_next_one);
     tcase_add_test(tc, too_many_alterations_become_a_told_gap_that_can_be_filled);
     tcase_add_test(tc, catching_up_can_be_limited_to_the_newest);
+    tcase_add_test(tc, more_holes_than_are_remembered_cost_the_oldest_messages_only);
+    tcase_add_test(tc, live_messages_with_a_hole_before_each_are_taken_all_the_same);
     tcase_add_test(tc, what_retention_removed_is_a_gap_that_cannot_be_filled);
     tcase_add_test(tc, partial_pages_are_asked_on);
     tcase_add_test(tc, a_new_epoch_rebuilds_the_channel_and_keeps_the_outbox);
