@@ -1,6 +1,8 @@
 /* One WebSocket message from the server: which frame goes where. */
 #include "client/inner.h"
 
+#define ASIDE_WAIT_MS 1000 /* at least, doubled by jitter */
+
 chat_status dispatch_status(WireProblemCode code)
 {
     switch (code) {
@@ -74,14 +76,28 @@ static void on_hello_answer(struct client_core *core, const WireServerFrame *fra
         session_protocol_error(core, "a hello answered by something else");
 }
 
+bool dispatch_aside_later(struct client_core *core, const WireServerFrame *frame)
+{
+    uint64_t wait_ms;
+
+    if (frame->body_case != WIRE_SERVER_FRAME__BODY_PROBLEM ||
+        !dispatch_is_temporary(frame->problem))
+        return false;
+    wait_ms = ASIDE_WAIT_MS + rng_below(&core->rng, ASIDE_WAIT_MS);
+    wait_ms = most_u64(wait_ms, least_u64(frame->problem->retry_after_ms, CLIENT_SLOT_MAX_MS));
+    core->aside_wait_until_ms = core->now.mono_ms + (int64_t)wait_ms;
+    return true;
+}
+
 static void on_refresh_answer(struct client_core *core, const WireServerFrame *frame)
 {
     if (frame->body_case == WIRE_SERVER_FRAME__BODY_TICKET) {
         signin_ticket(core, frame->ticket);
         signin_renewed(core);
+    } else if (dispatch_aside_later(core, frame)) {
+        core->refresh_wanted = true;
     } else if (frame->body_case == WIRE_SERVER_FRAME__BODY_PROBLEM) {
-        if (!dispatch_is_temporary(frame->problem))
-            signin_need_token(core, dispatch_status(frame->problem->code));
+        signin_need_token(core, dispatch_status(frame->problem->code));
     } else {
         session_protocol_error(core, "a token answered by something else");
     }
@@ -110,7 +126,8 @@ static void answer(struct client_core *core, struct request *r, const WireServer
     case REQ_HEARTBEAT: on_beat_answer(core, frame); break;
     case REQ_REFRESH: on_refresh_answer(core, frame); break;
     case REQ_USERS: users_answer(core, r, frame); break;
-    case REQ_NOTE: break;
+    case REQ_WATCH: core->watch_wanted |= dispatch_aside_later(core, frame); break;
+    case REQ_PRESENCE: core->presence_wanted |= dispatch_aside_later(core, frame); break;
     }
     alloc_free(core->allocator, r->ranges);
     alloc_free(core->allocator, r);

@@ -96,7 +96,8 @@ enum request_kind {
     REQ_HEARTBEAT,
     REQ_REFRESH,
     REQ_USERS,
-    REQ_NOTE, /* presence: nobody waits for the answer */
+    REQ_WATCH,
+    REQ_PRESENCE,
 };
 
 struct request {
@@ -268,6 +269,7 @@ struct client_core {
     struct map known_users;
     uint64_t unknown_users[CLIENT_UNKNOWN_USERS_MAX];
     uint32_t unknown_count, users_request;
+    int64_t aside_wait_until_ms; /* names, presence, new tokens: the server said later */
     struct chat_presence watched[CHAT_WATCH_MAX];
     bool watched_dirty[CHAT_WATCH_MAX];
     uint32_t watched_count, watched_dirty_count;
@@ -343,6 +345,8 @@ void signin_heartbeat_ack(struct client_core *core, const WireHeartbeatAck *ack)
 void dispatch_message(struct client_core *core, const uint8_t *bytes, size_t len);
 chat_status dispatch_status(WireProblemCode code);
 bool dispatch_is_temporary(const WireProblem *problem);
+/* Should what nobody waits for be asked again? If so, request_may_aside() says when. */
+bool dispatch_aside_later(struct client_core *core, const WireServerFrame *frame);
 
 /* request.c */
 struct request *request_new(struct client_core *core, enum request_kind kind);
@@ -359,7 +363,8 @@ bool requests_overdue(struct client_core *core);
 void request_forget_lanes(struct client_core *core, struct channel *ch);
 void request_forget_channel(struct client_core *core, struct channel *ch);
 void request_forget_op(struct client_core *core, uint32_t id);
-bool request_may_send(struct client_core *core); /* room and budget for one more operation */
+bool request_may_send(struct client_core *core);  /* room and budget for one more operation */
+bool request_may_aside(struct client_core *core); /* the same, for what nobody waits for */
 void request_spend(struct client_core *core);
 
 /* channel.c */

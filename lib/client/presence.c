@@ -40,7 +40,7 @@ static bool send_watch(struct client_core *core)
     WireClientFrame frame = WIRE_CLIENT_FRAME__INIT;
     WireWatchPresence body = WIRE_WATCH_PRESENCE__INIT;
     uint64_t ids[CHAT_WATCH_MAX];
-    struct request *r = request_new(core, REQ_NOTE);
+    struct request *r = request_new(core, REQ_WATCH);
 
     if (!r)
         return false;
@@ -57,7 +57,7 @@ static bool send_state(struct client_core *core)
 {
     WireClientFrame frame = WIRE_CLIENT_FRAME__INIT;
     WireSetPresence body = WIRE_SET_PRESENCE__INIT;
-    struct request *r = request_new(core, REQ_NOTE);
+    struct request *r = request_new(core, REQ_PRESENCE);
 
     if (!r)
         return false;
@@ -69,11 +69,11 @@ static bool send_state(struct client_core *core)
 
 void presence_pump(struct client_core *core)
 {
-    if (core->watch_wanted && request_may_send(core)) {
+    if (core->watch_wanted && request_may_aside(core)) {
         core->watch_wanted = !send_watch(core);
         request_spend(core);
     }
-    if (core->presence_wanted && request_may_send(core)) {
+    if (core->presence_wanted && request_may_aside(core)) {
         core->presence_wanted = !send_state(core);
         request_spend(core);
     }

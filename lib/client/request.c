@@ -89,7 +89,8 @@ static void lose(struct client_core *core, struct request *r)
     case REQ_REFRESH: core->refresh_wanted = true; break;
     case REQ_HELLO:
     case REQ_HEARTBEAT:
-    case REQ_NOTE: break;
+    case REQ_WATCH:
+    case REQ_PRESENCE: break;
     }
 }
 
@@ -113,7 +114,7 @@ bool requests_overdue(struct client_core *core)
 
         if (core->now.mono_ms < r->deadline_ms)
             return false;
-        if (r->kind != REQ_NOTE)
+        if (r->kind != REQ_WATCH && r->kind != REQ_PRESENCE)
             return true;
         request_free(core, r); /* nobody waits for it */
     }
@@ -171,6 +172,14 @@ bool request_may_send(struct client_core *core)
     if (core->budget >= OP_COST)
         return true;
     core_wake_at(core, core->now.mono_ms + (OP_COST - core->budget) / core->ops_per_second + 1);
+    return false;
+}
+
+bool request_may_aside(struct client_core *core)
+{
+    if (core->now.mono_ms >= core->aside_wait_until_ms)
+        return request_may_send(core);
+    core_wake_at(core, core->aside_wait_until_ms);
     return false;
 }
 

@@ -192,6 +192,7 @@ void signin_welcome(struct client_core *core, const WireWelcome *w)
     core->refresh_wanted = false;
     core->watch_wanted = core->watched_count > 0;
     core->presence_wanted = false; /* the hello said it */
+    core->aside_wait_until_ms = 0;
     core->heartbeat_at_ms = core->now.mono_ms + (int64_t)rng_below(&core->rng, core->heartbeat_ms);
     if (w->name && strlen(w->name) <= CHAT_NAME_MAX &&
         core_ok(core, cache_user_put(core->cache, w->user_id, w->name, strlen(w->name))))
@@ -293,7 +294,7 @@ void signin_pump(struct client_core *core)
 {
     if (!session_is_signed_in(core))
         return;
-    if (core->refresh_wanted && core->token) {
+    if (core->refresh_wanted && core->token && request_may_aside(core)) {
         WireClientFrame frame = WIRE_CLIENT_FRAME__INIT;
         WireRefreshToken body = WIRE_REFRESH_TOKEN__INIT;
         struct request *r = request_new(core, REQ_REFRESH);

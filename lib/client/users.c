@@ -42,7 +42,7 @@ void users_pump(struct client_core *core)
     struct request *r;
     uint32_t id;
 
-    if (!core->unknown_count || core->users_request || !request_may_send(core))
+    if (!core->unknown_count || core->users_request || !request_may_aside(core))
         return;
     r = request_new(core, REQ_USERS);
     if (!r)
@@ -69,6 +69,8 @@ void users_answer(struct client_core *core, struct request *r, const WireServerF
         session_protocol_error(core, "names answered by something else");
         return;
     }
+    if (dispatch_aside_later(core, frame))
+        return;
     /* Whoever the server does not know is not asked for again. */
     for (uint32_t i = 0; i < r->limit; i++)
         know(core, core->unknown_users[i]);

@@ -437,6 +437,42 @@ START_TEST(presence_is_the_latest_of_those_watched)
 }
 END_TEST
 
+static WireClientFrame__BodyCase busy_for;
+
+static bool busy_once(struct rig *r, const WireClientFrame *f)
+{
+    if (f->body_case != busy_for)
+        return false;
+    busy_for = WIRE_CLIENT_FRAME__BODY__NOT_SET;
+    rig_problem(r, f->request_id, WIRE_PROBLEM_CODE__PROBLEM_UNAVAILABLE, WIRE_RETRY__RETRY_LATER,
+                5000);
+    return true;
+}
+
+START_TEST(what_nobody_waits_for_is_asked_again_when_the_server_was_busy)
+{
+    static const WireClientFrame__BodyCase bodies[] = {
+        WIRE_CLIENT_FRAME__BODY_WATCH_PRESENCE, WIRE_CLIENT_FRAME__BODY_SET_PRESENCE,
+        WIRE_CLIENT_FRAME__BODY_FETCH_USERS, WIRE_CLIENT_FRAME__BODY_REFRESH_TOKEN};
+    const uint64_t ids[] = {BOB};
+
+    busy_for = bodies[_i];
+    rig.on_frame = busy_once;
+    rig_store_many(&rig, CH, 1);
+    rig_start(&rig);
+    ck_assert_int_eq(client_watch_presence(rig.core, ids, 1), CHAT_OK);
+    ck_assert_int_eq(client_set_presence(rig.core, CHAT_PRESENCE_DND), CHAT_OK);
+    ck_assert_int_eq(client_set_token(rig.core, "next", 4), CHAT_OK);
+    rig_wait(&rig, 4000);
+    ck_assert_uint_eq(rig_heard(&rig, bodies[_i]), 1);
+    rig_wait(&rig, 2000);
+    ck_assert_uint_eq(rig_heard(&rig, bodies[_i]), 2);
+    rig_wait(&rig, 60000);
+    ck_assert_uint_eq(rig_heard(&rig, bodies[_i]), 2);
+    ck_assert_str_eq(client_user(rig.core, BOB)->name, "bob");
+}
+END_TEST
+
 START_TEST(a_full_cache_refuses_keeps_and_recovers)
 {
     static char big[CHAT_TEXT_MAX];
@@ -508,6 +544,8 @@ int main(void)
     tcase_add_test(limits, too_many_single_events_become_one_reread);
     tcase_add_test(limits, questions_are_bounded_answered_once_and_time_out);
     tcase_add_test(limits, presence_is_the_latest_of_those_watched);
+    tcase_add_loop_test(limits, what_nobody_waits_for_is_asked_again_when_the_server_was_busy, 0,
+                        4);
     tcase_add_test(limits, a_full_cache_refuses_keeps_and_recovers);
     suite_add_tcase(suite, limits);
     runner = srunner_create(suite);
