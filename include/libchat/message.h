@@ -88,11 +88,11 @@ struct chat_member {
 };
 
 typedef enum chat_presence_state {
-    CHAT_PRESENCE_OFFLINE = 1,
+    CHAT_PRESENCE_OFFLINE = 1, /* only ever said of others: see INVISIBLE */
     CHAT_PRESENCE_IDLE = 2,
     CHAT_PRESENCE_DND = 3,
     CHAT_PRESENCE_ONLINE = 4,
-    CHAT_PRESENCE_INVISIBLE = 5, /* only ever said of oneself */
+    CHAT_PRESENCE_INVISIBLE = 5, /* only ever said of oneself: others see OFFLINE */
 } chat_presence_state;
 
 struct chat_presence {

@@ -26,6 +26,7 @@ bool client_config_is_sane(const struct client_config *cfg)
     return cfg->client && strlen(cfg->client) <= 64 && cfg->outbox_max && cfg->events_max &&
            cfg->requests_max && cfg->requests_max <= CLIENT_REQUESTS_MAX / 2 && cfg->lanes_max &&
            cfg->lanes_max <= 32 && cfg->hello_timeout_ms && cfg->request_timeout_ms &&
+           cfg->presence >= CHAT_PRESENCE_IDLE && cfg->presence <= CHAT_PRESENCE_INVISIBLE &&
            cfg->backoff_base_ms && cfg->backoff_max_ms >= cfg->backoff_base_ms &&
            (!cfg->token || strlen(cfg->token) <= CHAT_TOKEN_MAX);
 }

@@ -28,7 +28,7 @@ chat_status client_watch_presence(struct client_core *core, const uint64_t *ids,
 
 chat_status client_set_presence(struct client_core *core, chat_presence_state state)
 {
-    if (state < CHAT_PRESENCE_OFFLINE || state > CHAT_PRESENCE_INVISIBLE)
+    if (state < CHAT_PRESENCE_IDLE || state > CHAT_PRESENCE_INVISIBLE)
         return CHAT_E_INVALID;
     core->cfg.presence = state; /* the next hello says it, too */
     core->presence_wanted = true;

@@ -473,6 +473,14 @@ START_TEST(what_nobody_waits_for_is_asked_again_when_the_server_was_busy)
 }
 END_TEST
 
+START_TEST(nobody_can_say_of_himself_that_he_is_offline)
+{
+    rig_start(&rig);
+    ck_assert_int_eq(client_set_presence(rig.core, CHAT_PRESENCE_OFFLINE), CHAT_E_INVALID);
+    ck_assert_int_eq(client_set_presence(rig.core, CHAT_PRESENCE_INVISIBLE), CHAT_OK);
+}
+END_TEST
+
 START_TEST(a_full_cache_refuses_keeps_and_recovers)
 {
     static char big[CHAT_TEXT_MAX];
@@ -546,6 +554,7 @@ int main(void)
     tcase_add_test(limits, presence_is_the_latest_of_those_watched);
     tcase_add_loop_test(limits, what_nobody_waits_for_is_asked_again_when_the_server_was_busy, 0,
                         4);
+    tcase_add_test(limits, nobody_can_say_of_himself_that_he_is_offline);
     tcase_add_test(limits, a_full_cache_refuses_keeps_and_recovers);
     suite_add_tcase(suite, limits);
     runner = srunner_create(suite);
