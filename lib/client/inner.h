@@ -230,6 +230,7 @@ struct client_core {
     uint32_t oddities;
     char *token;
     size_t token_len;
+    bool token_shown; /* in a hello */
     struct cache_ticket ticket;
     uint32_t heartbeat_ms;
     uint32_t ops_per_second, in_flight_max, page_max, message_bytes;

@@ -49,17 +49,14 @@ static void forget_token(struct client_core *core)
 
 void signin_refused(struct client_core *core, chat_status status)
 {
-    if (core->by_ticket) {
-        core->by_ticket = false;
-        forget_ticket(core);
-        if (core->token) {
-            client_session_enter(core, CHAT_CONN_OFFLINE, CHAT_OK);
-            session_connect(core);
-            return;
-        }
-    } else {
+    if (!core->by_ticket && core->token_shown)
         forget_token(core);
-        forget_ticket(core);
+    core->by_ticket = false;
+    forget_ticket(core);
+    if (core->token) { /* another credential than the one that was refused */
+        client_session_enter(core, CHAT_CONN_OFFLINE, CHAT_OK);
+        session_connect(core);
+        return;
     }
     client_session_enter(core, CHAT_CONN_OFFLINE, status);
     core->token_asked = false;
@@ -80,6 +77,7 @@ chat_status client_set_token(struct client_core *core, const char *token, size_t
     forget_token(core);
     core->token = copy;
     core->token_len = len;
+    core->token_shown = false;
     core->token_asked = false;
     if (session_is_signed_in(core))
         core->refresh_wanted = true;
@@ -102,6 +100,7 @@ void signin_hello(struct client_core *core)
         hello.ticket.len = core->ticket.len;
     } else {
         hello.token = core->token;
+        core->token_shown = true;
     }
     hello.device_id = cache_identity(core->cache)->device_id;
     hello.client = core->client;

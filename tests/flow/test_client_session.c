@@ -48,6 +48,29 @@ START_TEST(a_refused_token_is_not_tried_again)
 }
 END_TEST
 
+/* The answer about the old one comes when the new one is there already. */
+static bool hand_over_while_refused(struct rig *r, const WireClientFrame *f)
+{
+    if (f->body_case != WIRE_CLIENT_FRAME__BODY_HELLO || strcmp(f->hello->token, "token") != 0)
+        return false;
+    ck_assert_int_eq(client_set_token(r->core, "newer", 5), CHAT_OK);
+    rig_problem(r, f->request_id, WIRE_PROBLEM_CODE__PROBLEM_UNAUTHENTICATED,
+                WIRE_RETRY__RETRY_REAUTH, 0);
+    return true;
+}
+
+START_TEST(a_token_that_was_never_shown_is_not_thrown_away_for_the_one_before)
+{
+    rig.on_frame = hand_over_while_refused;
+    rig_start(&rig);
+    rig_wait(&rig, 2000);
+    rig_pull(&rig);
+    ck_assert_int_eq(state(), CHAT_CONN_LIVE);
+    ck_assert_str_eq(rig_heard_last(&rig, WIRE_CLIENT_FRAME__BODY_HELLO)->text, "newer");
+    ck_assert_uint_eq(rig_count(&rig, CHAT_EVENT_NEED_TOKEN), 0);
+}
+END_TEST
+
 START_TEST(a_close_code_alone_asks_for_a_token_too)
 {
     rig_start(&rig);
@@ -528,6 +551,7 @@ int main(void)
     tcase_add_checked_fixture(life, setup, teardown);
     tcase_add_test(life, without_credentials_a_token_is_asked_for_and_the_answer_may_come_later);
     tcase_add_loop_test(life, a_refused_token_is_not_tried_again, 0, 2);
+    tcase_add_test(life, a_token_that_was_never_shown_is_not_thrown_away_for_the_one_before);
     tcase_add_test(life, a_close_code_alone_asks_for_a_token_too);
     tcase_add_test(life, a_reconnect_uses_the_ticket_and_falls_back_to_the_token);
     tcase_add_test(life, a_token_that_ends_is_renewed_in_band_before);
