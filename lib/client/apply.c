@@ -143,7 +143,6 @@ static void raise_head(struct channel *ch, const WireMessage *m)
         return;
     ch->c.head_seq = m->seq;
     ch->c.head_message_id = m->message_id;
-    ch->unread_stale = true;
 }
 
 /* A message came that is not held yet, and that we believe. */

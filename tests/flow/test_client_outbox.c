@@ -355,6 +355,30 @@ START_TEST(a_delete_leaves_a_tombstone_and_counts_as_read)
 }
 END_TEST
 
+START_TEST(live_messages_and_tombstones_keep_the_unread_count_right)
+{
+    struct rig_channel *ch = &rig.channels[0];
+
+    rig_store_many(&rig, CH, 3);
+    rig_start(&rig);
+    rig_alter(&rig, CH, 1, "");
+    ch->messages[1].deleted = true;
+    rig_publish(&rig, CH, 1, true);
+    ck_assert_uint_eq(client_channel(rig.core, CH)->unread, 2);
+    rig_post(&rig, CH, "four");
+    ck_assert_uint_eq(client_channel(rig.core, CH)->unread, 3);
+    rig_store_many(&rig, CH, 3); /* six is gone before it is seen; five and six come in a page */
+    rig_alter(&rig, CH, 6, "");
+    ch->messages[6].deleted = true;
+    rig_publish(&rig, CH, 7, false);
+    ck_assert_uint_eq(client_channel(rig.core, CH)->unread, 6);
+    rig_wait(&rig, 1000);
+    ck_assert_uint_eq(client_channel(rig.core, CH)->unread, 5);
+    ck_assert_int_eq(client_mark_read(rig.core, CH, 5), CHAT_OK);
+    ck_assert_uint_eq(client_channel(rig.core, CH)->unread, 1);
+}
+END_TEST
+
 START_TEST(reading_moves_forward_only_and_is_coalesced)
 {
     rig_store_many(&rig, CH, 10);
@@ -436,6 +460,7 @@ int main(void)
     tcase_add_test(tc, after_a_restore_a_lost_predecessor_does_not_block_for_ever);
     tcase_add_test(tc, an_edit_is_done_when_the_cache_shows_it);
     tcase_add_test(tc, a_delete_leaves_a_tombstone_and_counts_as_read);
+    tcase_add_test(tc, live_messages_and_tombstones_keep_the_unread_count_right);
     tcase_add_test(tc, reading_moves_forward_only_and_is_coalesced);
     tcase_add_test(tc, the_outbox_is_bounded_and_bad_input_is_refused);
     tcase_add_test(tc, operations_keep_to_the_rate_that_the_server_named);
