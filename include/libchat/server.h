@@ -46,7 +46,7 @@ struct chat_server_config {
     const struct chat_logger *logger;       /* NULL is silent; called from those threads too */
 
     const char *data_folder; /* made if need be; NULL keeps everything in memory */
-    uint32_t shards;         /* logical shards, fixed when the folder is new; default 4 */
+    uint32_t shards;         /* logical shards, 1 to 16, fixed when the folder is new; default 4 */
 
     const char *address;   /* to listen on; default "127.0.0.1" */
     uint16_t port;         /* 0: any free one, see chat_server_get_port() */

@@ -212,6 +212,9 @@ START_TEST(a_config_that_cannot_work_is_refused)
     config.shards = 0;
     ck_assert_int_eq(chat_server_new(&config, &server), CHAT_E_INVALID);
     chat_server_config_init(&config);
+    config.shards = 17;
+    ck_assert_int_eq(chat_server_new(&config, &server), CHAT_E_INVALID);
+    chat_server_config_init(&config);
     config.keys = (const uint8_t *)"short";
     config.keys_len = 5;
     ck_assert_int_eq(chat_server_new(&config, &server), CHAT_E_AUTH);
