@@ -16,9 +16,10 @@
 #include "server/store/role.h"
 #include "server/store/rows.h"
 
-#define SCRATCH_MAX (16u << 20)     /* a publication's records, decoded */
-#define DECODED_MAX (64u << 20)     /* an append's records, decoded */
-#define RINGS_ARENA_MAX (64u << 20) /* encoded rings of one apply */
+#define SCRATCH_MAX (16u << 20) /* a publication's records, decoded */
+#define DECODED_MAX (64u << 20) /* an append's records, decoded */
+#define RING_ROW_MAX 2048u      /* bytes of a full ring, encoded */
+#define APPLY_SPARE (1u << 20)  /* what else an apply encodes */
 
 /* What recovery brings back, and nothing else. */
 static void init_memory(struct shard *s)
@@ -58,6 +59,15 @@ static void fini_memory(struct shard *s)
     overlay_fini(&s->overlay);
 }
 
+/* An apply has room for every ring there can be: one that never finds enough is never done. */
+static size_t apply_arena_max(const struct store_limits *limits)
+{
+    const uint64_t rings = (uint64_t)limits->rings_max + SLICE_RECORDS_MAX;
+    const uint64_t bytes = rings * RING_ROW_MAX + APPLY_SPARE;
+
+    return bytes < SIZE_MAX ? (size_t)bytes : SIZE_MAX;
+}
+
 chat_status shard_init(struct shard *s, struct store *store, uint32_t id)
 {
     *s = (struct shard){.id = id, .store = store};
@@ -69,7 +79,7 @@ chat_status shard_init(struct shard *s, struct store *store, uint32_t id)
     s->applier.lane.shard = s;
     s->applier.lane.done = apply_done;
     arena_init(&s->log_arena, s->allocator, 4 * s->limits->replay_bytes + ENGINE_APPEND_BYTES_MAX);
-    arena_init(&s->applier.arena, s->allocator, RINGS_ARENA_MAX);
+    arena_init(&s->applier.arena, s->allocator, apply_arena_max(s->limits));
     arena_init(&s->scratch, s->allocator, SCRATCH_MAX);
     arena_init(&s->decoded, s->allocator, DECODED_MAX);
     arena_init(&s->resumed, s->allocator, LINK_ARENA_MAX);
