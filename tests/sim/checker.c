@@ -16,9 +16,10 @@ struct attempt {
     uint64_t body;
     uint64_t acked_seq, acked_id; /* 0: not acknowledged */
     uint64_t logged_seq, logged_id;
-    uint64_t order; /* of attempts by this device in this channel */
-    uint64_t device_id, channel_id;
-    bool refused, stored;
+    uint64_t order; /* of all attempts */
+    uint64_t channel_id, counter;
+    uint32_t cache;
+    bool refused, stored, unknown, renamed;
 };
 
 /* A seq of a channel. */
@@ -27,6 +28,7 @@ struct slot {
     uint64_t home_id, lsn;
     uint64_t stored_rev, stored_body;
     bool logged, stored, stored_deleted;
+    bool rewritten; /* its first bytes do not count any more */
 };
 
 struct channel {
@@ -41,6 +43,7 @@ struct home {
 
 struct membership {
     uint64_t removed_at, added_at; /* lsn; the later one counts */
+    uint32_t permissions;
 };
 
 struct log_entry {
@@ -55,6 +58,7 @@ struct reading {
 struct checker {
     struct index bodies; /* of new messages: each text is sent once */
     struct index attempts, slots, channels, homes, members, log, shards, readings, seen, changes;
+    struct index lost_caches;
     uint64_t violations[CHECK_RULES];
     uint32_t printed;
     bool quiet;
@@ -78,6 +82,9 @@ const char *check_rule_name(enum check_rule rule)
         [CHECK_CURSOR_MONOTONE] = "cursors are monotone",
         [CHECK_STREAM_CONTIGUOUS] = "streams are contiguous or told",
         [CHECK_REMOVED_SILENT] = "nothing past removal",
+        [CHECK_ONLY_MEMBERS] = "only members write",
+        [CHECK_NEVER_REBUILT] = "never rebuilt without a reason",
+        [CHECK_NO_INTERNAL] = "no internal error",
         [CHECK_CONVERGED] = "all converge",
         [CHECK_RESOLVED] = "unknowns resolve",
         [CHECK_LIVE] = "the run ends",
@@ -103,6 +110,7 @@ struct checker *checker_new(void)
     index_init(&c->readings, sizeof(struct reading));
     index_init(&c->seen, sizeof(uint64_t));
     index_init(&c->changes, sizeof(uint64_t));
+    index_init(&c->lost_caches, sizeof(uint64_t));
     return c;
 }
 
@@ -121,6 +129,7 @@ void checker_free(struct checker *c)
     index_fini(&c->readings);
     index_fini(&c->seen);
     index_fini(&c->changes);
+    index_fini(&c->lost_caches);
     free(c);
 }
 
@@ -164,7 +173,8 @@ static struct attempt *attempt_of(struct checker *c, const struct check_nonce *n
     return make ? index_make(&c->attempts, &key) : index_find(&c->attempts, &key);
 }
 
-void checker_attempted(struct checker *c, const struct check_nonce *n, uint64_t body)
+void checker_attempted(struct checker *c, const struct check_nonce *n, uint64_t body,
+                       uint32_t cache)
 {
     struct attempt *a = attempt_of(c, n, true);
     if (a->order && a->body != body)
@@ -173,9 +183,15 @@ void checker_attempted(struct checker *c, const struct check_nonce *n, uint64_t 
     if (!a->order)
         a->order = ++c->attempt_order;
     a->body = body;
-    a->device_id = n->device_id;
+    a->cache = cache;
+    a->counter = n->counter;
     a->channel_id = n->channel_id;
     c->counts.attempted++;
+}
+
+void checker_cache_lost(struct checker *c, uint32_t cache)
+{
+    (void)index_make(&c->lost_caches, &(struct index_key){{cache, 0, 0, 0}});
 }
 
 void checker_attempted_change(struct checker *c, uint64_t channel_id, uint64_t seq, uint64_t body,
@@ -224,6 +240,7 @@ void checker_renamed(struct checker *c, const struct check_nonce *old_nonce,
                           old_nonce->counter);
         return;
     }
+    old->renamed = true;
     copy = *old;
     a = attempt_of(c, new_nonce, true);
     /* Every later event of the message tells its old nonce, too. */
@@ -231,8 +248,14 @@ void checker_renamed(struct checker *c, const struct check_nonce *old_nonce,
         return;
     *a = (struct attempt){.body = copy.body,
                           .order = copy.order,
-                          .device_id = new_nonce->device_id,
+                          .cache = copy.cache,
+                          .counter = new_nonce->counter,
                           .channel_id = copy.channel_id};
+}
+
+void checker_left_unknown(struct checker *c, const struct check_nonce *n)
+{
+    attempt_of(c, n, true)->unknown = true;
 }
 
 void checker_refused(struct checker *c, const struct check_nonce *n)
@@ -279,28 +302,52 @@ static void check_against_log(struct checker *c, uint32_t reader, const struct c
         checker_violation(c, CHECK_SAME_ORDER,
                           "reader %u has another message at seq %" PRIu64 " of %" PRIx64, reader,
                           m->seq, m->channel_id);
-    if (m->rev == 0 && m->body != s->first.body)
+    if (m->rev == 0 && m->body != s->first.body && !s->rewritten)
         checker_violation(c, CHECK_STORED_ATTEMPTED,
                           "reader %u has other bytes at seq %" PRIu64 " of %" PRIx64, reader,
                           m->seq, m->channel_id);
 }
 
-static void check_removal(struct checker *c, uint32_t reader, uint64_t user_id,
-                          const struct check_message *m)
+/* True for one that stands behind the removal of a user who did not come back. */
+static bool is_past_removal(struct checker *c, uint64_t user_id, const struct check_message *m,
+                            uint64_t *out_lsn, uint64_t *out_removed_at)
 {
     struct slot *s = slot_of(c, m->channel_id, m->seq, false);
     struct index_key key;
     struct membership *member;
 
     if (!s || !s->logged)
-        return;
+        return false;
     key = (struct index_key){{s->home_id, user_id, 0, 0}};
     member = index_find(&c->members, &key);
-    if (member && member->removed_at > member->added_at && s->lsn > member->removed_at)
+    if (!member)
+        return false;
+    *out_lsn = s->lsn;
+    *out_removed_at = member->removed_at;
+    return member->removed_at > member->added_at && s->lsn > member->removed_at;
+}
+
+static void check_removal(struct checker *c, uint32_t reader, uint64_t user_id,
+                          const struct check_message *m)
+{
+    uint64_t lsn, removed_at;
+
+    if (is_past_removal(c, user_id, m, &lsn, &removed_at))
         checker_violation(c, CHECK_REMOVED_SILENT,
                           "reader %u got seq %" PRIu64 " (lsn %" PRIu64 ") of %" PRIx64
                           ", removed at lsn %" PRIu64,
-                          reader, m->seq, s->lsn, m->channel_id, member->removed_at);
+                          reader, m->seq, lsn, m->channel_id, removed_at);
+}
+
+void checker_delivered(struct checker *c, uint64_t user_id, const struct check_message *m)
+{
+    uint64_t lsn, removed_at;
+
+    if (is_past_removal(c, user_id, m, &lsn, &removed_at))
+        checker_violation(c, CHECK_REMOVED_SILENT,
+                          "user %" PRIx64 " was sent seq %" PRIu64 " (lsn %" PRIu64 ") of %" PRIx64
+                          ", removed at lsn %" PRIu64,
+                          user_id, m->seq, lsn, m->channel_id, removed_at);
 }
 
 void checker_saw(struct checker *c, uint32_t reader, uint64_t user_id,
@@ -461,12 +508,37 @@ void checker_logged_member(struct checker *c, uint64_t home_id, uint64_t lsn, ui
     struct index_key key = {{home_id, user_id, 0, 0}};
     struct membership *m = index_make(&c->members, &key);
 
+    m->permissions = permissions;
     if (permissions) {
         m->added_at = lsn;
     } else {
         m->removed_at = lsn;
         c->counts.removals++;
     }
+}
+
+uint32_t checker_permissions(struct checker *c, uint64_t home_id, uint64_t user_id)
+{
+    const struct membership *m =
+        index_find(&c->members, &(struct index_key){{home_id, user_id, 0, 0}});
+    return m ? m->permissions : 0;
+}
+
+void checker_logged_author(struct checker *c, uint64_t home_id, uint64_t user_id, uint32_t needed)
+{
+    const uint32_t has = checker_permissions(c, home_id, user_id);
+
+    if ((has & needed) != needed)
+        checker_violation(c, CHECK_ONLY_MEMBERS,
+                          "user %" PRIx64 " wrote to %" PRIx64 " with permissions %" PRIu32,
+                          user_id, home_id, has);
+}
+
+void checker_rewritten(struct checker *c, uint64_t channel_id, uint64_t seq, uint64_t body)
+{
+    struct slot *s = slot_of(c, channel_id, seq, true);
+    s->first.body = body;
+    s->rewritten = true;
 }
 
 bool checker_was_removed(struct checker *c, uint64_t home_id, uint64_t user_id)
@@ -526,7 +598,7 @@ void checker_stored(struct checker *c, const struct check_message *m)
                           m->channel_id, m->seq);
         return;
     }
-    if (m->rev == 0 && a->body != m->body)
+    if (m->rev == 0 && (s->rewritten ? s->first.body : a->body) != m->body)
         checker_violation(c, CHECK_STORED_ATTEMPTED,
                           "final history of %" PRIx64 ": seq %" PRIu64 " has other bytes",
                           m->channel_id, m->seq);
@@ -565,6 +637,13 @@ static void judge_attempt(struct checker *c, const struct attempt *a)
 {
     struct slot *s;
 
+    /* Nothing typed is lost without a word, as long as the disk it was typed to is there. */
+    if (!a->acked_seq && !a->refused && !a->unknown && !a->renamed && !a->stored && a->order &&
+        !index_find(&c->lost_caches, &(struct index_key){{a->cache, 0, 0, 0}}))
+        checker_violation(c, CHECK_RESOLVED,
+                          "channel %" PRIx64 " nonce %" PRIx64 " of cache %" PRIu32
+                          " came to nothing, and nobody was told",
+                          a->channel_id, a->counter, a->cache);
     if (!a->acked_seq)
         return;
     s = slot_of(c, a->channel_id, a->acked_seq, false);
@@ -578,7 +657,8 @@ static void judge_attempt(struct checker *c, const struct attempt *a)
                           a->channel_id, a->acked_seq);
 }
 
-/* Walks each channel's history: a device's messages stand in the order of its attempts. */
+/* Walks each channel's history: what was typed into one cache stands in that order, whatever
+ * names its messages had meanwhile. */
 static void judge_sender_order(struct checker *c, const struct channel *ch)
 {
     struct index last;
@@ -597,7 +677,7 @@ static void judge_sender_order(struct checker *c, const struct channel *ch)
         a = attempt_of(c, &nonce, false);
         if (!a)
             continue;
-        struct index_key key = {{s->first.author_id, s->first.device_id, 0, 0}};
+        struct index_key key = {{s->first.author_id, a->cache, 0, 0}};
         before = index_make(&last, &key);
         if (a->order < *before)
             checker_violation(c, CHECK_SENDER_ORDER,

@@ -38,6 +38,9 @@ enum check_rule {
     CHECK_CURSOR_MONOTONE,
     CHECK_STREAM_CONTIGUOUS, /* no hole that was not told, nothing twice */
     CHECK_REMOVED_SILENT,    /* nothing past the point of removal */
+    CHECK_ONLY_MEMBERS,      /* nobody else writes */
+    CHECK_NEVER_REBUILT,     /* history that nobody rewrote is not taken for rewritten */
+    CHECK_NO_INTERNAL,       /* no server says that it is broken */
     CHECK_CONVERGED,         /* after healing all caches equal the history */
     CHECK_RESOLVED,          /* after healing no outcome is unknown */
     CHECK_LIVE,              /* the run ends: nothing loops, nobody is stuck */
@@ -59,7 +62,11 @@ uint64_t checker_total(const struct checker *c);
 
 /* --- from the clients' applications --- */
 
-void checker_attempted(struct checker *c, const struct check_nonce *nonce, uint64_t body);
+/* `cache` names what keeps the outbox: all of one author's attempts in it have one order. */
+void checker_attempted(struct checker *c, const struct check_nonce *nonce, uint64_t body,
+                       uint32_t cache);
+/* What waited in it may be gone. */
+void checker_cache_lost(struct checker *c, uint32_t cache);
 /* The body of an edit or tombstone of (channel, seq) that somebody attempted. */
 void checker_attempted_change(struct checker *c, uint64_t channel_id, uint64_t seq, uint64_t body,
                               bool deleted);
@@ -69,10 +76,14 @@ void checker_acked(struct checker *c, const struct check_nonce *nonce, uint64_t 
 void checker_renamed(struct checker *c, const struct check_nonce *old_nonce,
                      const struct check_nonce *new_nonce);
 void checker_refused(struct checker *c, const struct check_nonce *nonce);
+/* It was told that nobody knows what became of it. */
+void checker_left_unknown(struct checker *c, const struct check_nonce *nonce);
 
 /* `reader` names one cache: a device whose cache is lost is another reader. */
 void checker_saw(struct checker *c, uint32_t reader, uint64_t user_id,
                  const struct check_message *message);
+/* It was on a connection of that user, whatever the client made of it. */
+void checker_delivered(struct checker *c, uint64_t user_id, const struct check_message *message);
 /* The reader's cursor as its cache has it. */
 void checker_cursor(struct checker *c, uint32_t reader, uint64_t channel_id, uint64_t read_seq);
 /* The reader's view of a channel's newest seq. */
@@ -93,6 +104,14 @@ void checker_logged_change(struct checker *c, const struct check_message *messag
 /* A member's permissions changed at this point of the home's log; 0: removed. */
 void checker_logged_member(struct checker *c, uint64_t home_id, uint64_t lsn, uint64_t user_id,
                            uint32_t permissions);
+
+/* Somebody wrote or altered at the newest point of the home's log. */
+void checker_logged_author(struct checker *c, uint64_t home_id, uint64_t user_id,
+                           uint32_t permissions_needed);
+uint32_t checker_permissions(struct checker *c, uint64_t home_id, uint64_t user_id);
+
+/* An operator put other bytes in the place of a message, behind everybody's back. */
+void checker_rewritten(struct checker *c, uint64_t channel_id, uint64_t seq, uint64_t body);
 
 /* True when the user was removed from the home at some time. */
 bool checker_was_removed(struct checker *c, uint64_t home_id, uint64_t user_id);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "sim_tap.h"
 
 /* A channel as this app saw it told. */
 struct view {
@@ -27,7 +28,10 @@ struct sim_app {
     char subject[SIM_SUBJECT_MAX];
     struct view views[SIM_VIEWS_MAX];
     uint32_t view_count;
+    uint32_t cache; /* for the checker: another one when what it held may be lost */
     uint32_t life; /* rises at each start: old timers are dropped */
+    bool dying;    /* its death is set: it does nothing but listen */
+    bool dies_by_power;
     bool stopped;  /* by itself: starts again later */
     bool whole;    /* its cache holds everything: no gap is left to fill */
 };
@@ -123,6 +127,8 @@ static void on_refused(struct sim_app *app, const struct chat_outgoing *o)
 
     if (o->kind == CHAT_OUTGOING_SEND && o->status != CHAT_E_UNKNOWN)
         checker_refused(app->crowd->checker, &nonce);
+    else if (o->kind == CHAT_OUTGOING_SEND)
+        checker_left_unknown(app->crowd->checker, &nonce);
     (void)chat_conn_discard(sim_app_conn(app), &discarded);
 }
 
@@ -241,6 +247,9 @@ static void handle(struct sim_app *app, const struct chat_event *e)
     } else if (e->type == CHAT_EVENT_CHANNEL || e->type == CHAT_EVENT_READ) {
         on_channel(app, e->channel->channel_id);
     } else if (e->type == CHAT_EVENT_CHANNEL_REMOVED || e->type == CHAT_EVENT_CHANNEL_RESET) {
+        if (e->type == CHAT_EVENT_CHANNEL_RESET && !crowd->rewritten)
+            checker_violation(crowd->checker, CHECK_NEVER_REBUILT, "%s: %" PRIx64 " starts over",
+                              app->name, e->channel_id);
         crowd->resets++;
         reset_view(app, view_of(app, e->channel_id));
     } else if (e->type == CHAT_EVENT_REREAD) {
@@ -259,12 +268,25 @@ static void handle(struct sim_app *app, const struct chat_event *e)
     }
 }
 
+static void bury(void *user, uint64_t life)
+{
+    struct sim_app *app = user;
+
+    if (app->life == (uint32_t)life)
+        sim_app_killed(app, app->dies_by_power);
+}
+
 static void after_turn(struct sim_node *node)
 {
     struct sim_app *app = node->user;
     struct chat_event event = CHAT_EVENT_INIT;
     bool any = false;
 
+    if (sim_cache_disk_is_dead(app->config.disk)) {
+        /* It died within the turn: nobody heard what it had to tell. */
+        sim_world_at(app->crowd->world, 0, bury, app, app->life);
+        return;
+    }
     while (chat_conn_next_event(sim_app_conn(app), &event)) {
         handle(app, &event);
         any = true;
@@ -314,7 +336,7 @@ static void act_send(struct sim_app *app)
             return;
         n = (struct check_nonce){channel_id, chat_conn_get_user_id(sim_app_conn(app)),
                                  nonce.device_id, nonce.counter};
-        checker_attempted(app->crowd->checker, &n, body_of(text, len, NULL, 0));
+        checker_attempted(app->crowd->checker, &n, body_of(text, len, NULL, 0), app->cache);
     }
 }
 
@@ -499,7 +521,9 @@ static void on_act(void *user, uint64_t life)
 
     if (app->life != (uint32_t)life || !app->client)
         return;
-    if (app->crowd->talking && !app->config.auditor) {
+    if (app->dying || sim_world_now_ms(world) < app->crowd->silent_until_ms) {
+        /* only listens */
+    } else if (app->crowd->talking && !app->config.auditor) {
         act(app);
         sim_app_touch(app);
     } else if (app->stopped) {
@@ -517,6 +541,18 @@ static void on_act(void *user, uint64_t life)
 
 /* --- life --- */
 
+/* What the network brought, before the client made anything of it. */
+static void on_delivered(void *user, const uint8_t *bytes, size_t len)
+{
+    struct sim_app *app = user;
+    sim_tap_delivered(app->crowd->checker, chat_conn_get_user_id(sim_app_conn(app)), bytes, len);
+}
+
+static bool is_dead(void *user)
+{
+    return sim_cache_disk_is_dead(((struct sim_app *)user)->config.disk);
+}
+
 static const struct sim_node_ops node_ops = {.after_turn = after_turn};
 
 struct sim_app *sim_app_new(const struct sim_app_config *config)
@@ -527,6 +563,7 @@ struct sim_app *sim_app_new(const struct sim_app_config *config)
         exit(2);
     app->config = *config;
     app->crowd = config->crowd;
+    app->cache = ++app->crowd->next_cache;
     rng_seed(&app->rng, rng_u64(sim_world_rng(app->crowd->world)));
     snprintf(app->name, sizeof(app->name), "u%ud%u", config->user, config->device);
     snprintf(app->subject, sizeof(app->subject), "user-%u", config->user);
@@ -569,6 +606,9 @@ chat_status sim_app_start(struct sim_app *app)
     config.outbox_max = rng_below(&app->rng, 8) == 0 ? 10 : 1000;
     app->client = sim_client_new(app->node, app->crowd->routers, app->crowd->router_count,
                                  rng_u64(&app->rng));
+    sim_client_set_hooks(app->client, &(struct sim_client_hooks){.delivered = on_delivered,
+                                                                 .is_dead = is_dead,
+                                                                 .user = app});
     status = sim_client_open(app->client, &config);
     if (status != CHAT_OK) {
         sim_client_free(app->client);
@@ -577,7 +617,7 @@ chat_status sim_app_start(struct sim_app *app)
         return status;
     }
     app->life++;
-    app->stopped = false;
+    app->stopped = app->dying = false;
     reread(app, 0);
     sim_node_start(app->node, sim_client_machine(app->client));
     sim_world_at(app->crowd->world, sim_world_now_ms(app->crowd->world) + 1, on_act, app,
@@ -595,10 +635,22 @@ void sim_app_killed(struct sim_app *app, bool lost)
     sim_client_free(app->client);
     app->client = NULL;
     sim_cache_disk_unmount(app->config.disk);
-    for (uint32_t i = 0; i < app->view_count; i++) {
-        if (lost || !app->config.disk)
-            reset_view(app, &app->views[i]);
-    }
+    if (!lost && app->config.disk)
+        return;
+    checker_cache_lost(app->crowd->checker, app->cache);
+    app->cache = ++app->crowd->next_cache;
+    for (uint32_t i = 0; i < app->view_count; i++)
+        reset_view(app, &app->views[i]);
+}
+
+bool sim_app_die_at(struct sim_app *app, uint32_t operations, bool lost)
+{
+    if (!app->client || !app->config.disk || app->dying)
+        return false;
+    app->dying = true;
+    app->dies_by_power = lost;
+    sim_cache_disk_die_at(app->config.disk, operations, lost);
+    return true;
 }
 
 void sim_app_touch(struct sim_app *app)
@@ -637,6 +689,13 @@ static void report_channel(struct sim_app *app, const struct chat_channel *chann
         if (chat_conn_read_messages(sim_app_conn(app), channel_id, next, 200, false, &page) !=
             CHAT_OK)
             break;
+        if (chat_page_get_to_seq(page) >= next &&
+            chat_page_get_count(page) != chat_page_get_to_seq(page) - next + 1)
+            checker_violation(app->crowd->checker, CHECK_CONVERGED,
+                              "%s: holds %" PRIx64 " from %" PRIu64 " to %" PRIu64
+                              ", but %zu messages of it",
+                              app->name, channel_id, next, chat_page_get_to_seq(page),
+                              chat_page_get_count(page));
         for (size_t i = 0; i < chat_page_get_count(page); i++) {
             struct check_message m = to_check(chat_page_get_message(page, i));
             if (stored)
@@ -657,6 +716,23 @@ static void report_channel(struct sim_app *app, const struct chat_channel *chann
                           channel_id, next - 1, head);
 }
 
+/* The conversations it lists are those that it may see. */
+static void report_list(struct sim_app *app)
+{
+    uint64_t user_id = chat_conn_get_user_id(sim_app_conn(app));
+
+    for (uint32_t i = 0; i < app->crowd->group_count; i++) {
+        uint64_t home_id = app->crowd->group_ids[i];
+        bool may = (checker_permissions(app->crowd->checker, home_id, user_id) &
+                    CHAT_PERMISSION_VIEW) != 0;
+        bool lists = chat_conn_get_channel(sim_app_conn(app), home_id) != NULL;
+
+        if (may != lists)
+            checker_violation(app->crowd->checker, CHECK_CONVERGED, "%s: %s %" PRIx64, app->name,
+                              may ? "does not know that it may see" : "still lists", home_id);
+    }
+}
+
 void sim_app_report(struct sim_app *app, bool stored)
 {
     const struct chat_channel *channel;
@@ -671,6 +747,8 @@ void sim_app_report(struct sim_app *app, bool stored)
         if (channel && (!stored || checker_wants_channel(app->crowd->checker, ids[i])))
             report_channel(app, channel, stored);
     }
+    if (!stored)
+        report_list(app);
 }
 
 static void describe_outbox(chat_conn *conn)

@@ -28,11 +28,13 @@ struct sim_crowd {
     uint32_t user_count;
     uint64_t group_ids[8];
     uint32_t group_count;
-    bool talking; /* acts by chance */
+    bool talking;   /* acts by chance */
+    bool rewritten; /* history was: caches start over */
     uint64_t next_text;
-    uint32_t next_reader;
+    uint32_t next_reader, next_cache;
     int64_t pause_max_ms; /* between two acts of an app */
     int64_t token_life_ms;
+    int64_t silent_until_ms; /* nobody does anything before */
     uint64_t acts, events, gaps, rereads, resets;
 };
 
@@ -53,6 +55,8 @@ uint32_t sim_app_user(const struct sim_app *app);
 chat_status sim_app_start(struct sim_app *app);
 /* Its process is gone. `lost`: what was not synced is gone too (power), else only the process. */
 void sim_app_killed(struct sim_app *app, bool lost);
+/* The same at the n-th write or sync of its cache from now. False: it is down, or has no disk. */
+bool sim_app_die_at(struct sim_app *app, uint32_t operations, bool lost);
 /* Something was called on its conn from outside. */
 void sim_app_touch(struct sim_app *app);
 

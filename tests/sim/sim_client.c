@@ -42,6 +42,7 @@ struct sim_client {
     bool dial[LINKS_MAX]; /* an EFFECT_DIAL is due */
     struct heard *first, *last;
     bool stepped;
+    struct sim_client_hooks hooks;
     struct frame *sent; /* borrowed by the last effect */
 };
 
@@ -166,6 +167,8 @@ static void hear(struct sim_client *c, const struct event *event)
             c->sink.on_opened(l->number, c->sink.user);
         break;
     case EVENT_LINK_MESSAGE:
+        if (l && !l->closing)
+            c->hooks.delivered(c->hooks.user, event->message.bytes, event->message.len);
         if (l && !l->closing)
             c->sink.on_message(l->number, event->message.bytes, event->message.len, c->sink.user);
         break;
@@ -305,6 +308,8 @@ static bool poll(struct machine *m, struct effect *out)
         c->stepped = true;
         (void)chat_loop_step(c->loop, 0);
     }
+    if (c->hooks.is_dead(c->hooks.user))
+        return false;
     for (uint32_t i = 0; i < LINKS_MAX; i++) {
         if (!c->dial[i])
             continue;
@@ -373,6 +378,11 @@ chat_status sim_client_open(struct sim_client *c, struct chat_conn_config *confi
     config->seed = rng_id(&c->rng);
     status = chat_conn_new(c->loop, config, &c->conn);
     return status == CHAT_OK ? chat_conn_start(c->conn) : status;
+}
+
+void sim_client_set_hooks(struct sim_client *c, const struct sim_client_hooks *hooks)
+{
+    c->hooks = *hooks;
 }
 
 chat_conn *sim_client_conn(struct sim_client *c) { return c->conn; }

@@ -12,11 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/plant.h"
+#include "sim_plants.h"
 #include "sim_run.h"
 
 #define JOBS_MAX 64
-#define PLANTS_CAUGHT_MIN 8 /* of those in base/plant.h; which ones are missed is printed */
 #define LISTED_MAX 1024
 
 static const char help[] =
@@ -29,8 +28,10 @@ static const char help[] =
     "  --jobs N       processes (default 2)\n"
     "  --seconds N    stop after N seconds, whatever is left\n"
     "  --again N      run every N-th seed twice and compare the traces (default 50)\n"
-    "  --plants       prove the checker: at least 8 planted faults are caught within --seeds\n"
-    "                 seeds (only in the build with planted faults)\n"
+    "  --plants       prove the checker: planted faults must be caught (only in the build that\n"
+    "                 has them), in --known seeds or in one of the first --seeds\n"
+    "  --known FILE   \"PLANT SEED\", one a line\n"
+    "  --refresh FILE write the seeds that caught them there\n"
     "  --plant NAME   with one planted fault\n"
     "  --require-all  fail when a kind of fault never happened\n";
 
@@ -40,109 +41,13 @@ struct options {
     uint64_t listed_count;
     int jobs, seconds;
     bool one, plants, require_all;
-    const char *plant;
+    const char *plant, *known, *refresh;
 };
 
 struct totals {
     struct sim_result sum;
     uint64_t seeds, failed, first_failed, shared_seeds, compared, differing;
 };
-
-/* --- planted faults --- */
-
-#ifdef CHAT_PLANTS
-enum plant plant_active = PLANT_NONE;
-#define PLANT_NAME(name) [PLANT_##name] = #name
-static const char *const plant_names[PLANT_COUNT] = {
-    PLANT_NAME(NONE),
-    PLANT_NAME(ACK_BEFORE_SYNC),
-    PLANT_NAME(PUBLISH_BEFORE_SYNC),
-    PLANT_NAME(REPLAY_FROM_OLDEST),
-    PLANT_NAME(RING_SKIPPED),
-    PLANT_NAME(RING_NOT_PERSISTED),
-    PLANT_NAME(AFTER_IGNORED),
-    PLANT_NAME(OVERLAY_DROPPED_EARLY),
-    PLANT_NAME(PERMISSION_NOT_CHECKED),
-    PLANT_NAME(NOTE_ACK_BEFORE_SYNC),
-    PLANT_NAME(SYNC_SKIPPED),
-    PLANT_NAME(TORN_TAIL_ACCEPTED),
-    PLANT_NAME(SEGMENT_FREED_EARLY),
-    PLANT_NAME(FAILED_SYNC_RETRIED),
-    PLANT_NAME(APPEND_UNCONDITIONAL),
-    PLANT_NAME(HOLE_IGNORED),
-    PLANT_NAME(REMOVED_STILL_SERVED),
-    PLANT_NAME(GAP_IGNORED),
-    PLANT_NAME(OUTBOX_DROPPED_ON_SEND),
-    PLANT_NAME(CURSOR_BEFORE_MESSAGE),
-    PLANT_NAME(EPOCH_IGNORED),
-    PLANT_NAME(RESEND_NEW_NONCE),
-    PLANT_NAME(CHANGES_NOT_FETCHED),
-};
-
-static bool choose_plant(const char *name)
-{
-    for (int i = 0; i < PLANT_COUNT; i++) {
-        if (strcmp(plant_names[i], name) == 0) {
-            plant_active = (enum plant)i;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* A crash, an abort or a hang of the run is a catch as well: a process of its own runs each. */
-static uint64_t seeds_until_caught(const struct options *o)
-{
-    for (uint64_t i = 0; i < o->seeds; i++) {
-        int status = 0;
-        pid_t pid = fork();
-        if (pid == 0) {
-            struct sim_result result;
-            alarm(60);
-            sim_run(o->from + i, true, &result);
-            _exit(result.total > 0 ? 1 : 0);
-        }
-        waitpid(pid, &status, 0);
-        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-            return i + 1;
-    }
-    return 0;
-}
-
-static int prove_plants(const struct options *o)
-{
-    int caught = 0, missed = 0;
-
-    for (int i = PLANT_NONE + 1; i < PLANT_COUNT; i++) {
-        uint64_t seeds;
-        plant_active = (enum plant)i;
-        seeds = seeds_until_caught(o);
-        if (seeds > 0)
-            printf("planted %-24s caught at seed %" PRIu64 "\n", plant_names[i],
-                   o->from + seeds - 1);
-        else
-            printf("planted %-24s NOT CAUGHT in %" PRIu64 " seeds\n", plant_names[i], o->seeds);
-        fflush(stdout);
-        caught += seeds > 0;
-        missed += seeds == 0;
-    }
-    printf("%d planted faults caught, %d missed\n", caught, missed);
-    return caught < PLANTS_CAUGHT_MIN ? 1 : 0;
-}
-#else
-static bool choose_plant(const char *name)
-{
-    (void)name;
-    fputs("sim: this build holds no planted faults\n", stderr);
-    return false;
-}
-
-static int prove_plants(const struct options *o)
-{
-    (void)o;
-    return choose_plant("") ? 0 : 2;
-}
-#endif
 
 /* --- seeds --- */
 
@@ -322,6 +227,8 @@ enum {
     OPT_AGAIN,
     OPT_PLANTS,
     OPT_PLANT,
+    OPT_KNOWN,
+    OPT_REFRESH,
     OPT_ALL,
     OPT_HELP
 };
@@ -336,6 +243,8 @@ static const struct option long_options[] = {
     {"again", required_argument, NULL, OPT_AGAIN},
     {"plants", no_argument, NULL, OPT_PLANTS},
     {"plant", required_argument, NULL, OPT_PLANT},
+    {"known", required_argument, NULL, OPT_KNOWN},
+    {"refresh", required_argument, NULL, OPT_REFRESH},
     {"require-all", no_argument, NULL, OPT_ALL},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
@@ -390,6 +299,8 @@ static int read_options(int argc, char **argv, struct options *o)
         case OPT_AGAIN: o->again = strtoull(optarg, NULL, 10); break;
         case OPT_PLANTS: o->plants = true; break;
         case OPT_PLANT: o->plant = optarg; break;
+        case OPT_KNOWN: o->known = optarg; break;
+        case OPT_REFRESH: o->refresh = optarg; break;
         case OPT_ALL: o->require_all = true; break;
         case 'h':
         case OPT_HELP: fputs(help, stdout); return 0;
@@ -422,12 +333,13 @@ int main(int argc, char **argv)
     if (code >= 0)
         return code;
     keep_memory();
-    if (o.plant && !choose_plant(o.plant)) {
+    if (o.plant && !sim_plants_choose(o.plant)) {
         fprintf(stderr, "sim: no planted fault is called %s\n", o.plant);
         return 2;
     }
     if (o.plants)
-        return prove_plants(&o);
+        return sim_plants_prove(&(struct sim_plants_options){
+            .known = o.known, .refresh = o.refresh, .seeds = o.seeds, .seconds = o.seconds});
     if (o.one)
         return run_one(o.from);
     code = run_jobs(&o, &totals) ? 0 : 1;

@@ -248,6 +248,8 @@ static void begin(struct run *r, uint64_t seed, bool quiet)
         .checker = r->checker,
         .routers = r->servers->router_nodes,
         .router_count = r->servers->router_count,
+        /* A superseded owner answers reads with what it had, until it learns of it. */
+        .rewritten = r->servers->shared,
         .pause_max_ms = 50 + (int64_t)rng_below(rng, 3000),
         .token_life_ms = rng_below(rng, 3) == 0 ? 30000 : 3600000,
     };

@@ -9,8 +9,7 @@
 #include "sim_disk.h"
 
 /* Small, so that segments are reused and checkpoints happen within a short run. */
-#define SEGMENT_BYTES (256u << 10)
-#define LOG_BYTES_MAX (4 * SEGMENT_BYTES)
+#define SEGMENTS 4u
 #define CHECKPOINT_BYTES (128u << 10)
 
 struct sim_storage {
@@ -29,6 +28,9 @@ struct sim_cache_disk {
 struct sim_cluster {
     struct engine_memory_cluster *cluster;
 };
+
+/* The smaller, the sooner the log comes round; a batch has to fit. */
+static const uint64_t segment_sizes[] = {48u << 10, 96u << 10, 256u << 10};
 
 static void *must(void *memory)
 {
@@ -70,8 +72,8 @@ struct store_engine *sim_storage_engine(struct sim_storage *s)
     config.disk = s->mount;
     config.root = "data";
     config.seed = s->seed;
-    config.segment_bytes = SEGMENT_BYTES;
-    config.log_bytes_max = LOG_BYTES_MAX;
+    config.segment_bytes = segment_sizes[s->seed % (sizeof(segment_sizes) / sizeof(uint64_t))];
+    config.log_bytes_max = SEGMENTS * config.segment_bytes;
     config.free_bytes_min = 0;
     config.cache_bytes = 1u << 20;
     config.reader_cache_bytes = 256u << 10;
@@ -98,6 +100,11 @@ void sim_storage_crash_at(struct sim_storage *s, uint32_t operations)
 {
     sim_disk_die(s->disk, SIM_DISK_CHANGES, operations == UINT32_MAX ? UINT64_MAX : operations,
                  SIM_DISK_POWER_LOSS);
+}
+
+void sim_storage_crash_at_sync(struct sim_storage *s, uint32_t syncs)
+{
+    sim_disk_die(s->disk, SIM_DISK_SYNC, syncs, SIM_DISK_POWER_LOSS);
 }
 
 bool sim_storage_is_dead(const struct sim_storage *s)
@@ -150,10 +157,24 @@ void sim_cache_disk_crash(struct sim_cache_disk *d, bool lost)
 {
     if (!d || !d->mount)
         return;
+    sim_disk_die(d->disk, SIM_DISK_ANY, UINT64_MAX, SIM_DISK_KILL); /* it had its death */
+    if (sim_disk_is_dead(d->mount))
+        return;
     if (lost)
         sim_disk_power_loss(d->disk);
     else
         sim_disk_kill(d->mount);
+}
+
+void sim_cache_disk_die_at(struct sim_cache_disk *d, uint32_t operations, bool lost)
+{
+    sim_disk_die(d->disk, SIM_DISK_WRITE | SIM_DISK_SYNC, operations,
+                 lost ? SIM_DISK_POWER_LOSS : SIM_DISK_KILL);
+}
+
+bool sim_cache_disk_is_dead(const struct sim_cache_disk *d)
+{
+    return d && d->mount && sim_disk_is_dead(d->mount);
 }
 
 void sim_cache_disk_unmount(struct sim_cache_disk *d)

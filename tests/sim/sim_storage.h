@@ -23,6 +23,8 @@ void sim_storage_crash(struct sim_storage *s, bool lost);
 /* The power goes at the n-th write or sync from now, in the middle of a request. UINT32_MAX: it
  * does not. */
 void sim_storage_crash_at(struct sim_storage *s, uint32_t operations);
+/* The same at a sync: what was written for it may be there in part. */
+void sim_storage_crash_at_sync(struct sim_storage *s, uint32_t syncs);
 bool sim_storage_is_dead(const struct sim_storage *s);
 void sim_storage_fail_sync(struct sim_storage *s);
 void sim_storage_set_full(struct sim_storage *s, bool full);
@@ -34,6 +36,9 @@ void sim_cache_disk_free(struct sim_cache_disk *d);
 /* For one life of a process. The name of the VFS. */
 const char *sim_cache_disk_mount(struct sim_cache_disk *d);
 void sim_cache_disk_crash(struct sim_cache_disk *d, bool lost);
+/* The process, or the power, goes at the n-th write or sync from now. */
+void sim_cache_disk_die_at(struct sim_cache_disk *d, uint32_t operations, bool lost);
+bool sim_cache_disk_is_dead(const struct sim_cache_disk *d);
 void sim_cache_disk_unmount(struct sim_cache_disk *d);
 void sim_cache_disk_set_full(struct sim_cache_disk *d, bool full);
 

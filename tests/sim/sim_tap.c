@@ -6,6 +6,10 @@
 #include "base/hash.h"
 #include "wire/wire.h"
 
+#define VIEW WIRE_PERMISSION__PERMISSION_VIEW
+#define SEND WIRE_PERMISSION__PERMISSION_SEND
+#define ARENA_MAX (16u << 20)
+
 static const uint64_t body_key[2] = {11, 13};
 
 static struct check_message to_check(const WireMessage *m)
@@ -37,13 +41,20 @@ static void tell(struct checker *checker, const WireRecord *record)
 
     if (record->body_case == WIRE_RECORD__BODY_MESSAGE) {
         m = to_check(record->message);
+        checker_logged_author(checker, record->home_id, m.author_id, VIEW | SEND);
         checker_logged_message(checker, record->home_id, record->lsn, &m);
     } else if (record->body_case == WIRE_RECORD__BODY_ALTERED) {
         m = to_check(record->altered->message);
+        checker_logged_author(checker, record->home_id, record->altered->actor_id, VIEW);
         checker_logged_change(checker, &m);
     } else if (record->body_case == WIRE_RECORD__BODY_MEMBER) {
         checker_logged_member(checker, record->home_id, record->lsn,
                               record->member->member->user_id, record->member->member->permissions);
+    } else if (record->body_case == WIRE_RECORD__BODY_CREATED) {
+        const WireCreatedRecord *created = record->created;
+        for (size_t i = 0; i < created->n_members; i++)
+            checker_logged_member(checker, created->home_id, 0, created->members[i]->user_id,
+                                  created->members[i]->permissions);
     }
 }
 
@@ -82,4 +93,38 @@ void sim_tap(struct checker *checker, const struct engine_request *request)
         for (size_t i = 0; i < request->log_read.count; i++)
             tap_record(checker, request->shard, &request->log_read.records[i], true);
     }
+}
+
+static void tell_delivered(struct checker *checker, uint64_t user_id, WireMessage *const *messages,
+                           size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct check_message m = {.channel_id = messages[i]->channel_id, .seq = messages[i]->seq};
+        checker_delivered(checker, user_id, &m);
+    }
+}
+
+void sim_tap_delivered(struct checker *checker, uint64_t user_id, const uint8_t *bytes, size_t len)
+{
+    WireServerBatch *batch = NULL;
+    struct wire_fault fault;
+    struct arena arena;
+
+    arena_init(&arena, NULL, ARENA_MAX);
+    if (wire_decode_server(bytes, len, &arena, &batch, &fault) != CHAT_OK)
+        checker_violation(checker, CHECK_NO_INTERNAL, "a frame does not decode: %s", fault.rule);
+    for (size_t i = 0; batch && i < batch->n_frames; i++) {
+        const WireServerFrame *f = batch->frames[i];
+
+        if (f->body_case == WIRE_SERVER_FRAME__BODY_MESSAGE)
+            tell_delivered(checker, user_id, &f->message, 1);
+        else if (f->body_case == WIRE_SERVER_FRAME__BODY_HISTORY_PAGE)
+            tell_delivered(checker, user_id, f->history_page->messages,
+                           f->history_page->n_messages);
+        else if (f->body_case == WIRE_SERVER_FRAME__BODY_PROBLEM &&
+                 f->problem->code == WIRE_PROBLEM_CODE__PROBLEM_INTERNAL)
+            checker_violation(checker, CHECK_NO_INTERNAL, "a server answers: internal (%s)",
+                              f->problem->detail);
+    }
+    arena_fini(&arena);
 }

@@ -8,4 +8,7 @@
 /* `request` was executed. */
 void sim_tap(struct checker *checker, const struct engine_request *request);
 
+/* A message that reached a user's device. */
+void sim_tap_delivered(struct checker *checker, uint64_t user_id, const uint8_t *bytes, size_t len);
+
 #endif
