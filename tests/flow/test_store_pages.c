@@ -125,6 +125,52 @@ START_TEST(a_read_that_is_older_than_the_applier_misses_nothing)
 }
 END_TEST
 
+static uint64_t ask_history(uint64_t start, uint32_t limit, bool backwards)
+{
+    WireLinkFrame frame = WIRE_LINK_FRAME__INIT;
+    WireFetchHistory fetch = WIRE_FETCH_HISTORY__INIT;
+
+    fetch.channel_id = channel;
+    fetch.start_seq = start;
+    fetch.limit = limit;
+    fetch.backwards = backwards;
+    frame.user_id = bob;
+    frame.body_case = WIRE_LINK_FRAME__BODY_FETCH_HISTORY;
+    frame.fetch_history = &fetch;
+    return store_host_send(&h, link, &frame);
+}
+
+START_TEST(a_read_that_waited_for_its_turn_misses_nothing_said_meanwhile)
+{
+    uint64_t first, forwards, backwards, behind;
+
+    store_host_fini(&h);
+    store_host_init(&h, 1);
+    h.configs[0].limits.reads_in_flight = 1;
+    store_host_start(&h, 0);
+    link = store_host_connect(&h, 0);
+    ann = host_user(&h, link, "ann");
+    bob = host_user(&h, link, "bob");
+    channel = host_direct(&h, link, ann, bob);
+    send_many(1, 30);
+    store_host_wait(&h, 3000);
+    h.hold[ENGINE_READ] = true;
+    first = ask_history(1, 10, false);
+    forwards = ask_history(21, 50, false); /* these wait until the first has come back */
+    backwards = ask_history(0, 50, true);
+    behind = ask_history(31, 50, false);
+    send_many(31, 40);
+    store_host_wait(&h, 5000); /* applied: only the first read is older */
+    store_host_release(&h, ENGINE_READ);
+    store_host_wait(&h, 5000);
+
+    expect_page(store_host_answer(&h, link, first)->history_page, 1, 10, 40);
+    expect_page(store_host_answer(&h, link, forwards)->history_page, 21, 40, 40);
+    expect_page(store_host_answer(&h, link, backwards)->history_page, 1, 40, 40);
+    expect_page(store_host_answer(&h, link, behind)->history_page, 31, 40, 40);
+}
+END_TEST
+
 START_TEST(a_page_is_cut_by_size_and_says_so)
 {
     char text[8001];
@@ -247,6 +293,7 @@ int main(void)
     tcase_add_loop_test(pages, pages_are_exact_both_ways_wherever_the_rows_are, 0, PLACES);
     tcase_add_test(pages, a_page_beyond_the_end_or_of_an_empty_channel_is_empty);
     tcase_add_test(pages, a_read_that_is_older_than_the_applier_misses_nothing);
+    tcase_add_test(pages, a_read_that_waited_for_its_turn_misses_nothing_said_meanwhile);
     tcase_add_test(pages, a_page_is_cut_by_size_and_says_so);
     tcase_add_test(pages, a_page_limit_out_of_bounds_is_refused);
     tcase_add_loop_test(pages, changes_hold_the_latest_of_each_altered_message, 0, PLACES);

@@ -146,10 +146,27 @@ static bool from_overlay(struct shard *s, struct home *home, const struct reques
     return channel && answer_page(s, home, req, channel, NULL, &s->scratch) == CHAT_OK;
 }
 
+/* What may be wanted when the answer is put together: the head of now bounds nothing, it
+ * moves while the read waits for its turn. */
+static struct engine_query messages_of(const struct home *home, const WireFetchHistory *f)
+{
+    const uint64_t start = f->start_seq < (uint64_t)INT64_MAX ? f->start_seq : (uint64_t)INT64_MAX;
+    const uint64_t first_seq = home->head.first_seq;
+    struct engine_query query = {
+        .table = TABLE_MESSAGE, .limit = f->limit, .descending = f->backwards};
+
+    if (f->backwards) {
+        query.from = row_key(home->id, first_seq, 0);
+        query.to = row_key(home->id, start == 0 ? UINT64_MAX : start, UINT64_MAX);
+    } else {
+        query.from = row_key(home->id, start > first_seq ? start : first_seq, 0);
+        query.to = row_key(home->id, UINT64_MAX, UINT64_MAX);
+    }
+    return query;
+}
+
 static void read_page(struct shard *s, struct home *home, const struct request *req)
 {
-    const WireFetchHistory *f = req->frame->fetch_history;
-    const struct span span = span_of(f, home->head.first_seq, home->head.seq);
     struct read_job *job = reads_new(s, found);
 
     if (job)
@@ -162,20 +179,8 @@ static void read_page(struct shard *s, struct home *home, const struct request *
     }
     reads_pin(job, home);
     job->queries[Q_CHANNEL] = query_one(TABLE_CHANNEL, row_key(home->id, home->id, 0));
+    job->queries[Q_MESSAGES] = messages_of(home, req->frame->fetch_history);
     job->query_count = Q_COUNT;
-    if (span.low > span.high) {
-        /* Nothing there, whatever of it is synced. */
-        job->queries[Q_MESSAGES] = query_one(TABLE_MESSAGE, row_key(home->id, 0, 0));
-        reads_start(s, job);
-        return;
-    }
-    /* Backwards from the decided head: the newest rows there are, wherever the synced one is. */
-    job->queries[Q_MESSAGES] = (struct engine_query){
-        .table = TABLE_MESSAGE,
-        .from = row_key(home->id, f->backwards ? home->head.first_seq : span.low, 0),
-        .to = row_key(home->id, span.high, UINT64_MAX),
-        .limit = f->limit,
-        .descending = f->backwards};
     reads_start(s, job);
 }
 
