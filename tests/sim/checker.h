@@ -57,6 +57,9 @@ const char *check_rule_name(enum check_rule rule);
 void checker_violation(struct checker *c, enum check_rule rule, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void checker_set_quiet(struct checker *c, bool quiet);
+/* There are owners that do not know yet that they were superseded: until they append they
+ * answer reads with what they had, or with an error. */
+void checker_excuse_superseded(struct checker *c);
 uint64_t checker_violations(const struct checker *c, enum check_rule rule);
 uint64_t checker_total(const struct checker *c);
 
@@ -84,6 +87,8 @@ void checker_saw(struct checker *c, uint32_t reader, uint64_t user_id,
                  const struct check_message *message);
 /* It was on a connection of that user, whatever the client made of it. */
 void checker_delivered(struct checker *c, uint64_t user_id, const struct check_message *message);
+/* A cache dropped a channel and starts over: somebody rewrote it, or it is a violation. */
+void checker_rebuilt(struct checker *c, const char *who, uint64_t channel_id);
 /* The reader's cursor as its cache has it. */
 void checker_cursor(struct checker *c, uint32_t reader, uint64_t channel_id, uint64_t read_seq);
 /* The reader's view of a channel's newest seq. */
@@ -110,7 +115,8 @@ void checker_logged_author(struct checker *c, uint64_t home_id, uint64_t user_id
                            uint32_t permissions_needed);
 uint32_t checker_permissions(struct checker *c, uint64_t home_id, uint64_t user_id);
 
-/* An operator put other bytes in the place of a message, behind everybody's back. */
+/* An operator raised the channel's epoch, and put other bytes in the place of a message. */
+void checker_rewritten_channel(struct checker *c, uint64_t channel_id);
 void checker_rewritten(struct checker *c, uint64_t channel_id, uint64_t seq, uint64_t body);
 
 /* True when the user was removed from the home at some time. */
@@ -126,7 +132,8 @@ bool checker_wants_channel(struct checker *c, uint64_t channel_id);
 /* The final history, message by message in order. */
 void checker_stored(struct checker *c, const struct check_message *message);
 /* A reader's cache after healing, message by message. */
-void checker_cached(struct checker *c, uint32_t reader, const struct check_message *message);
+void checker_cached(struct checker *c, uint32_t reader, uint64_t user_id,
+                    const struct check_message *message);
 /* Judges what only the end can tell. `channel` ids in the final history. */
 void checker_judge(struct checker *c);
 

@@ -28,8 +28,7 @@ struct sim_crowd {
     uint32_t user_count;
     uint64_t group_ids[8];
     uint32_t group_count;
-    bool talking;   /* acts by chance */
-    bool rewritten; /* history was: caches start over */
+    bool talking; /* acts by chance */
     uint64_t next_text;
     uint32_t next_reader, next_cache;
     int64_t pause_max_ms; /* between two acts of an app */
@@ -57,6 +56,7 @@ chat_status sim_app_start(struct sim_app *app);
 void sim_app_killed(struct sim_app *app, bool lost);
 /* The same at the n-th write or sync of its cache from now. False: it is down, or has no disk. */
 bool sim_app_die_at(struct sim_app *app, uint32_t operations, bool lost);
+bool sim_app_is_dying(const struct sim_app *app);
 /* Something was called on its conn from outside. */
 void sim_app_touch(struct sim_app *app);
 

@@ -167,6 +167,10 @@ void sim_links_send(struct sim_node *node, const struct effect *effect)
         memcpy(m->bytes + at, effect->send.frames[i]->bytes, effect->send.frames[i]->len);
         at += effect->send.frames[i]->len;
     }
+    if (node->ops->loses && node->ops->loses(node, m->bytes, m->len)) {
+        free(m);
+        return;
+    }
     w->counts.messages++;
     w->counts.bytes += m->len;
     if (l->way[e].last)

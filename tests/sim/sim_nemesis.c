@@ -7,6 +7,7 @@ struct sim_nemesis {
     struct sim_servers *servers;
     struct sim_app *const *apps;
     const uint32_t *app_count;
+    int64_t *silent_until_ms; /* of the crowd */
     struct sim_world *world;
     struct rng rng;
     uint32_t weights[FAULT_KINDS]; /* 0: not in this run */
@@ -38,15 +39,18 @@ static const struct {
     [FAULT_RIVAL_STORE] = {"second owner", 4},
     [FAULT_KILL_CLIENT] = {"kill client", 4},
     [FAULT_POWER_CLIENT] = {"power loss client", 3},
+    [FAULT_CLIENT_MID_WRITE] = {"client dies mid-write", 5},
     [FAULT_CLOCK_JUMP] = {"clock jump", 4},
     [FAULT_BLOCK] = {"blocked links", 3},
+    [FAULT_LOSE_PUBLICATION] = {"lost publication", 6},
+    [FAULT_REWRITE_HISTORY] = {"rewritten history", 2},
 };
 
 const char *sim_fault_name(enum sim_fault fault) { return kinds[fault].name; }
 const uint64_t *sim_nemesis_counts(const struct sim_nemesis *n) { return n->counts; }
 
 struct sim_nemesis *sim_nemesis_new(struct sim_servers *servers, struct sim_app *const *apps,
-                                    const uint32_t *app_count)
+                                    const uint32_t *app_count, struct sim_crowd *crowd)
 {
     struct sim_nemesis *n = calloc(1, sizeof(*n));
 
@@ -55,6 +59,7 @@ struct sim_nemesis *sim_nemesis_new(struct sim_servers *servers, struct sim_app 
     n->servers = servers;
     n->apps = apps;
     n->app_count = app_count;
+    n->silent_until_ms = &crowd->silent_until_ms;
     n->world = servers->world;
     rng_seed(&n->rng, rng_u64(sim_world_rng(n->world)));
     n->pause_max_ms = 200 + (int64_t)rng_below(&n->rng, 6000);
@@ -155,6 +160,13 @@ static void end_drain(void *user, uint64_t arg)
     sim_server_start(user);
 }
 
+static void end_power(void *user, uint64_t arg)
+{
+    (void)arg;
+    sim_server_kill(user, true, false);
+    sim_server_start(user);
+}
+
 /* --- faults: each says whether it could happen --- */
 
 static bool kill_server(struct sim_nemesis *n, struct sim_server *server, bool lost)
@@ -163,6 +175,25 @@ static bool kill_server(struct sim_nemesis *n, struct sim_server *server, bool l
         return false;
     sim_server_kill(server, lost, rng_below(&n->rng, 4) == 0);
     sim_world_at(n->world, later(n, 10, 8000), restart_server, server, 0);
+    return true;
+}
+
+static void end_dying(void *user, uint64_t arg)
+{
+    struct sim_app *app = user;
+
+    if (sim_app_is_dying(app))
+        sim_app_killed(app, false);
+    restart_app(user, arg);
+}
+
+static bool die_app(struct sim_nemesis *n)
+{
+    struct sim_app *app = some_app(n);
+
+    if (!sim_app_die_at(app, (uint32_t)rng_below(&n->rng, 24), rng_below(&n->rng, 2)))
+        return false;
+    sim_world_at(n->world, later(n, 1000, 6000), end_dying, app, 0);
     return true;
 }
 
@@ -220,11 +251,17 @@ static bool storage_fault(struct sim_nemesis *n, enum sim_fault fault)
     }
     if (fault == FAULT_FAIL_SYNC) {
         sim_storage_fail_sync(store->storage);
+        /* What the sync did not bring to the disk shows when the power goes. */
+        if (rng_below(&n->rng, 2))
+            sim_world_at(n->world, later(n, 20, 3000), end_power, store, 0);
     } else if (fault == FAULT_FULL_DISK) {
         sim_storage_set_full(store->storage, true);
         sim_world_at(n->world, later(n, 100, 10000), end_full, store, 0);
     } else {
-        sim_storage_crash_at(store->storage, (uint32_t)rng_below(&n->rng, 40));
+        if (rng_below(&n->rng, 2))
+            sim_storage_crash_at(store->storage, (uint32_t)rng_below(&n->rng, 40));
+        else
+            sim_storage_crash_at_sync(store->storage, (uint32_t)rng_below(&n->rng, 12));
         sim_world_at(n->world, later(n, 2000, 9000), restart_server, store, 0);
     }
     return true;
@@ -244,6 +281,24 @@ static bool rival(struct sim_nemesis *n)
     sim_server_kill(second, false, false);
     sim_server_kill(&n->servers->stores[0], false, false);
     sim_world_at(n->world, later(n, 10, 3000), restart_server, &n->servers->stores[0], 0);
+    return true;
+}
+
+static void end_rewrite(void *user, uint64_t arg)
+{
+    (void)arg;
+    sim_server_rewrite_history(user);
+}
+
+/* People wait for the operator, so that all of the log is in the table. */
+static bool rewrite(struct sim_nemesis *n)
+{
+    struct sim_server *store = some_store(n);
+
+    if (!store->storage || !sim_server_is_up(store))
+        return false;
+    *n->silent_until_ms = later(n, 4000, 4001);
+    sim_world_at(n->world, *n->silent_until_ms, end_rewrite, store, 0);
     return true;
 }
 
@@ -303,8 +358,12 @@ static bool fire(struct sim_nemesis *n, enum sim_fault fault)
     case FAULT_RIVAL_STORE: return rival(n);
     case FAULT_KILL_CLIENT: return kill_app(n, false);
     case FAULT_POWER_CLIENT: return kill_app(n, true);
+    case FAULT_CLIENT_MID_WRITE: return die_app(n);
     case FAULT_CLOCK_JUMP: return clock_jump(n);
     case FAULT_BLOCK: return block(n);
+    case FAULT_LOSE_PUBLICATION:
+        return sim_server_lose_publication(some_store(n), rng_below(&n->rng, 2));
+    case FAULT_REWRITE_HISTORY: return rewrite(n);
     case FAULT_KINDS: break;
     }
     return false;
@@ -349,6 +408,7 @@ void sim_nemesis_heal(struct sim_nemesis *n)
     struct sim_servers *s = n->servers;
 
     n->active = false;
+    *n->silent_until_ms = 0;
     sim_world_net(n->world)->block_permille = 0;
     sim_world_heal_partitions(n->world);
     if (s->shared) {
@@ -362,6 +422,7 @@ void sim_nemesis_heal(struct sim_nemesis *n)
         }
         heal_node(n, s->stores[i].node);
         sim_server_start(&s->stores[i]);
+        sim_server_lose_nothing(&s->stores[i]);
     }
     for (uint32_t i = 0; i < s->router_count; i++) {
         heal_node(n, s->routers[i].node);
@@ -371,6 +432,8 @@ void sim_nemesis_heal(struct sim_nemesis *n)
     sim_server_start(&s->presence);
     for (uint32_t i = 0; i < *n->app_count; i++) {
         heal_node(n, sim_app_node(n->apps[i]));
+        if (sim_app_is_dying(n->apps[i]))
+            sim_app_killed(n->apps[i], false);
         restart_app(n->apps[i], 0);
     }
 }

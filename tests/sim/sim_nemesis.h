@@ -27,8 +27,11 @@ enum sim_fault {
     FAULT_RIVAL_STORE, /* a second owner of the shards */
     FAULT_KILL_CLIENT,
     FAULT_POWER_CLIENT,
+    FAULT_CLIENT_MID_WRITE, /* either, within a write of its cache */
     FAULT_CLOCK_JUMP,
-    FAULT_BLOCK, /* links that take no more for a while */
+    FAULT_BLOCK,            /* links that take no more for a while */
+    FAULT_LOSE_PUBLICATION, /* a bus that is allowed to */
+    FAULT_REWRITE_HISTORY,  /* an operator restores a store while it is down */
     FAULT_KINDS,
 };
 
@@ -37,7 +40,7 @@ const char *sim_fault_name(enum sim_fault fault);
 struct sim_nemesis;
 
 struct sim_nemesis *sim_nemesis_new(struct sim_servers *servers, struct sim_app *const *apps,
-                                    const uint32_t *app_count);
+                                    const uint32_t *app_count, struct sim_crowd *crowd);
 void sim_nemesis_free(struct sim_nemesis *n);
 void sim_nemesis_begin(struct sim_nemesis *n);
 /* No new faults; everything that was broken is mended and everything down is started. */

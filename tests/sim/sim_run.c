@@ -243,13 +243,13 @@ static void begin(struct run *r, uint64_t seed, bool quiet)
     checker_set_quiet(r->checker, quiet);
     rng = sim_world_rng(r->world);
     r->servers = sim_servers_new(r->world, r->checker, rng_below(rng, 5) == 0);
+    if (r->servers->shared)
+        checker_excuse_superseded(r->checker);
     r->crowd = (struct sim_crowd){
         .world = r->world,
         .checker = r->checker,
         .routers = r->servers->router_nodes,
         .router_count = r->servers->router_count,
-        /* A superseded owner answers reads with what it had, until it learns of it. */
-        .rewritten = r->servers->shared,
         .pause_max_ms = 50 + (int64_t)rng_below(rng, 3000),
         .token_life_ms = rng_below(rng, 3) == 0 ? 30000 : 3600000,
     };
@@ -277,7 +277,7 @@ void sim_run(uint64_t seed, bool quiet, struct sim_result *out)
         exit(2);
     begin(r, seed, quiet);
     /* The nemesis looks at the apps as they are when it strikes. */
-    r->nemesis = sim_nemesis_new(r->servers, r->apps, &r->app_count);
+    r->nemesis = sim_nemesis_new(r->servers, r->apps, &r->app_count, &r->crowd);
     live_through(r);
     sim_servers_check(r->servers);
 

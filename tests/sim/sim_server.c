@@ -9,7 +9,9 @@
 #include "server/presence/presence.h"
 #include "server/router/router.h"
 #include "server/store/store.h"
+#include "sim_rewrite.h"
 #include "sim_tap.h"
+#include "wire/wire.h"
 
 #define SERVICE_ID UINT64_C(0x5151)
 
@@ -87,8 +89,43 @@ static uint32_t lane(struct sim_node *node, const struct engine_request *request
 
 static void on_stopped(struct sim_node *node) { ((struct sim_server *)node->user)->stopped = true; }
 
+static bool is_lossy(const WireLinkFrame *frame, bool only_of_member)
+{
+    if (frame->body_case != WIRE_LINK_FRAME__BODY_PUBLICATION)
+        return false;
+    for (size_t i = 0; only_of_member && i < frame->publication->n_events; i++) {
+        if (frame->publication->events[i]->body_case == WIRE_HOME_EVENT__BODY_MEMBER_CHANGED)
+            return true;
+    }
+    return !only_of_member;
+}
+
+/* A message of nothing but publications is what a bus may lose. */
+static bool loses(struct sim_node *node, const uint8_t *bytes, size_t len)
+{
+    struct sim_server *server = node->user;
+    WireLinkBatch *batch = NULL;
+    struct wire_fault fault;
+    struct arena arena;
+    bool lost = true;
+
+    if (server->loses == LOSE_NOTHING)
+        return false;
+    arena_init(&arena, NULL, 16u << 20);
+    if (wire_decode_link(bytes, len, &arena, &batch, &fault) != CHAT_OK)
+        lost = false;
+    for (size_t i = 0; lost && i < batch->n_frames; i++)
+        lost = is_lossy(batch->frames[i], server->loses == LOSE_MEMBER_PUBLICATION);
+    arena_fini(&arena);
+    if (lost) {
+        server->loses = LOSE_NOTHING;
+        server->lost_some = true;
+    }
+    return lost;
+}
+
 static const struct sim_node_ops node_ops = {
-    .execute = execute, .lane = lane, .stopped = on_stopped};
+    .execute = execute, .lane = lane, .loses = loses, .stopped = on_stopped};
 
 /* --- for whoever looks into one seed: SIM_LOG=debug sim --seed N --- */
 
@@ -254,6 +291,31 @@ void sim_server_kill(struct sim_server *server, bool lost, bool silent)
     if (server->engine)
         server->engine->ops->free(server->engine);
     server->engine = NULL;
+}
+
+bool sim_server_lose_publication(struct sim_server *server, bool of_member)
+{
+    if (server->loses != LOSE_NOTHING || !sim_server_is_up(server))
+        return false;
+    server->loses = of_member ? LOSE_MEMBER_PUBLICATION : LOSE_ANY_PUBLICATION;
+    return true;
+}
+
+void sim_server_lose_nothing(struct sim_server *server)
+{
+    server->loses = LOSE_NOTHING;
+    if (server->lost_some)
+        sim_world_cut(server->servers->world, server->node, NULL, true);
+    server->lost_some = false;
+}
+
+void sim_server_rewrite_history(struct sim_server *server)
+{
+    if (!sim_server_is_up(server) || !server->storage)
+        return;
+    sim_server_kill(server, false, false);
+    sim_rewrite(server->storage, server->shards, server->shard_count, server->servers->checker);
+    sim_server_start(server);
 }
 
 bool sim_server_is_up(const struct sim_server *server) { return server->instance != NULL; }

@@ -32,6 +32,8 @@ struct sim_server {
     uint32_t shard_count;
     bool rival; /* a second owner of store 0's shards */
     bool stopped;
+    enum { LOSE_NOTHING, LOSE_ANY_PUBLICATION, LOSE_MEMBER_PUBLICATION } loses; /* the next one */
+    bool lost_some;
 };
 
 struct sim_servers {
@@ -59,6 +61,14 @@ void sim_server_start(struct sim_server *server);
 /* `lost`: power, so that unsynced writes of a store are dropped, reordered or torn. `silent`:
  * its peers are not told. */
 void sim_server_kill(struct sim_server *server, bool lost, bool silent);
+/* The store's next publication does not arrive, or the next one about a member. False: one is
+ * waited for already. */
+bool sim_server_lose_publication(struct sim_server *server, bool of_member);
+/* No more. Who lost some links up anew, as with a bus. */
+void sim_server_lose_nothing(struct sim_server *server);
+/* A restart with every channel's epoch raised and a message of each exchanged. Nothing but the
+ * restart when the table is behind the log. */
+void sim_server_rewrite_history(struct sim_server *server);
 bool sim_server_is_up(const struct sim_server *server);
 /* All roles are up and every shard serves. */
 bool sim_servers_ready(struct sim_servers *s);

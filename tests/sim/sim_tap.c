@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "wire/wire.h"
 
 #define VIEW WIRE_PERMISSION__PERMISSION_VIEW
 #define SEND WIRE_PERMISSION__PERMISSION_SEND
@@ -12,7 +11,7 @@
 
 static const uint64_t body_key[2] = {11, 13};
 
-static struct check_message to_check(const WireMessage *m)
+struct check_message sim_tap_message(const WireMessage *m)
 {
     const char *text = m->text ? m->text : "";
     struct check_message out = {
@@ -40,11 +39,11 @@ static void tell(struct checker *checker, const WireRecord *record)
     struct check_message m;
 
     if (record->body_case == WIRE_RECORD__BODY_MESSAGE) {
-        m = to_check(record->message);
+        m = sim_tap_message(record->message);
         checker_logged_author(checker, record->home_id, m.author_id, VIEW | SEND);
         checker_logged_message(checker, record->home_id, record->lsn, &m);
     } else if (record->body_case == WIRE_RECORD__BODY_ALTERED) {
-        m = to_check(record->altered->message);
+        m = sim_tap_message(record->altered->message);
         checker_logged_author(checker, record->home_id, record->altered->actor_id, VIEW);
         checker_logged_change(checker, &m);
     } else if (record->body_case == WIRE_RECORD__BODY_MEMBER) {
