@@ -86,6 +86,7 @@ const char *check_rule_name(enum check_rule rule)
         [CHECK_ONLY_MEMBERS] = "only members write",
         [CHECK_NEVER_REBUILT] = "never rebuilt without a reason",
         [CHECK_NO_INTERNAL] = "no internal error",
+        [CHECK_CACHE_WHOLE] = "caches hold what they say",
         [CHECK_CONVERGED] = "all converge",
         [CHECK_RESOLVED] = "unknowns resolve",
         [CHECK_LIVE] = "the run ends",

@@ -41,6 +41,7 @@ enum check_rule {
     CHECK_ONLY_MEMBERS,      /* nobody else writes */
     CHECK_NEVER_REBUILT,     /* history that nobody rewrote is not taken for rewritten */
     CHECK_NO_INTERNAL,       /* no server says that it is broken */
+    CHECK_CACHE_WHOLE,       /* a cache has what it says it holds */
     CHECK_CONVERGED,         /* after healing all caches equal the history */
     CHECK_RESOLVED,          /* after healing no outcome is unknown */
     CHECK_LIVE,              /* the run ends: nothing loops, nobody is stuck */

@@ -28,9 +28,10 @@ struct sim_app {
     char subject[SIM_SUBJECT_MAX];
     struct view views[SIM_VIEWS_MAX];
     uint32_t view_count;
-    uint32_t cache; /* for the checker: another one when what it held may be lost */
-    uint32_t life;  /* rises at each start: old timers are dropped */
-    bool dying;     /* its death is set: it does nothing but listen */
+    uint32_t cache;          /* for the checker: another one when what it held may be lost */
+    uint32_t life;           /* rises at each start: old timers are dropped */
+    bool catches_up_in_part; /* it asked for that: gaps are told */
+    bool dying;              /* its death is set: it does nothing but listen */
     bool dies_by_power;
     bool stopped; /* by itself: starts again later */
     bool whole;   /* its cache holds everything: no gap is left to fill */
@@ -80,6 +81,20 @@ static struct check_message to_check(const struct chat_message *m)
         .body = m->deleted ? 0 : body_of(m->text, m->text_len, m->extra, m->extra_len),
         .deleted = m->deleted,
     };
+}
+
+/* A page of what the cache holds. It may hold less than all, but never less than it says. */
+static chat_status read_page(struct sim_app *app, uint64_t channel_id, uint64_t start_seq,
+                             uint32_t limit, bool backwards, chat_page **out_page)
+{
+    chat_status status = chat_conn_read_messages(sim_app_conn(app), channel_id, start_seq, limit,
+                                                 backwards, out_page);
+
+    if (status == CHAT_E_CORRUPT)
+        checker_violation(app->crowd->checker, CHECK_CACHE_WHOLE,
+                          "%s: the cache of %" PRIx64 " from %" PRIu64 " lacks what it holds",
+                          app->name, channel_id, start_seq);
+    return status;
 }
 
 /* --- events --- */
@@ -260,6 +275,10 @@ static void handle(struct sim_app *app, const struct chat_event *e)
         const struct view *v = view_of(app, e->channel_id);
         crowd->gaps++;
         app->whole = false;
+        if (!app->catches_up_in_part)
+            checker_violation(crowd->checker, CHECK_STREAM_CONTIGUOUS,
+                              "%s: %" PRIx64 " has a gap %" PRIu64 "..%" PRIu64 " for no reason",
+                              app->name, e->channel_id, e->from_seq, e->to_seq);
         if (e->to_seq > v->stream)
             advance(app, e->channel_id, e->from_seq, e->to_seq);
     } else if (e->type == CHAT_EVENT_OUTGOING) {
@@ -344,7 +363,7 @@ static uint64_t some_own_seq(struct sim_app *app, uint64_t channel_id)
     chat_page *page = NULL;
     uint64_t seq = 0;
 
-    if (chat_conn_read_messages(sim_app_conn(app), channel_id, 0, 40, true, &page) != CHAT_OK)
+    if (read_page(app, channel_id, 0, 40, true, &page) != CHAT_OK)
         return 0;
     for (size_t i = 0; i < chat_page_get_count(page); i++) {
         const struct chat_message *m = chat_page_get_message(page, i);
@@ -482,8 +501,7 @@ static uint64_t first_hole(struct sim_app *app, uint64_t channel_id)
         chat_page *page = NULL;
         uint64_t to;
 
-        if (chat_conn_read_messages(sim_app_conn(app), channel_id, next, 200, false, &page) !=
-            CHAT_OK)
+        if (read_page(app, channel_id, next, 200, false, &page) != CHAT_OK)
             return next;
         to = chat_page_get_to_seq(page);
         chat_page_free(page);
@@ -492,6 +510,18 @@ static uint64_t first_hole(struct sim_app *app, uint64_t channel_id)
         next = to + 1;
     }
     return 0;
+}
+
+/* What the last process left is read before the network can mend it. */
+static void look_through(struct sim_app *app)
+{
+    const struct chat_channel *channel;
+    uint64_t after = 0;
+
+    while ((channel = chat_conn_next_channel(sim_app_conn(app), after))) {
+        after = channel->channel_id;
+        (void)first_hole(app, after);
+    }
 }
 
 /* Scrolls through everything: what was told as a gap can be fetched. */
@@ -602,6 +632,7 @@ chat_status sim_app_start(struct sim_app *app)
     }
     config.events_max = rng_below(&app->rng, 4) == 0 ? 16 : 1024;
     config.catch_up_max = rng_below(&app->rng, 4) == 0 ? 1 + (uint32_t)rng_below(&app->rng, 40) : 0;
+    app->catches_up_in_part = config.catch_up_max != 0;
     config.outbox_max = rng_below(&app->rng, 8) == 0 ? 10 : 1000;
     app->client = sim_client_new(app->node, app->crowd->routers, app->crowd->router_count,
                                  rng_u64(&app->rng));
@@ -618,6 +649,7 @@ chat_status sim_app_start(struct sim_app *app)
     app->life++;
     app->stopped = app->dying = false;
     reread(app, 0);
+    look_through(app);
     sim_node_start(app->node, sim_client_machine(app->client));
     sim_world_at(app->crowd->world, sim_world_now_ms(app->crowd->world) + 1, on_act, app,
                  app->life);
@@ -688,15 +720,8 @@ static void report_channel(struct sim_app *app, const struct chat_channel *chann
 
     while (next <= head) {
         chat_page *page = NULL;
-        if (chat_conn_read_messages(sim_app_conn(app), channel_id, next, 200, false, &page) !=
-            CHAT_OK)
+        if (read_page(app, channel_id, next, 200, false, &page) != CHAT_OK)
             break;
-        if (chat_page_get_to_seq(page) >= next &&
-            chat_page_get_count(page) != chat_page_get_to_seq(page) - next + 1)
-            checker_violation(
-                app->crowd->checker, CHECK_CONVERGED,
-                "%s: holds %" PRIx64 " from %" PRIu64 " to %" PRIu64 ", but %zu messages of it",
-                app->name, channel_id, next, chat_page_get_to_seq(page), chat_page_get_count(page));
         for (size_t i = 0; i < chat_page_get_count(page); i++) {
             struct check_message m = to_check(chat_page_get_message(page, i));
             if (stored)

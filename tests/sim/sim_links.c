@@ -167,7 +167,7 @@ void sim_links_send(struct sim_node *node, const struct effect *effect)
         memcpy(m->bytes + at, effect->send.frames[i]->bytes, effect->send.frames[i]->len);
         at += effect->send.frames[i]->len;
     }
-    if (node->ops->loses && node->ops->loses(node, m->bytes, m->len)) {
+    if (node->ops->loses && node->ops->loses(node, l->end[1 - e], m->bytes, m->len)) {
         free(m);
         return;
     }

@@ -39,7 +39,7 @@ static const struct {
     [FAULT_RIVAL_STORE] = {"second owner", 4},
     [FAULT_KILL_CLIENT] = {"kill client", 4},
     [FAULT_POWER_CLIENT] = {"power loss client", 3},
-    [FAULT_CLIENT_MID_WRITE] = {"client dies mid-write", 5},
+    [FAULT_CLIENT_MID_WRITE] = {"client dies mid-write", 8},
     [FAULT_CLOCK_JUMP] = {"clock jump", 4},
     [FAULT_BLOCK] = {"blocked links", 3},
     [FAULT_LOSE_PUBLICATION] = {"lost publication", 6},
@@ -362,7 +362,9 @@ static bool fire(struct sim_nemesis *n, enum sim_fault fault)
     case FAULT_CLOCK_JUMP: return clock_jump(n);
     case FAULT_BLOCK: return block(n);
     case FAULT_LOSE_PUBLICATION:
-        return sim_server_lose_publication(some_store(n), rng_below(&n->rng, 2));
+        return rng_below(&n->rng, 3) == 0
+                   ? sim_server_lose_publication(some_router(n), false)
+                   : sim_server_lose_publication(some_store(n), rng_below(&n->rng, 2));
     case FAULT_REWRITE_HISTORY: return rewrite(n);
     case FAULT_KINDS: break;
     }
@@ -427,6 +429,7 @@ void sim_nemesis_heal(struct sim_nemesis *n)
     for (uint32_t i = 0; i < s->router_count; i++) {
         heal_node(n, s->routers[i].node);
         sim_server_start(&s->routers[i]);
+        sim_server_lose_nothing(&s->routers[i]);
     }
     heal_node(n, s->presence.node);
     sim_server_start(&s->presence);

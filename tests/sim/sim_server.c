@@ -100,22 +100,51 @@ static bool is_lossy(const WireLinkFrame *frame, bool only_of_member)
     return !only_of_member;
 }
 
-/* A message of nothing but publications is what a bus may lose. */
-static bool loses(struct sim_node *node, const uint8_t *bytes, size_t len)
+static bool is_push(const WireServerFrame *frame)
 {
-    struct sim_server *server = node->user;
+    return frame->body_case == WIRE_SERVER_FRAME__BODY_MESSAGE ||
+           frame->body_case == WIRE_SERVER_FRAME__BODY_CHANGED;
+}
+
+static bool loses_link_batch(const struct sim_server *server, const uint8_t *bytes, size_t len,
+                             struct arena *arena)
+{
     WireLinkBatch *batch = NULL;
     struct wire_fault fault;
+    bool lost = wire_decode_link(bytes, len, arena, &batch, &fault) == CHAT_OK;
+
+    for (size_t i = 0; lost && i < batch->n_frames; i++)
+        lost = is_lossy(batch->frames[i], server->loses == LOSE_MEMBER_PUBLICATION);
+    return lost;
+}
+
+static bool loses_server_batch(const uint8_t *bytes, size_t len, struct arena *arena)
+{
+    WireServerBatch *batch = NULL;
+    struct wire_fault fault;
+    bool lost = wire_decode_server(bytes, len, arena, &batch, &fault) == CHAT_OK;
+
+    for (size_t i = 0; lost && i < batch->n_frames; i++)
+        lost = is_push(batch->frames[i]);
+    return lost;
+}
+
+/* A message of nothing but what is pushed may be lost: by a bus to the routers, by a router
+ * without memory to a session. */
+static bool loses(struct sim_node *node, const struct sim_node *to, const uint8_t *bytes,
+                  size_t len)
+{
+    struct sim_server *server = node->user;
     struct arena arena;
-    bool lost = true;
+    bool lost;
 
     if (server->loses == LOSE_NOTHING)
         return false;
     arena_init(&arena, NULL, 16u << 20);
-    if (wire_decode_link(bytes, len, &arena, &batch, &fault) != CHAT_OK)
-        lost = false;
-    for (size_t i = 0; lost && i < batch->n_frames; i++)
-        lost = is_lossy(batch->frames[i], server->loses == LOSE_MEMBER_PUBLICATION);
+    if (server->role == SIM_ROUTER)
+        lost = to->peer_is_client && loses_server_batch(bytes, len, &arena);
+    else
+        lost = loses_link_batch(server, bytes, len, &arena);
     arena_fini(&arena);
     if (lost) {
         server->loses = LOSE_NOTHING;
@@ -304,7 +333,7 @@ bool sim_server_lose_publication(struct sim_server *server, bool of_member)
 void sim_server_lose_nothing(struct sim_server *server)
 {
     server->loses = LOSE_NOTHING;
-    if (server->lost_some)
+    if (server->lost_some && server->role == SIM_STORE)
         sim_world_cut(server->servers->world, server->node, NULL, true);
     server->lost_some = false;
 }

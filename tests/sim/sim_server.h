@@ -61,8 +61,8 @@ void sim_server_start(struct sim_server *server);
 /* `lost`: power, so that unsynced writes of a store are dropped, reordered or torn. `silent`:
  * its peers are not told. */
 void sim_server_kill(struct sim_server *server, bool lost, bool silent);
-/* The store's next publication does not arrive, or the next one about a member. False: one is
- * waited for already. */
+/* The store's next publication does not arrive, or the next one about a member; of a router the
+ * next push to a client. False: one is waited for already. */
 bool sim_server_lose_publication(struct sim_server *server, bool of_member);
 /* No more. Who lost some links up anew, as with a bus. */
 void sim_server_lose_nothing(struct sim_server *server);

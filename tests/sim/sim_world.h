@@ -33,7 +33,8 @@ struct sim_node_ops {
     /* Which lane of the node it runs on, below SIM_LANES_MAX; one at a time each. */
     uint32_t (*lane)(struct sim_node *node, const struct engine_request *request);
     /* True: the message is lost on its way, and the link goes on. May be NULL. */
-    bool (*loses)(struct sim_node *node, const uint8_t *bytes, size_t len);
+    bool (*loses)(struct sim_node *node, const struct sim_node *to, const uint8_t *bytes,
+                  size_t len);
     /* The machine was fed and polled dry: the application may look and act. */
     void (*after_turn)(struct sim_node *node);
     /* The machine reported EFFECT_STOPPED. */
