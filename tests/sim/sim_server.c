@@ -282,32 +282,32 @@ void sim_server_start(struct sim_server *server)
     }
 }
 
-/* The sweep mends what subscriptions lost, and would hide why from the checker. */
-static void check_router(struct sim_server *server)
+static uint64_t missed_by(const struct sim_server *server)
 {
-    struct router_stats stats;
+    struct router_stats stats = {0};
 
-    if (server->role != SIM_ROUTER || !server->instance)
-        return;
-    router_get_stats(server->instance, &stats);
-    if (stats.missed > 0)
-        checker_violation(server->servers->checker, CHECK_STREAM_CONTIGUOUS,
-                          "router %" PRIu32 ": %" PRIu64
-                          " homes were behind their store, and no hole showed it",
-                          server->number, stats.missed);
+    if (server->role == SIM_ROUTER && server->instance)
+        router_get_stats(server->instance, &stats);
+    return stats.missed;
 }
 
 void sim_servers_check(struct sim_servers *s)
 {
+    uint64_t missed = s->missed;
+
     for (uint32_t i = 0; i < s->router_count; i++)
-        check_router(&s->routers[i]);
+        missed += missed_by(&s->routers[i]);
+    if (missed > 0)
+        checker_violation(s->checker, CHECK_STREAM_CONTIGUOUS,
+                          "routers had %" PRIu64 " homes behind their store, and no hole showed it",
+                          missed);
 }
 
 void sim_server_kill(struct sim_server *server, bool lost, bool silent)
 {
     if (!server->instance)
         return;
-    check_router(server);
+    server->servers->missed += missed_by(server);
     sim_node_crash(server->node, silent);
     if (server->storage)
         sim_storage_crash(server->storage, lost);
