@@ -20,6 +20,7 @@ struct attempt {
     uint64_t channel_id, counter;
     uint32_t cache;
     bool refused, stored, unknown, renamed;
+    bool rewritten; /* its author may not know it for his own, and say it again */
 };
 
 /* A seq of a channel. */
@@ -60,6 +61,7 @@ struct checker {
     struct index bodies; /* of new messages: each text is sent once */
     struct index attempts, slots, channels, homes, members, log, shards, readings, seen, changes;
     struct index lost_caches;
+    struct index notes, listed; /* the first by number: joins; the second: the last number */
     uint64_t violations[CHECK_RULES];
     uint32_t printed;
     bool quiet, superseded;
@@ -86,6 +88,7 @@ const char *check_rule_name(enum check_rule rule)
         [CHECK_ONLY_MEMBERS] = "only members write",
         [CHECK_NEVER_REBUILT] = "never rebuilt without a reason",
         [CHECK_NO_INTERNAL] = "no internal error",
+        [CHECK_NOTE_KEPT] = "notes are kept until applied",
         [CHECK_CACHE_WHOLE] = "caches hold what they say",
         [CHECK_CONVERGED] = "all converge",
         [CHECK_RESOLVED] = "unknowns resolve",
@@ -113,6 +116,8 @@ struct checker *checker_new(void)
     index_init(&c->seen, sizeof(uint64_t));
     index_init(&c->changes, sizeof(uint64_t));
     index_init(&c->lost_caches, sizeof(uint64_t));
+    index_init(&c->notes, sizeof(uint64_t));
+    index_init(&c->listed, sizeof(uint64_t));
     return c;
 }
 
@@ -132,6 +137,8 @@ void checker_free(struct checker *c)
     index_fini(&c->seen);
     index_fini(&c->changes);
     index_fini(&c->lost_caches);
+    index_fini(&c->notes);
+    index_fini(&c->listed);
     free(c);
 }
 
@@ -255,6 +262,7 @@ void checker_renamed(struct checker *c, const struct check_nonce *old_nonce,
     *a = (struct attempt){.body = copy.body,
                           .order = copy.order,
                           .cache = copy.cache,
+                          .rewritten = copy.rewritten,
                           .counter = new_nonce->counter,
                           .channel_id = copy.channel_id};
 }
@@ -486,7 +494,7 @@ void checker_logged_message(struct checker *c, uint64_t home_id, uint64_t lsn,
                           "seq %" PRIu64 " of %" PRIx64 " has other bytes than were sent", m->seq,
                           m->channel_id);
     uint64_t *times = index_make(&c->bodies, &(struct index_key){{m->body, 0, 0, 0}});
-    if (++*times > 1)
+    if (++*times > 1 && !a->rewritten)
         checker_violation(c, CHECK_ONCE_PER_NONCE,
                           "seq %" PRIu64 " of %" PRIx64 " says again what was said before", m->seq,
                           m->channel_id);
@@ -531,6 +539,34 @@ void checker_logged_member(struct checker *c, uint64_t home_id, uint64_t lsn, ui
     }
 }
 
+void checker_logged_note(struct checker *c, uint64_t home_id, uint64_t user_id, uint64_t number)
+{
+    (void)index_make(&c->notes, &(struct index_key){{home_id, user_id, number, 0}});
+}
+
+void checker_logged_listed(struct checker *c, uint64_t home_id, uint64_t user_id, uint64_t number)
+{
+    uint64_t *last = index_make(&c->listed, &(struct index_key){{home_id, user_id, 0, 0}});
+
+    if (number > *last)
+        *last = number;
+}
+
+void checker_logged_note_acked(struct checker *c, uint64_t home_id, uint64_t user_id,
+                               uint64_t number)
+{
+    const uint64_t *last = index_find(&c->listed, &(struct index_key){{home_id, user_id, 0, 0}});
+
+    /* Of one who left there is nothing to apply where nothing was listed. */
+    if (!index_find(&c->notes, &(struct index_key){{home_id, user_id, number, 0}}))
+        return;
+    if (!last || *last < number)
+        checker_violation(c, CHECK_NOTE_KEPT,
+                          "home %" PRIx64 " forgets note %" PRIu64 " to %" PRIx64
+                          ", which has applied %" PRIu64,
+                          home_id, number, user_id, last ? *last : 0);
+}
+
 uint32_t checker_permissions(struct checker *c, uint64_t home_id, uint64_t user_id)
 {
     const struct membership *m =
@@ -559,9 +595,14 @@ void checker_rewritten_channel(struct checker *c, uint64_t channel_id)
 void checker_rewritten(struct checker *c, uint64_t channel_id, uint64_t seq, uint64_t body)
 {
     struct slot *s = slot_of(c, channel_id, seq, true);
+    struct check_nonce nonce = {channel_id, s->first.author_id, s->first.device_id,
+                                s->first.counter};
+    struct attempt *a = attempt_of(c, &nonce, false);
 
     s->first.body = body;
     s->rewritten = true;
+    if (a)
+        a->rewritten = true;
 }
 
 bool checker_was_removed(struct checker *c, uint64_t home_id, uint64_t user_id)
@@ -712,7 +753,7 @@ static void judge_sender_order(struct checker *c, const struct channel *ch)
         nonce = (struct check_nonce){ch->channel_id, s->first.author_id, s->first.device_id,
                                      s->first.counter};
         a = attempt_of(c, &nonce, false);
-        if (!a)
+        if (!a || a->rewritten)
             continue;
         struct index_key key = {{s->first.author_id, a->cache, 0, 0}};
         before = index_make(&last, &key);

@@ -41,6 +41,7 @@ enum check_rule {
     CHECK_ONLY_MEMBERS,      /* nobody else writes */
     CHECK_NEVER_REBUILT,     /* history that nobody rewrote is not taken for rewritten */
     CHECK_NO_INTERNAL,       /* no server says that it is broken */
+    CHECK_NOTE_KEPT,         /* a note is forgotten when it is applied for good */
     CHECK_CACHE_WHOLE,       /* a cache has what it says it holds */
     CHECK_CONVERGED,         /* after healing all caches equal the history */
     CHECK_RESOLVED,          /* after healing no outcome is unknown */
@@ -111,6 +112,12 @@ void checker_logged_change(struct checker *c, const struct check_message *messag
 void checker_logged_member(struct checker *c, uint64_t home_id, uint64_t lsn, uint64_t user_id,
                            uint32_t permissions);
 
+/* A home tells a user's home that the user joined, by a note of that number; the user's home
+ * has applied all up to a number; the first home forgets the note. In this order. */
+void checker_logged_note(struct checker *c, uint64_t home_id, uint64_t user_id, uint64_t number);
+void checker_logged_listed(struct checker *c, uint64_t home_id, uint64_t user_id, uint64_t number);
+void checker_logged_note_acked(struct checker *c, uint64_t home_id, uint64_t user_id,
+                               uint64_t number);
 /* Somebody wrote or altered at the newest point of the home's log. */
 void checker_logged_author(struct checker *c, uint64_t home_id, uint64_t user_id,
                            uint32_t permissions_needed);

@@ -1,4 +1,4 @@
-#include "sim_app.h"
+#include "sim_app_inner.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -8,38 +8,9 @@
 #include "base/hash.h"
 #include "sim_tap.h"
 
-/* A channel as this app saw it told. */
-struct view {
-    uint64_t channel_id;
-    uint64_t stream; /* told up to here */
-    uint64_t read;   /* the cursor as it was told */
-    uint32_t reader; /* for the checker: a new one when the cache starts over */
-    uint32_t epoch;
-    bool listed;
-};
-
-struct sim_app {
-    struct sim_app_config config;
-    struct sim_crowd *crowd;
-    struct sim_node *node;
-    struct sim_client *client;
-    struct rng rng;
-    char name[SIM_SUBJECT_MAX];
-    char subject[SIM_SUBJECT_MAX];
-    struct view views[SIM_VIEWS_MAX];
-    uint32_t view_count;
-    uint32_t cache;          /* for the checker: another one when what it held may be lost */
-    uint32_t life;           /* rises at each start: old timers are dropped */
-    bool catches_up_in_part; /* it asked for that: gaps are told */
-    bool dying;              /* its death is set: it does nothing but listen */
-    bool dies_by_power;
-    bool stopped; /* by itself: starts again later */
-    bool whole;   /* its cache holds everything: no gap is left to fill */
-};
-
 static const uint64_t body_key[2] = {11, 13};
 
-static uint64_t body_of(const char *text, size_t text_len, const uint8_t *extra, size_t extra_len)
+uint64_t sim_app_body(const char *text, size_t text_len, const uint8_t *extra, size_t extra_len)
 {
     return hash_pair(hash_bytes(body_key, text, text_len), hash_bytes(body_key, extra, extra_len)) |
            1;
@@ -50,7 +21,7 @@ static void reset_view(struct sim_app *app, struct view *v)
     *v = (struct view){.channel_id = v->channel_id, .reader = ++app->crowd->next_reader};
 }
 
-static struct view *view_of(struct sim_app *app, uint64_t channel_id)
+struct view *sim_app_view(struct sim_app *app, uint64_t channel_id)
 {
     struct view *v;
 
@@ -68,7 +39,7 @@ static struct view *view_of(struct sim_app *app, uint64_t channel_id)
     return v;
 }
 
-static struct check_message to_check(const struct chat_message *m)
+struct check_message sim_app_message(const struct chat_message *m)
 {
     return (struct check_message){
         .channel_id = m->channel_id,
@@ -78,14 +49,13 @@ static struct check_message to_check(const struct chat_message *m)
         .device_id = m->nonce.device_id,
         .counter = m->nonce.counter,
         .rev = m->rev,
-        .body = m->deleted ? 0 : body_of(m->text, m->text_len, m->extra, m->extra_len),
+        .body = m->deleted ? 0 : sim_app_body(m->text, m->text_len, m->extra, m->extra_len),
         .deleted = m->deleted,
     };
 }
 
-/* A page of what the cache holds. It may hold less than all, but never less than it says. */
-static chat_status read_page(struct sim_app *app, uint64_t channel_id, uint64_t start_seq,
-                             uint32_t limit, bool backwards, chat_page **out_page)
+chat_status sim_app_read(struct sim_app *app, uint64_t channel_id, uint64_t start_seq,
+                         uint32_t limit, bool backwards, chat_page **out_page)
 {
     chat_status status = chat_conn_read_messages(sim_app_conn(app), channel_id, start_seq, limit,
                                                  backwards, out_page);
@@ -101,7 +71,7 @@ static chat_status read_page(struct sim_app *app, uint64_t channel_id, uint64_t 
 
 static void advance(struct sim_app *app, uint64_t channel_id, uint64_t from, uint64_t to)
 {
-    struct view *v = view_of(app, channel_id);
+    struct view *v = sim_app_view(app, channel_id);
 
     if (from != v->stream + 1)
         checker_violation(app->crowd->checker, CHECK_STREAM_CONTIGUOUS,
@@ -113,8 +83,8 @@ static void advance(struct sim_app *app, uint64_t channel_id, uint64_t from, uin
 
 static void on_message(struct sim_app *app, const struct chat_message *message)
 {
-    struct check_message m = to_check(message);
-    struct view *v = view_of(app, m.channel_id);
+    struct check_message m = sim_app_message(message);
+    struct view *v = sim_app_view(app, m.channel_id);
 
     advance(app, m.channel_id, m.seq, m.seq);
     checker_saw(app->crowd->checker, v->reader, chat_conn_get_user_id(sim_app_conn(app)), &m);
@@ -123,7 +93,7 @@ static void on_message(struct sim_app *app, const struct chat_message *message)
 static void on_channel(struct sim_app *app, uint64_t channel_id)
 {
     const struct chat_channel *channel = chat_conn_get_channel(sim_app_conn(app), channel_id);
-    struct view *v = view_of(app, channel_id);
+    struct view *v = sim_app_view(app, channel_id);
 
     if (!channel)
         return;
@@ -177,7 +147,7 @@ static void read_outbox(struct sim_app *app)
 /* The cache says how far it told: after a restart, or when events were too many. */
 static void reread_channel(struct sim_app *app, const struct chat_channel *channel, bool all)
 {
-    struct view *v = view_of(app, channel->channel_id);
+    struct view *v = sim_app_view(app, channel->channel_id);
     uint64_t user_id = chat_conn_get_user_id(sim_app_conn(app));
     bool fresh = v->epoch != channel->epoch ||
                  checker_was_removed(app->crowd->checker, channel->home_id, user_id);
@@ -265,14 +235,14 @@ static void handle(struct sim_app *app, const struct chat_event *e)
         if (e->type == CHAT_EVENT_CHANNEL_RESET)
             checker_rebuilt(crowd->checker, app->name, e->channel_id);
         crowd->resets++;
-        reset_view(app, view_of(app, e->channel_id));
+        reset_view(app, sim_app_view(app, e->channel_id));
     } else if (e->type == CHAT_EVENT_REREAD) {
         crowd->rereads++;
         reread(app, e->channel_id);
     } else if (e->type == CHAT_EVENT_MESSAGE) {
         on_message(app, e->message);
     } else if (e->type == CHAT_EVENT_GAP) {
-        const struct view *v = view_of(app, e->channel_id);
+        const struct view *v = sim_app_view(app, e->channel_id);
         crowd->gaps++;
         app->whole = false;
         if (!app->catches_up_in_part)
@@ -313,235 +283,7 @@ static void after_turn(struct sim_node *node)
         sim_client_touch(app->client);
 }
 
-/* --- acts --- */
-
-static uint64_t some_channel(struct sim_app *app)
-{
-    const struct chat_channel *channel;
-    uint64_t after = 0, chosen = 0, seen = 0;
-
-    while ((channel = chat_conn_next_channel(sim_app_conn(app), after))) {
-        after = channel->channel_id;
-        if (rng_below(&app->rng, ++seen) == 0)
-            chosen = after;
-    }
-    return chosen;
-}
-
-static size_t some_text(struct sim_app *app, char *text, size_t size)
-{
-    int len = snprintf(text, size, "%s %" PRIu64 " ", app->name, ++app->crowd->next_text);
-    size_t more =
-        rng_below(&app->rng, 20) == 0 ? rng_below(&app->rng, 3000) : rng_below(&app->rng, 60);
-
-    for (size_t i = 0; i < more; i++)
-        text[len + (int)i] = (char)('a' + rng_below(&app->rng, 26));
-    return (size_t)len + more;
-}
-
-static void act_send(struct sim_app *app)
-{
-    uint64_t channel_id = some_channel(app);
-    uint64_t burst = rng_below(&app->rng, 6) == 0 ? 1 + rng_below(&app->rng, 60) : 1;
-
-    for (uint64_t i = 0; channel_id && i < burst; i++) {
-        char text[4096];
-        size_t len = some_text(app, text, sizeof(text));
-        struct chat_nonce nonce;
-        struct check_nonce n;
-
-        if (chat_conn_send(sim_app_conn(app), channel_id, text, len, NULL, 0, 0, &nonce) != CHAT_OK)
-            return;
-        n = (struct check_nonce){channel_id, chat_conn_get_user_id(sim_app_conn(app)),
-                                 nonce.device_id, nonce.counter};
-        checker_attempted(app->crowd->checker, &n, body_of(text, len, NULL, 0), app->cache);
-    }
-}
-
-static uint64_t some_own_seq(struct sim_app *app, uint64_t channel_id)
-{
-    chat_page *page = NULL;
-    uint64_t seq = 0;
-
-    if (read_page(app, channel_id, 0, 40, true, &page) != CHAT_OK)
-        return 0;
-    for (size_t i = 0; i < chat_page_get_count(page); i++) {
-        const struct chat_message *m = chat_page_get_message(page, i);
-        if (m->own && !m->deleted && (seq == 0 || rng_below(&app->rng, 2)))
-            seq = m->seq;
-    }
-    chat_page_free(page);
-    return seq;
-}
-
-static void act_alter(struct sim_app *app, bool delete)
-{
-    uint64_t channel_id = some_channel(app);
-    uint64_t seq = channel_id ? some_own_seq(app, channel_id) : 0;
-    char text[4096];
-    size_t len;
-
-    if (!seq)
-        return;
-    if (delete) {
-        checker_attempted_change(app->crowd->checker, channel_id, seq, 0, true);
-        (void)!chat_conn_delete(sim_app_conn(app), channel_id, seq, NULL);
-        return;
-    }
-    len = some_text(app, text, sizeof(text));
-    checker_attempted_change(app->crowd->checker, channel_id, seq, body_of(text, len, NULL, 0),
-                             false);
-    (void)!chat_conn_edit(sim_app_conn(app), channel_id, seq, text, len, NULL, 0, NULL);
-}
-
-static void act_read(struct sim_app *app)
-{
-    uint64_t channel_id = some_channel(app);
-    const struct chat_channel *channel =
-        channel_id ? chat_conn_get_channel(sim_app_conn(app), channel_id) : NULL;
-
-    if (channel && channel->head_seq > 0)
-        (void)chat_conn_mark_read(sim_app_conn(app), channel_id,
-                                  1 + rng_below(&app->rng, channel->head_seq));
-}
-
-static void act_fetch(struct sim_app *app)
-{
-    uint64_t channel_id = some_channel(app), ticket;
-    const struct chat_channel *channel =
-        channel_id ? chat_conn_get_channel(sim_app_conn(app), channel_id) : NULL;
-
-    if (channel)
-        (void)!chat_conn_fetch_history(
-            sim_app_conn(app), channel_id, rng_below(&app->rng, channel->head_seq + 1),
-            1 + (uint32_t)rng_below(&app->rng, 50), rng_below(&app->rng, 2), &ticket);
-}
-
-/* The first user made the groups and may say who is in. */
-static void act_member(struct sim_app *app)
-{
-    struct sim_crowd *crowd = app->crowd;
-    uint64_t ticket;
-    uint32_t user;
-
-    if (app->config.user != 0 || crowd->group_count == 0 || crowd->user_count < 2)
-        return;
-    user = 1 + (uint32_t)rng_below(&app->rng, crowd->user_count - 1);
-    if (!crowd->user_ids[user])
-        return;
-    (void)!chat_conn_set_member(
-        sim_app_conn(app), crowd->group_ids[rng_below(&app->rng, crowd->group_count)],
-        crowd->user_ids[user],
-        rng_below(&app->rng, 2) ? CHAT_PERMISSION_VIEW | CHAT_PERMISSION_SEND : 0, &ticket);
-}
-
-static void act_rest(struct sim_app *app)
-{
-    chat_conn *conn = sim_app_conn(app);
-
-    if (app->stopped) {
-        app->stopped = false;
-        chat_conn_resume(conn);
-        return;
-    }
-    if (rng_below(&app->rng, 2)) {
-        app->stopped = true;
-        chat_conn_suspend(conn);
-    } else {
-        chat_conn_network_changed(conn);
-    }
-}
-
-static void act_watch(struct sim_app *app)
-{
-    uint64_t ids[SIM_NODES_MAX];
-    size_t count = 0;
-
-    for (uint32_t i = 0; i < app->crowd->user_count; i++) {
-        if (app->crowd->user_ids[i] && rng_below(&app->rng, 2))
-            ids[count++] = app->crowd->user_ids[i];
-    }
-    (void)chat_conn_watch_presence(sim_app_conn(app), ids, count);
-    (void)chat_conn_set_presence(sim_app_conn(app),
-                                 (chat_presence_state)(2 + rng_below(&app->rng, 4)));
-}
-
-static void act(struct sim_app *app)
-{
-    uint64_t what = rng_below(&app->rng, 100);
-
-    app->crowd->acts++;
-    if (app->stopped && what < 50)
-        act_rest(app);
-    else if (what < 60)
-        act_send(app);
-    else if (what < 70)
-        act_alter(app, false);
-    else if (what < 74)
-        act_alter(app, true);
-    else if (what < 84)
-        act_read(app);
-    else if (what < 90)
-        act_fetch(app);
-    else if (what < 94)
-        act_member(app);
-    else if (what < 97)
-        act_watch(app);
-    else
-        act_rest(app);
-}
-
-/* The first seq that the cache does not hold; 0: it holds all up to the head. */
-static uint64_t first_hole(struct sim_app *app, uint64_t channel_id)
-{
-    const struct chat_channel *channel = chat_conn_get_channel(sim_app_conn(app), channel_id);
-    uint64_t next = channel ? channel->first_seq : 1, head = channel ? channel->head_seq : 0;
-
-    while (next <= head) {
-        chat_page *page = NULL;
-        uint64_t to;
-
-        if (read_page(app, channel_id, next, 200, false, &page) != CHAT_OK)
-            return next;
-        to = chat_page_get_to_seq(page);
-        chat_page_free(page);
-        if (to < next)
-            return next;
-        next = to + 1;
-    }
-    return 0;
-}
-
-/* What the last process left is read before the network can mend it. */
-static void look_through(struct sim_app *app)
-{
-    const struct chat_channel *channel;
-    uint64_t after = 0;
-
-    while ((channel = chat_conn_next_channel(sim_app_conn(app), after))) {
-        after = channel->channel_id;
-        (void)first_hole(app, after);
-    }
-}
-
-/* Scrolls through everything: what was told as a gap can be fetched. */
-static void fill_gaps(struct sim_app *app)
-{
-    const struct chat_channel *channel;
-    uint64_t after = 0, ticket;
-
-    app->whole = true;
-    while ((channel = chat_conn_next_channel(sim_app_conn(app), after))) {
-        uint64_t hole;
-
-        after = channel->channel_id;
-        hole = first_hole(app, after);
-        if (!hole)
-            continue;
-        app->whole = false;
-        (void)!chat_conn_fetch_history(sim_app_conn(app), after, hole, 200, false, &ticket);
-    }
-}
+/* --- life --- */
 
 static void on_act(void *user, uint64_t life)
 {
@@ -553,13 +295,13 @@ static void on_act(void *user, uint64_t life)
     if (app->dying || sim_world_now_ms(world) < app->crowd->silent_until_ms) {
         /* only listens */
     } else if (app->crowd->talking && !app->config.auditor) {
-        act(app);
+        sim_act(app);
         sim_app_touch(app);
     } else if (app->stopped) {
-        act_rest(app);
+        sim_act_rest(app);
         sim_app_touch(app);
     } else if (!app->whole) {
-        fill_gaps(app);
+        sim_act_fill_gaps(app);
         sim_app_touch(app);
     }
     sim_world_at(world,
@@ -567,8 +309,6 @@ static void on_act(void *user, uint64_t life)
                      (int64_t)rng_below(&app->rng, (uint64_t)app->crowd->pause_max_ms),
                  on_act, app, life);
 }
-
-/* --- life --- */
 
 /* What the network brought, before the client made anything of it. */
 static void on_delivered(void *user, const uint8_t *bytes, size_t len)
@@ -649,7 +389,7 @@ chat_status sim_app_start(struct sim_app *app)
     app->life++;
     app->stopped = app->dying = false;
     reread(app, 0);
-    look_through(app);
+    sim_act_look_through(app);
     sim_node_start(app->node, sim_client_machine(app->client));
     sim_world_at(app->crowd->world, sim_world_now_ms(app->crowd->world) + 1, on_act, app,
                  app->life);
@@ -686,6 +426,15 @@ bool sim_app_die_at(struct sim_app *app, uint32_t operations, bool lost)
 
 bool sim_app_is_dying(const struct sim_app *app) { return app->dying; }
 
+void sim_app_change_members(struct sim_app *app)
+{
+    if (!app->client || app->dying || !app->crowd->talking)
+        return;
+    for (unsigned i = 0; i < 3; i++)
+        sim_act_member(app);
+    sim_app_touch(app);
+}
+
 void sim_app_touch(struct sim_app *app)
 {
     if (!app->client)
@@ -709,108 +458,4 @@ bool sim_app_is_settled(struct sim_app *app)
             return false;
     }
     return true;
-}
-
-static void report_channel(struct sim_app *app, const struct chat_channel *channel, bool stored)
-{
-    uint64_t next = channel->first_seq ? channel->first_seq : 1;
-    uint64_t channel_id = channel->channel_id, head = channel->head_seq;
-    struct view *v = view_of(app, channel_id);
-    uint64_t user_id = chat_conn_get_user_id(sim_app_conn(app));
-
-    while (next <= head) {
-        chat_page *page = NULL;
-        if (read_page(app, channel_id, next, 200, false, &page) != CHAT_OK)
-            break;
-        for (size_t i = 0; i < chat_page_get_count(page); i++) {
-            struct check_message m = to_check(chat_page_get_message(page, i));
-            if (stored)
-                checker_stored(app->crowd->checker, &m);
-            else
-                checker_cached(app->crowd->checker, v->reader, user_id, &m);
-        }
-        if (chat_page_get_to_seq(page) < next) {
-            chat_page_free(page);
-            break;
-        }
-        next = chat_page_get_to_seq(page) + 1;
-        chat_page_free(page);
-    }
-    if (next <= head)
-        checker_violation(app->crowd->checker, CHECK_CONVERGED,
-                          "%s: holds %" PRIx64 " up to %" PRIu64 " of %" PRIu64, app->name,
-                          channel_id, next - 1, head);
-}
-
-/* The conversations it lists are those that it may see. */
-static void report_list(struct sim_app *app)
-{
-    uint64_t user_id = chat_conn_get_user_id(sim_app_conn(app));
-
-    for (uint32_t i = 0; i < app->crowd->group_count; i++) {
-        uint64_t home_id = app->crowd->group_ids[i];
-        bool may = (checker_permissions(app->crowd->checker, home_id, user_id) &
-                    CHAT_PERMISSION_VIEW) != 0;
-        bool lists = chat_conn_get_channel(sim_app_conn(app), home_id) != NULL;
-
-        if (may != lists)
-            checker_violation(app->crowd->checker, CHECK_CONVERGED, "%s: %s %" PRIx64, app->name,
-                              may ? "does not know that it may see" : "still lists", home_id);
-    }
-}
-
-void sim_app_report(struct sim_app *app, bool stored)
-{
-    const struct chat_channel *channel;
-    uint64_t ids[SIM_VIEWS_MAX];
-    uint32_t count = 0;
-    uint64_t after = 0;
-
-    while ((channel = chat_conn_next_channel(sim_app_conn(app), after)) && count < SIM_VIEWS_MAX)
-        ids[count++] = after = channel->channel_id;
-    for (uint32_t i = 0; i < count; i++) {
-        channel = chat_conn_get_channel(sim_app_conn(app), ids[i]);
-        if (channel && (!stored || checker_wants_channel(app->crowd->checker, ids[i])))
-            report_channel(app, channel, stored);
-    }
-    if (!stored)
-        report_list(app);
-}
-
-static void describe_outbox(chat_conn *conn)
-{
-    const struct chat_outgoing *out;
-
-    for (uint32_t i = 0; i < 3 && chat_conn_get_outgoing(conn, i, &out); i++)
-        fprintf(stderr,
-                "    waits: kind %d state %d of %" PRIx64 " seq %" PRIu64 " nonce %" PRIx64
-                ".%" PRIx64 " (%s)\n",
-                (int)out->kind, (int)out->state, out->channel_id, out->seq, out->nonce.device_id,
-                out->nonce.counter, chat_status_name(out->status));
-}
-
-void sim_app_describe(struct sim_app *app)
-{
-    const struct chat_channel *channel;
-    chat_conn *conn = sim_app_conn(app);
-    uint64_t after = 0, logged;
-
-    fprintf(stderr, "  %s: ", app->name);
-    if (!conn) {
-        fprintf(stderr, "down\n");
-        return;
-    }
-    fprintf(stderr, "%s%s, outbox %u, %s\n", chat_conn_state_name(chat_conn_get_state(conn)),
-            app->whole ? "" : ", gaps", chat_conn_get_outgoing_count(conn),
-            chat_conn_last_problem(conn));
-    describe_outbox(conn);
-    while ((channel = chat_conn_next_channel(conn, after))) {
-        after = channel->channel_id;
-        logged = checker_logged_head(app->crowd->checker, after);
-        if (channel->stream_seq != channel->head_seq || channel->head_seq < logged)
-            fprintf(stderr,
-                    "    channel %" PRIx64 ": told %" PRIu64 " of %" PRIu64 ", logged %" PRIu64
-                    "\n",
-                    after, channel->stream_seq, channel->head_seq, logged);
-    }
 }

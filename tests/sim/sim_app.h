@@ -57,6 +57,8 @@ void sim_app_killed(struct sim_app *app, bool lost);
 /* The same at the n-th write or sync of its cache from now. False: it is down, or has no disk. */
 bool sim_app_die_at(struct sim_app *app, uint32_t operations, bool lost);
 bool sim_app_is_dying(const struct sim_app *app);
+/* The one who may adds somebody to a group, or removes somebody. */
+void sim_app_change_members(struct sim_app *app);
 /* Something was called on its conn from outside. */
 void sim_app_touch(struct sim_app *app);
 

@@ -31,8 +31,8 @@ static const struct {
     [FAULT_DRAIN_ROUTER] = {"drain router", 2},
     [FAULT_KILL_PRESENCE] = {"kill presence", 2},
     [FAULT_KILL_STORE] = {"kill store", 4},
-    [FAULT_POWER_STORE] = {"power loss store", 4},
-    [FAULT_POWER_MID_WRITE] = {"power loss mid-write", 4},
+    [FAULT_POWER_STORE] = {"power loss store", 6},
+    [FAULT_POWER_MID_WRITE] = {"power loss mid-write", 8},
     [FAULT_FAIL_SYNC] = {"failing sync", 3},
     [FAULT_FULL_DISK] = {"full disk", 3},
     [FAULT_SLOW_ENGINE] = {"slow engine", 3},
@@ -42,7 +42,7 @@ static const struct {
     [FAULT_CLIENT_MID_WRITE] = {"client dies mid-write", 8},
     [FAULT_CLOCK_JUMP] = {"clock jump", 4},
     [FAULT_BLOCK] = {"blocked links", 3},
-    [FAULT_LOSE_PUBLICATION] = {"lost publication", 6},
+    [FAULT_LOSE_PUBLICATION] = {"lost publication", 9},
     [FAULT_REWRITE_HISTORY] = {"rewritten history", 2},
 };
 
@@ -178,6 +178,56 @@ static bool kill_server(struct sim_nemesis *n, struct sim_server *server, bool l
     return true;
 }
 
+static void end_slow_process(void *user, uint64_t lost)
+{
+    struct sim_server *server = user;
+
+    server->node->engine_slow_ms = 0;
+    server->node->slow_lanes = 0;
+    if (!sim_server_is_up(server))
+        return;
+    sim_server_kill(server, lost, false);
+    sim_server_start(server);
+}
+
+/* What the slow one is told of it by another store is the least that it has on its disk. */
+static void change_members(void *user, uint64_t arg)
+{
+    struct sim_nemesis *n = user;
+
+    (void)arg;
+    for (uint32_t i = 0; i < *n->app_count; i++)
+        sim_app_change_members(n->apps[i]);
+}
+
+/* Some grow slow before they die: much is decided then, and little of it synced. */
+static bool kill_store(struct sim_nemesis *n, bool lost)
+{
+    struct sim_server *store = some_store(n);
+
+    if (rng_below(&n->rng, 2) || !sim_server_is_up(store))
+        return kill_server(n, store, lost);
+    store->node->engine_slow_ms = 300 + (int64_t)rng_below(&n->rng, 2000);
+    store->node->slow_lanes = (uint32_t)rng_below(&n->rng, 16); /* of some shards or all */
+    for (unsigned i = 0; i < 3; i++)
+        sim_world_at(n->world, later(n, 0, 1000), change_members, n, 0);
+    sim_world_at(n->world, later(n, 100, 3000), end_slow_process, store, lost);
+    return true;
+}
+
+/* That somebody was removed is the publication whose loss would matter most. */
+static bool lose_publication(struct sim_nemesis *n)
+{
+    uint64_t kind = rng_below(&n->rng, 4);
+
+    if (kind == 0)
+        return sim_server_lose_publication(some_router(n), false);
+    if (kind == 1)
+        return sim_server_lose_publication(some_store(n), false);
+    sim_world_at(n->world, later(n, 0, 100), change_members, n, 0);
+    return sim_server_lose_publication(some_store(n), true);
+}
+
 static void end_dying(void *user, uint64_t arg)
 {
     struct sim_app *app = user;
@@ -261,7 +311,7 @@ static bool storage_fault(struct sim_nemesis *n, enum sim_fault fault)
         if (rng_below(&n->rng, 2))
             sim_storage_crash_at(store->storage, (uint32_t)rng_below(&n->rng, 40));
         else
-            sim_storage_crash_at_sync(store->storage, (uint32_t)rng_below(&n->rng, 12));
+            sim_storage_crash_at_sync(store->storage, (uint32_t)rng_below(&n->rng, 8));
         sim_world_at(n->world, later(n, 2000, 9000), restart_server, store, 0);
     }
     return true;
@@ -349,8 +399,8 @@ static bool fire(struct sim_nemesis *n, enum sim_fault fault)
     case FAULT_KILL_ROUTER: return kill_server(n, some_router(n), false);
     case FAULT_DRAIN_ROUTER: return drain(n);
     case FAULT_KILL_PRESENCE: return kill_server(n, &n->servers->presence, false);
-    case FAULT_KILL_STORE: return kill_server(n, some_store(n), false);
-    case FAULT_POWER_STORE: return kill_server(n, some_store(n), true);
+    case FAULT_KILL_STORE: return kill_store(n, false);
+    case FAULT_POWER_STORE: return kill_store(n, true);
     case FAULT_POWER_MID_WRITE:
     case FAULT_FAIL_SYNC:
     case FAULT_FULL_DISK: return storage_fault(n, fault);
@@ -361,10 +411,7 @@ static bool fire(struct sim_nemesis *n, enum sim_fault fault)
     case FAULT_CLIENT_MID_WRITE: return die_app(n);
     case FAULT_CLOCK_JUMP: return clock_jump(n);
     case FAULT_BLOCK: return block(n);
-    case FAULT_LOSE_PUBLICATION:
-        return rng_below(&n->rng, 3) == 0
-                   ? sim_server_lose_publication(some_router(n), false)
-                   : sim_server_lose_publication(some_store(n), rng_below(&n->rng, 2));
+    case FAULT_LOSE_PUBLICATION: return lose_publication(n);
     case FAULT_REWRITE_HISTORY: return rewrite(n);
     case FAULT_KINDS: break;
     }
@@ -401,6 +448,7 @@ void sim_nemesis_begin(struct sim_nemesis *n)
 static void heal_node(struct sim_nemesis *n, struct sim_node *node)
 {
     node->engine_slow_ms = 0;
+    node->slow_lanes = 0;
     node->wall_offset_ms = 0;
     sim_world_stall(n->world, node, NULL, 0);
 }

@@ -78,7 +78,7 @@ static bool execute(struct sim_node *node, struct engine_request *request)
 /* LOG and APPLY are one at a time per shard, reads go where there is room. */
 static uint32_t lane(struct sim_node *node, const struct engine_request *request)
 {
-    uint32_t base = request->shard % 8 * 8;
+    uint32_t base = request->shard % 8 * SIM_LANE_GROUP;
 
     if (request->op == ENGINE_APPLY)
         return base + 1;
@@ -94,7 +94,9 @@ static bool is_lossy(const WireLinkFrame *frame, bool only_of_member)
     if (frame->body_case != WIRE_LINK_FRAME__BODY_PUBLICATION)
         return false;
     for (size_t i = 0; only_of_member && i < frame->publication->n_events; i++) {
-        if (frame->publication->events[i]->body_case == WIRE_HOME_EVENT__BODY_MEMBER_CHANGED)
+        unsigned kind = frame->publication->events[i]->body_case;
+        if (kind == WIRE_HOME_EVENT__BODY_MEMBER_CHANGED ||
+            kind == WIRE_HOME_EVENT__BODY_CHANNEL_REMOVED)
             return true;
     }
     return !only_of_member;
@@ -147,7 +149,8 @@ static bool loses(struct sim_node *node, const struct sim_node *to, const uint8_
         lost = loses_link_batch(server, bytes, len, &arena);
     arena_fini(&arena);
     if (lost) {
-        server->loses = LOSE_NOTHING;
+        if (--server->loses_left == 0)
+            server->loses = LOSE_NOTHING;
         server->lost_some = true;
     }
     return lost;
@@ -216,6 +219,10 @@ static void start_store(struct sim_server *server)
     config.limits.rings_max = 8 + (uint32_t)rng_below(rng, 32);
     config.limits.apply_records = 5 + (uint32_t)rng_below(rng, 200);
     config.limits.apply_ms = 10 + (int64_t)rng_below(rng, 2000);
+    config.limits.reads_in_flight = 1 + (uint32_t)rng_below(rng, 6);
+    config.limits.queue_records = rng_below(rng, 2) ? 8 + (uint32_t)rng_below(rng, 60) : 65536;
+    config.limits.unapplied_records = 300 + (uint32_t)rng_below(rng, 1000);
+    config.limits.note_ack_ms = 1 + (int64_t)rng_below(rng, 50);
     must("store", store_new(&config, &store));
     server->instance = store;
     sim_node_start(server->node, store_machine(store));
@@ -327,6 +334,7 @@ bool sim_server_lose_publication(struct sim_server *server, bool of_member)
     if (server->loses != LOSE_NOTHING || !sim_server_is_up(server))
         return false;
     server->loses = of_member ? LOSE_MEMBER_PUBLICATION : LOSE_ANY_PUBLICATION;
+    server->loses_left = of_member ? 4 : 1;
     return true;
 }
 

@@ -32,7 +32,8 @@ struct sim_server {
     uint32_t shard_count;
     bool rival; /* a second owner of store 0's shards */
     bool stopped;
-    enum { LOSE_NOTHING, LOSE_ANY_PUBLICATION, LOSE_MEMBER_PUBLICATION } loses; /* the next one */
+    enum { LOSE_NOTHING, LOSE_ANY_PUBLICATION, LOSE_MEMBER_PUBLICATION } loses;
+    uint32_t loses_left; /* so many of them */
     bool lost_some;
 };
 
@@ -62,7 +63,7 @@ void sim_server_start(struct sim_server *server);
 /* `lost`: power, so that unsynced writes of a store are dropped, reordered or torn. `silent`:
  * its peers are not told. */
 void sim_server_kill(struct sim_server *server, bool lost, bool silent);
-/* The store's next publication does not arrive, or the next one about a member; of a router the
+/* The store's next publication does not arrive, or the next few about members; of a router the
  * next push to a client. False: one is waited for already. */
 bool sim_server_lose_publication(struct sim_server *server, bool of_member);
 /* No more. Who lost some links up anew, as with a bus. */

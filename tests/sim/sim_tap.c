@@ -34,26 +34,55 @@ struct check_message sim_tap_message(const WireMessage *m)
     return out;
 }
 
+static void tell_member(struct checker *checker, const WireRecord *record)
+{
+    const WireMemberRecord *r = record->member;
+
+    checker_logged_member(checker, record->home_id, record->lsn, r->member->user_id,
+                          r->member->permissions);
+    if (r->note_number && r->member->permissions)
+        checker_logged_note(checker, record->home_id, r->member->user_id, r->note_number);
+}
+
+static void tell_created(struct checker *checker, const WireCreatedRecord *created)
+{
+    for (size_t i = 0; i < created->n_members; i++) {
+        const WireMember *member = created->members[i];
+        checker_logged_member(checker, created->home_id, 0, member->user_id, member->permissions);
+        checker_logged_note(checker, created->home_id, member->user_id, 1);
+    }
+}
+
+static void tell_acked(struct checker *checker, const WireNotesAckedRecord *acked)
+{
+    for (size_t i = 0; i < acked->n_notes; i++)
+        checker_logged_note_acked(checker, acked->notes[i]->source_home, acked->notes[i]->dest_home,
+                                  acked->notes[i]->number);
+}
+
 static void tell(struct checker *checker, const WireRecord *record)
 {
     struct check_message m;
 
-    if (record->body_case == WIRE_RECORD__BODY_MESSAGE) {
+    switch ((int)record->body_case) {
+    case WIRE_RECORD__BODY_MESSAGE:
         m = sim_tap_message(record->message);
         checker_logged_author(checker, record->home_id, m.author_id, VIEW | SEND);
         checker_logged_message(checker, record->home_id, record->lsn, &m);
-    } else if (record->body_case == WIRE_RECORD__BODY_ALTERED) {
+        break;
+    case WIRE_RECORD__BODY_ALTERED:
         m = sim_tap_message(record->altered->message);
         checker_logged_author(checker, record->home_id, record->altered->actor_id, VIEW);
         checker_logged_change(checker, &m);
-    } else if (record->body_case == WIRE_RECORD__BODY_MEMBER) {
-        checker_logged_member(checker, record->home_id, record->lsn,
-                              record->member->member->user_id, record->member->member->permissions);
-    } else if (record->body_case == WIRE_RECORD__BODY_CREATED) {
-        const WireCreatedRecord *created = record->created;
-        for (size_t i = 0; i < created->n_members; i++)
-            checker_logged_member(checker, created->home_id, 0, created->members[i]->user_id,
-                                  created->members[i]->permissions);
+        break;
+    case WIRE_RECORD__BODY_MEMBER: tell_member(checker, record); break;
+    case WIRE_RECORD__BODY_CREATED: tell_created(checker, record->created); break;
+    case WIRE_RECORD__BODY_LISTED:
+        checker_logged_listed(checker, record->listed->source_home, record->home_id,
+                              record->listed->note_number);
+        break;
+    case WIRE_RECORD__BODY_NOTES_ACKED: tell_acked(checker, record->notes_acked); break;
+    default: break;
     }
 }
 

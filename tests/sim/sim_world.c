@@ -141,6 +141,7 @@ static void start_lane(struct sim_node *node, uint32_t lane)
     struct sim_world *w = node->world;
     struct sim_lane *l = &node->lanes[lane];
     struct sim_request *r = l->first;
+    bool is_slow = node->slow_lanes == 0 || (node->slow_lanes >> lane / SIM_LANE_GROUP & 1);
 
     if (l->busy || !r)
         return;
@@ -149,7 +150,7 @@ static void start_lane(struct sim_node *node, uint32_t lane)
         l->last = NULL;
     l->busy = true;
     sim_world_at(w,
-                 w->now_ms + node->engine_slow_ms +
+                 w->now_ms + (is_slow ? node->engine_slow_ms : 0) +
                      sim_between(w, w->net.engine_min_ms, w->net.engine_max_ms),
                  on_execute, r, 0);
 }

@@ -21,6 +21,7 @@
 #define SIM_PEERS_MAX 8u
 #define SIM_LINKS_MAX 4096u
 #define SIM_LANES_MAX 64u
+#define SIM_LANE_GROUP 8u     /* those of one shard */
 #define SIM_POLLS_MAX 200000u /* effects of one node in one turn: more is a loop */
 
 struct sim_world;
@@ -61,6 +62,7 @@ struct sim_node {
         bool busy;
     } lanes[SIM_LANES_MAX];
     int64_t engine_slow_ms; /* added to each engine request */
+    uint32_t slow_lanes;    /* of which groups of lanes, bit by bit; 0: of all */
 };
 
 /* How the network behaves at the moment. */
