@@ -12,7 +12,8 @@ static void settle_doubt(struct router *r, const struct sweep_doubt *doubt)
     struct user *u = h ? NULL : user_find(r, doubt->home_id);
     const uint64_t lsn = h ? h->lsn : u ? u->lsn : 0;
 
-    if ((h && h->state != HOME_LIVE) || (u && u->lost) || (!h && !u) || lsn >= doubt->lsn)
+    if ((h && h->state != HOME_LIVE) || (u && u->lost) || (!h && !u) || lsn >= doubt->lsn ||
+        shard_map_peer(&r->shards, router_shard(r, doubt->home_id)) != doubt->peer)
         return;
     r->stats.missed++;
     router_log(r, CHAT_LOG_WARN, "home %016llx stands at %llu, its store at %llu: asking anew",
@@ -123,5 +124,5 @@ void sweep_answered(struct router *r, const struct ask *a, const WireLinkFrame *
         return;
     lsn = frame->subscribed->lsn;
     if (lsn > (h ? h->lsn : u->lsn))
-        r->sweep.doubts[r->sweep.doubt_count++] = (struct sweep_doubt){a->target, lsn};
+        r->sweep.doubts[r->sweep.doubt_count++] = (struct sweep_doubt){a->target, lsn, a->peer};
 }

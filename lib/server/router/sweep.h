@@ -21,9 +21,11 @@
 struct router;
 struct ask;
 
-/* A home that its store said to be further than we are. */
+/* A home that its store said to be further than we are. Of another store, as a shard moves,
+ * it means nothing: that one may know less until it is fenced. */
 struct sweep_doubt {
     uint64_t home_id, lsn;
+    uint32_t peer;
 };
 
 struct sweep {
