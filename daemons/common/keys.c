@@ -96,7 +96,7 @@ static const struct config_key plain_keys[] = {
     BYTES("store", "checkpoint_bytes", "64 MiB", 1 << 20, INT64_C(1) << 40,
           "Of new rows of a shard before they are written into place."),
     BYTES("store", "free_bytes_min", "64 MiB", 0, INT64_C(1) << 50,
-          "Left free on the disk; beneath it new messages are refused."),
+          "No journal file is made that leaves less on the disk: room for the rows."),
     BYTES("store", "cache_bytes", "64 MiB", 1 << 20, INT64_C(1) << 40,
           "Of a shard's rows in memory, for writing."),
     BYTES("store", "reader_cache_bytes", "8 MiB", 1 << 16, INT64_C(1) << 40,

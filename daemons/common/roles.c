@@ -74,10 +74,17 @@ static chat_status make_embedded(struct program *program)
     return status == CHAT_OK ? CHAT_OK : fail(program, status, "the embedded engine");
 }
 
-static chat_status make_engine(struct program *program)
+static chat_status make_engine(struct program *program, const uint32_t *shards, uint32_t count)
 {
-    if (strcmp(config_text(program->settings.config, "store", "engine"), "embedded") == 0)
-        return make_embedded(program);
+    chat_status status;
+
+    if (strcmp(config_text(program->settings.config, "store", "engine"), "embedded") == 0) {
+        status = make_embedded(program);
+        if (status != CHAT_OK)
+            return status;
+        status = engine_embedded_make_folders(program->engine, shards, count);
+        return status == CHAT_OK ? CHAT_OK : fail(program, status, "the shards' folders");
+    }
     program->cluster = engine_memory_cluster_new(NULL);
     if (program->cluster)
         program->engine = engine_memory_new(program->cluster, NULL);
@@ -121,12 +128,13 @@ static chat_status make_store(struct program *program, struct host_role **out_ro
     const struct config *c = program->settings.config;
     uint32_t shards[CHAT_SHARDS_MAX];
     struct store_config config;
-    chat_status status = make_engine(program);
+    chat_status status;
 
-    if (status != CHAT_OK)
-        return status;
     store_config_init(&config);
     (void)settings_parse_shards(&program->settings, shards, &config.shards_held);
+    status = make_engine(program, shards, config.shards_held);
+    if (status != CHAT_OK)
+        return status;
     config.shards = shards;
     config.logger = &program->logger;
     config.service_id = (uint64_t)config_number(c, "service", "id");

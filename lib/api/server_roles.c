@@ -83,6 +83,8 @@ static chat_status make_store(struct chat_server *server, uint32_t shard_count,
     config.map_version = 1;
     config.durability = server->engine->ops->durability;
     status = make_seed(&config.seed);
+    if (status == CHAT_OK && server->disk)
+        status = engine_embedded_make_folders(server->engine, shards, shard_count);
     if (status == CHAT_OK)
         status = store_new(&config, &server->store);
     if (status != CHAT_OK)

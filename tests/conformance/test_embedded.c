@@ -224,6 +224,43 @@ START_TEST(shards_are_apart)
 }
 END_TEST
 
+static const uint32_t two_shards[] = {1, 3};
+
+static chat_status open_shard(uint32_t shard)
+{
+    struct engine_request request = {.op = ENGINE_OPEN, .shard = shard};
+
+    kit.engine->ops->execute(kit.engine, &request);
+    return request.status;
+}
+
+START_TEST(a_lost_folder_is_told_and_not_made_anew)
+{
+    engine_kit_restart(&kit, true);
+    ck_assert_int_eq(engine_embedded_make_folders(kit.engine, two_shards, 2), CHAT_OK);
+    ck_assert_int_eq(open_shard(3), CHAT_OK);
+    ck_assert_int_eq(open_shard(1), CHAT_E_CORRUPT);
+
+    ck_assert_int_eq(disk_make_dir(kit.disk, "data/shard-0001"), CHAT_OK); /* by hand: a new one */
+    ck_assert_int_eq(open_shard(1), CHAT_OK);
+}
+END_TEST
+
+START_TEST(a_first_start_that_was_cut_short_goes_on)
+{
+    engine_kit_fini(&kit);
+    engine_kit_init(&kit, KIND_EMBEDDED_SIM);
+    ck_assert_int_eq(engine_embedded_make_folders(kit.engine, two_shards, 2), CHAT_OK);
+    ck_assert_int_eq(open_shard(3), CHAT_OK);
+
+    sim_disk_power_loss(kit.storage);
+    engine_kit_restart(&kit, true);
+    ck_assert_int_eq(engine_embedded_make_folders(kit.engine, two_shards, 2), CHAT_OK);
+    ck_assert_int_eq(open_shard(1), CHAT_OK);
+    ck_assert_int_eq(open_shard(3), CHAT_OK);
+}
+END_TEST
+
 START_TEST(a_config_that_cannot_work_is_invalid)
 {
     struct store_engine *engine;
@@ -440,6 +477,8 @@ int main(void)
     tcase_add_test(all, closing_in_peace_leaves_nothing_to_recover);
     tcase_add_test(all, rows_without_a_record_are_durable_at_once);
     tcase_add_test(all, shards_are_apart);
+    tcase_add_test(all, a_lost_folder_is_told_and_not_made_anew);
+    tcase_add_test(all, a_first_start_that_was_cut_short_goes_on);
     tcase_add_test(all, a_config_that_cannot_work_is_invalid);
     tcase_add_loop_test(all, no_memory_is_a_status_and_nothing_is_lost, 0, 60);
     tcase_add_test(all, lanes_run_beside_each_other);

@@ -38,6 +38,7 @@ struct engine_embedded {
     pthread_mutex_t mutex; /* the shards' array, busy and is_usable */
     pthread_cond_t idle;
     bool has_mutex, has_cond;
+    bool folders_are_made; /* a missing one is told, not made */
     struct embedded_shard *shards[ENGINE_SHARDS_MAX];
 };
 
@@ -66,6 +67,29 @@ static chat_status make_folder(struct disk *disk, const char *path)
         (void)snprintf(parent, sizeof(parent), "%.*s", slash ? (int)(slash - path) : 1,
                        slash ? path : ".");
     return disk_sync_dir(disk, parent);
+}
+
+static void write_folder(const struct engine_embedded *embedded, uint32_t number,
+                         char out_path[DISK_PATH_MAX])
+{
+    (void)snprintf(out_path, DISK_PATH_MAX, "%s/shard-%04u", embedded->root, number);
+}
+
+static chat_status find_folder(struct engine_embedded *embedded, const char *path)
+{
+    bool exists = false;
+    chat_status status;
+
+    if (!embedded->folders_are_made)
+        return make_folder(embedded->config.disk, path);
+    status = disk_exists(embedded->config.disk, path, &exists);
+    if (status != CHAT_OK || exists)
+        return status;
+    log_write(embedded->config.logger, CHAT_LOG_ERROR, "engine",
+              "%s is not there, while other shards' folders are: bring it back, or make an empty "
+              "folder for a shard that is new",
+              path);
+    return CHAT_E_CORRUPT;
 }
 
 static chat_status take_lock(struct engine_embedded *embedded, struct embedded_shard *shard)
@@ -142,11 +166,10 @@ static chat_status shard_open(struct engine_embedded *embedded, struct embedded_
     struct journal_found found = {0};
     chat_status status;
 
-    (void)snprintf(shard->folder, sizeof(shard->folder), "%s/shard-%04u", embedded->root,
-                   shard->number);
+    write_folder(embedded, shard->number, shard->folder);
     status = make_folder(embedded->config.disk, embedded->root);
     if (status == CHAT_OK)
-        status = make_folder(embedded->config.disk, shard->folder);
+        status = find_folder(embedded, shard->folder);
     if (status == CHAT_OK)
         status = take_lock(embedded, shard);
     if (status == CHAT_OK)
@@ -443,4 +466,48 @@ chat_status engine_embedded_new(const struct engine_embedded_config *config,
     }
     *out_engine = &embedded->engine;
     return CHAT_OK;
+}
+
+/* --- the folders of all --- */
+
+struct search {
+    const struct engine_embedded *embedded;
+    bool found;
+    chat_status status;
+};
+
+static bool look_for_table(const char *name, void *user)
+{
+    struct search *search = user;
+    char path[DISK_PATH_MAX + FOLDER_NAME_MAX];
+    int len;
+
+    if (strncmp(name, "shard-", 6) != 0)
+        return true;
+    len = snprintf(path, sizeof(path), "%s/%s/table.db", search->embedded->root, name);
+    if (len < 0 || (size_t)len >= sizeof(path))
+        return true; /* not of our names */
+    search->status = disk_exists(search->embedded->config.disk, path, &search->found);
+    return search->status == CHAT_OK && !search->found;
+}
+
+chat_status engine_embedded_make_folders(struct store_engine *engine, const uint32_t *shards,
+                                         uint32_t count)
+{
+    struct engine_embedded *embedded = embedded_of(engine);
+    struct search search = {.embedded = embedded, .status = CHAT_OK};
+    chat_status status = make_folder(embedded->config.disk, embedded->root);
+
+    if (status == CHAT_OK)
+        status = disk_list(embedded->config.disk, embedded->root, look_for_table, &search);
+    if (status == CHAT_OK)
+        status = search.status;
+    for (uint32_t i = 0; i < count && status == CHAT_OK && !search.found; i++) {
+        char path[DISK_PATH_MAX];
+
+        write_folder(embedded, shards[i], path);
+        status = make_folder(embedded->config.disk, path);
+    }
+    embedded->folders_are_made = status == CHAT_OK;
+    return status;
 }

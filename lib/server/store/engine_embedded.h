@@ -58,6 +58,16 @@ chat_status engine_embedded_new(const struct engine_embedded_config *config,
                                 struct store_engine **out_engine);
 
 /*
+ * Makes the folders of these shards, unless some shard of the root has data already: then
+ * one without a folder was lost, not mounted, or moved without it, and an empty one in its
+ * place would pass for it. From here on such a shard is not opened. Before the first opening.
+ *
+ * Errors: CHAT_E_IO, CHAT_E_FULL, CHAT_E_FORBIDDEN: what the disk says.
+ */
+chat_status engine_embedded_make_folders(struct store_engine *engine, const uint32_t *shards,
+                                         uint32_t count);
+
+/*
  * Looks at every page of an open shard's table, beside the lanes; slow.
  *
  * Errors: CHAT_E_CORRUPT, said in the log; CHAT_E_STATE when the shard is not open;
