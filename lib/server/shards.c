@@ -83,6 +83,19 @@ chat_status shard_map_claim(struct shard_map *map, uint32_t peer, const WireLink
     return CHAT_OK;
 }
 
+uint32_t shard_map_rival(const struct shard_map *map, uint32_t peer, const WireLinkWelcome *welcome)
+{
+    for (size_t i = 0; i < welcome->n_shards; i++) {
+        uint32_t shard = welcome->shards[i];
+        uint32_t owner = shard_map_peer(map, shard);
+
+        if (owner != SHARD_PEER_NONE && owner != peer &&
+            map->claims[shard].version == welcome->map_version)
+            return shard;
+    }
+    return SHARD_NONE;
+}
+
 uint32_t shard_map_peer(const struct shard_map *map, uint32_t shard)
 {
     return shard < map->shard_count ? map->claims[shard].peer : SHARD_PEER_NONE;

@@ -53,6 +53,10 @@ void shard_map_init(struct shard_map *map);
  *         serves nothing.
  */
 chat_status shard_map_claim(struct shard_map *map, uint32_t peer, const WireLinkWelcome *welcome);
+/* A shard that `welcome` claims by the very version by which another peer serves it: which
+ * of the two is believed depends on who came first. SHARD_NONE: there is none. */
+uint32_t shard_map_rival(const struct shard_map *map, uint32_t peer,
+                         const WireLinkWelcome *welcome);
 /* The peer's link is gone. */
 void shard_map_drop(struct shard_map *map, uint32_t peer);
 /* SHARD_PEER_NONE for a shard that nobody serves, or that does not exist. */

@@ -43,6 +43,28 @@ START_TEST(a_bad_token_is_refused_with_the_rule)
 }
 END_TEST
 
+/* 4000 would send the client for a new token, again and again. */
+START_TEST(a_hello_without_number_or_device_is_not_answered_with_a_new_token)
+{
+    WireClientFrame frame = WIRE_CLIENT_FRAME__INIT;
+    WireHello hello = WIRE_HELLO__INIT;
+
+    frame.body_case = CLIENT(HELLO);
+    frame.hello = &hello;
+    for (link_id link = 1; link <= 2; link++) {
+        frame.request_id = link == 1 ? 0 : 7;
+        hello.device_id = link == 1 ? RIG_DEVICE : 0;
+        rig_open(&g, link);
+        rig_say(&g, link, &frame);
+        ck_assert_uint_eq(g.closed[link], CHAT_CLOSE_POLICY);
+        ck_assert_int_eq(rig_last(&g, link, SERVER(PROBLEM))->problem->code,
+                         WIRE_PROBLEM_CODE__PROBLEM_INVALID);
+        ck_assert_str_eq(rig_last(&g, link, SERVER(PROBLEM))->problem->limit,
+                         link == 1 ? "request_id" : "Hello.device_id");
+    }
+}
+END_TEST
+
 START_TEST(an_expired_token_is_refused_as_expired)
 {
     rig_open(&g, 1);
@@ -419,6 +441,7 @@ int main(void)
     tcase_add_checked_fixture(all, setup, teardown);
     tcase_add_test(all, a_token_signs_in_and_the_list_is_complete);
     tcase_add_test(all, a_bad_token_is_refused_with_the_rule);
+    tcase_add_test(all, a_hello_without_number_or_device_is_not_answered_with_a_new_token);
     tcase_add_test(all, an_expired_token_is_refused_as_expired);
     tcase_add_test(all, no_hello_in_time_closes);
     tcase_add_test(all, a_request_before_welcome_closes);

@@ -137,6 +137,29 @@ START_TEST(with_equal_versions_the_first_stays)
 }
 END_TEST
 
+START_TEST(a_rival_is_who_claims_by_the_same_version)
+{
+    uint32_t shards[] = {1, 2};
+    WireLinkWelcome welcome = WIRE_LINK_WELCOME__INIT;
+
+    welcome.service_id = 9;
+    welcome.shard_count = 4;
+    welcome.n_shards = 2;
+    welcome.shards = shards;
+    welcome.map_version = 5;
+    shard_map_init(&map);
+    ck_assert_uint_eq(shard_map_rival(&map, 1, &welcome), SHARD_NONE);
+    claim(0, 2, 2, 5);
+    ck_assert_uint_eq(shard_map_rival(&map, 1, &welcome), 2);
+    ck_assert_uint_eq(shard_map_rival(&map, 0, &welcome), SHARD_NONE); /* itself, again */
+    welcome.map_version = 6;
+    ck_assert_uint_eq(shard_map_rival(&map, 1, &welcome), SHARD_NONE);
+    shard_map_drop(&map, 0);
+    welcome.map_version = 5;
+    ck_assert_uint_eq(shard_map_rival(&map, 1, &welcome), SHARD_NONE);
+}
+END_TEST
+
 START_TEST(a_new_claim_replaces_the_peers_old_one)
 {
     shard_map_init(&map);
@@ -221,6 +244,7 @@ int main(void)
     tcase_add_test(all, the_higher_version_wins_in_either_order);
     tcase_add_test(all, an_old_owner_does_not_inherit);
     tcase_add_test(all, with_equal_versions_the_first_stays);
+    tcase_add_test(all, a_rival_is_who_claims_by_the_same_version);
     tcase_add_test(all, a_new_claim_replaces_the_peers_old_one);
     tcase_add_test(all, another_deployment_is_refused);
     tcase_add_test(all, a_store_that_knows_no_deployment_yet_claims_nothing);

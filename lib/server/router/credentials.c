@@ -74,6 +74,8 @@ static void refuse_token(struct router *r, struct session *s, uint32_t request_i
                          bool expired)
 {
     r->stats.refused_auth++;
+    router_log(r, CHAT_LOG_DEBUG, "a new token was refused: %s%s", rule,
+               expired ? ", expired" : "");
     output_problem(r, s, request_id,
                    expired ? WIRE_PROBLEM_CODE__PROBLEM_TOKEN_EXPIRED
                            : WIRE_PROBLEM_CODE__PROBLEM_UNAUTHENTICATED,

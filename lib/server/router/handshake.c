@@ -28,6 +28,7 @@ static void refuse(struct router *r, struct session *s, uint32_t request_id, con
                    bool expired)
 {
     r->stats.refused_auth++;
+    router_log(r, CHAT_LOG_DEBUG, "credentials refused: %s%s", rule, expired ? ", expired" : "");
     session_end(r, s,
                 &(struct session_end){
                     .close_code = expired ? CHAT_CLOSE_TOKEN_EXPIRED : CHAT_CLOSE_UNAUTHENTICATED,
@@ -35,6 +36,20 @@ static void refuse(struct router *r, struct session *s, uint32_t request_id, con
                     .problem = expired ? WIRE_PROBLEM_CODE__PROBLEM_TOKEN_EXPIRED
                                        : WIRE_PROBLEM_CODE__PROBLEM_UNAUTHENTICATED,
                     .retry = WIRE_RETRY__RETRY_REAUTH,
+                    .limit = rule,
+                    .request_id = request_id,
+                });
+}
+
+/* What no token would mend. */
+static void refuse_hello(struct router *r, struct session *s, uint32_t request_id, const char *rule)
+{
+    session_end(r, s,
+                &(struct session_end){
+                    .close_code = CHAT_CLOSE_POLICY,
+                    .reason = "wrong hello",
+                    .problem = WIRE_PROBLEM_CODE__PROBLEM_INVALID,
+                    .retry = WIRE_RETRY__RETRY_NEVER,
                     .limit = rule,
                     .request_id = request_id,
                 });
@@ -153,18 +168,19 @@ static void by_token(struct router *r, struct session *s, uint32_t request_id,
 void handshake_hello(struct router *r, struct session *s, uint32_t request_id,
                      const WireHello *hello)
 {
-    uint32_t wait_ms = admission_take(&r->admission, r->now.mono_ms);
+    uint32_t wait_ms;
 
+    if (request_id == 0 || hello->device_id == 0) {
+        refuse_hello(r, s, request_id, request_id == 0 ? "request_id" : "Hello.device_id");
+        return;
+    }
+    wait_ms = admission_take(&r->admission, r->now.mono_ms);
     if (wait_ms > 0) {
         refuse_slot(r, s, request_id, wait_ms);
         return;
     }
     if (r->shards.shard_count == 0) {
         handshake_unavailable(r, s, "no store yet");
-        return;
-    }
-    if (hello->device_id == 0) {
-        refuse(r, s, request_id, "Hello.device_id", false);
         return;
     }
     s->device_id = hello->device_id;

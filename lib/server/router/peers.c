@@ -19,6 +19,22 @@ static void remember_map(const struct router *r, uint32_t before[CHAT_SHARDS_MAX
         before[shard] = shard_map_peer(&r->shards, shard);
 }
 
+/* Two stores with data of their own would take turns with every start of a router. */
+static void tell_of_rivals(struct router *r, const struct link *link,
+                           const WireLinkWelcome *welcome)
+{
+    uint32_t shard = shard_map_rival(&r->shards, link->peer, welcome);
+
+    if (shard == SHARD_NONE)
+        return;
+    r->stats.contested++;
+    router_log(r, CHAT_LOG_ERROR,
+               "stores %u and %u both claim shard %u with map_version %llu: the first is believed; "
+               "stop one of them, or raise the other's map_version",
+               shard_map_peer(&r->shards, shard), link->peer, shard,
+               (unsigned long long)welcome->map_version);
+}
+
 static void take_claim(struct router *r, struct link *link, const WireLinkWelcome *welcome)
 {
     uint32_t before[CHAT_SHARDS_MAX];
@@ -31,6 +47,8 @@ static void take_claim(struct router *r, struct link *link, const WireLinkWelcom
         router_log(r, CHAT_LOG_ERROR, "store %u is of another deployment: %s", link->peer,
                    chat_status_name(status));
         links_close(&r->links, link, LINK_CLOSE_REFUSED, "another deployment");
+    } else {
+        tell_of_rivals(r, link, welcome);
     }
 }
 

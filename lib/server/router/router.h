@@ -135,7 +135,7 @@ struct router_stats {
     uint64_t publications, events, deliveries, duplicates, holes, missed, rechecks, removals;
     uint64_t ephemera_dropped, presence_batches, presence_changes;
     uint64_t rate_limited, requests_lost, requests_late, no_memory;
-    uint64_t faults_malformed, faults_limit;
+    uint64_t faults_malformed, faults_limit, contested;
     uint64_t requests_by_body[ROUTER_BODIES];
     uint64_t problems[ROUTER_PROBLEM_CODES];
 };

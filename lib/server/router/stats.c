@@ -120,6 +120,8 @@ static const struct metric_field fields[] = {
     COUNTER(faults_malformed, "chat_router_faults_malformed_total",
             "Messages that broke the schema."),
     COUNTER(faults_limit, "chat_router_faults_limit_total", "Messages that broke a limit."),
+    COUNTER(contested, "chat_router_contested_total",
+            "Claims of a store to a shard that another one serves by the same map_version."),
     COUNTER(links.dials, "chat_router_daemon_links_dials_total", "Links to daemons: dials."),
     COUNTER(links.ready, "chat_router_daemon_links_ready_total", "Links to daemons: ready."),
     COUNTER(links.closed, "chat_router_daemon_links_closed_total", "Links to daemons: closed."),
