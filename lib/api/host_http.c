@@ -1,4 +1,5 @@
 /* What a host answers over HTTP: is it alive, is it ready, what has it counted. */
+#include <stdio.h>
 #include <string.h>
 
 #include "api/host_inner.h"
@@ -68,6 +69,9 @@ static void add(struct listener_stats *sum, const struct listener_stats *one)
     sum->refused_origin += one->refused_origin;
     sum->refused_secret += one->refused_secret;
     sum->refused_upgrade += one->refused_upgrade;
+    sum->refused_broken += one->refused_broken;
+    for (size_t i = 0; i < LISTENER_CUTS; i++)
+        sum->cuts[i] += one->cuts[i];
     sum->connections += one->connections;
     sum->handshakes += one->handshakes;
 }
@@ -93,9 +97,19 @@ void host_write_metrics(const struct host *host, struct metrics *out)
     metrics_u64(out, NULL, s.http_requests);
     metrics_family(out, "chat_refused_total", "Connections refused before they were links.",
                    METRIC_COUNTER);
+    metrics_u64(out, "reason=\"broken\"", s.refused_broken);
     metrics_u64(out, "reason=\"connections_max\"", s.refused_full);
     metrics_u64(out, "reason=\"handshake_ms\"", s.slow);
     metrics_u64(out, "reason=\"origin\"", s.refused_origin);
     metrics_u64(out, "reason=\"secret\"", s.refused_secret);
     metrics_u64(out, "reason=\"upgrade\"", s.refused_upgrade);
+    metrics_family(out, "chat_cut_total", "Open connections ended by a rule of the transport.",
+                   METRIC_COUNTER);
+    for (int i = 0; i < LISTENER_CUTS; i++) {
+        char label[48];
+
+        (void)snprintf(label, sizeof(label), "reason=\"%s\"",
+                       listener_cut_name((enum listener_cut)i));
+        metrics_u64(out, label, s.cuts[i]);
+    }
 }

@@ -71,6 +71,7 @@ static void push_out(struct ws_listener *l, struct ws_conn *conn)
 {
     list_remove(&conn->in_handshakes);
     l->stats.handshakes--;
+    conn->counted = true;
     listener_on_slow(l);
     ws_conn_kill(conn);
 }
@@ -324,11 +325,31 @@ void listener_on_open(struct ws_listener *l, struct ws_conn *conn)
 
 void listener_on_slow(struct ws_listener *l) { l->stats.slow++; }
 
+const char *listener_cut_name(enum listener_cut cut)
+{
+    static const char *const names[LISTENER_CUTS] = {
+        [CUT_MESSAGE_MAX] = "message_max",
+        [CUT_FRAGMENTS_MAX] = "fragments_max",
+        [CUT_TEXT] = "text",
+        [CUT_MESSAGE_MS] = "message_ms",
+        [CUT_IDLE_MS] = "idle_ms",
+        [CUT_DRAIN_MS] = "drain_ms",
+    };
+    return names[cut];
+}
+
+void listener_on_cut(struct ws_conn *conn, enum listener_cut cut)
+{
+    if (conn->listener)
+        conn->listener->stats.cuts[cut]++;
+}
+
 void listener_on_gone(struct ws_listener *l, struct ws_conn *conn)
 {
     if (list_node_is_linked(&conn->in_handshakes)) {
         list_remove(&conn->in_handshakes);
         l->stats.handshakes--;
+        l->stats.refused_broken += !conn->counted;
     }
     l->stats.connections--;
 }

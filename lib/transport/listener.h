@@ -62,6 +62,17 @@ struct listener_config {
     void *http_user;
 };
 
+/* The rules by which an open connection is ended, in the order of listener_cut_name(). */
+enum listener_cut {
+    CUT_MESSAGE_MAX,
+    CUT_FRAGMENTS_MAX,
+    CUT_TEXT, /* a text message */
+    CUT_MESSAGE_MS,
+    CUT_IDLE_MS,
+    CUT_DRAIN_MS,
+    LISTENER_CUTS,
+};
+
 struct listener_stats {
     uint64_t accepted; /* sockets */
     uint64_t opened;   /* WebSockets */
@@ -71,8 +82,10 @@ struct listener_stats {
     uint64_t refused_origin;
     uint64_t refused_secret;
     uint64_t refused_upgrade; /* no or foreign subprotocol, foreign Upgrade */
-    uint32_t connections;     /* now */
-    uint32_t handshakes;      /* now */
+    uint64_t refused_broken;  /* no TLS or HTTP, or gone before it said what it wants */
+    uint64_t cuts[LISTENER_CUTS];
+    uint32_t connections; /* now */
+    uint32_t handshakes;  /* now */
 };
 
 /*
@@ -88,6 +101,9 @@ chat_status listener_new(struct net *net, const struct listener_config *config,
 uint16_t listener_get_port(const struct ws_listener *listener);
 const struct listener_stats *listener_get_stats(const struct ws_listener *listener);
 
+/* "message_max" ... */
+const char *listener_cut_name(enum listener_cut cut);
+
 /* No new WebSockets; with `keep_http` plain requests are still answered. */
 void listener_drain(struct ws_listener *listener, bool keep_http);
 /* Accepts nothing any more. */
@@ -98,6 +114,8 @@ chat_status listener_reload(struct ws_listener *listener);
 /* Its connections call these. */
 void listener_on_open(struct ws_listener *listener, struct ws_conn *conn);
 void listener_on_slow(struct ws_listener *listener);
+void listener_on_cut(struct ws_conn *conn,
+                     enum listener_cut cut); /* dialed ones too: not counted */
 void listener_on_gone(struct ws_listener *listener, struct ws_conn *conn);
 
 /* From libwebsockets' callback; nonzero refuses and closes. */

@@ -24,6 +24,7 @@ static int refuse(struct ws_conn *conn, uint64_t *counter, uint16_t status, cons
     const struct http_answer answer = {.status = status, .headers = headers};
 
     ++*counter;
+    conn->counted = true;
     http_write(conn->net, conn->wsi, &answer);
     return -1;
 }
@@ -77,11 +78,34 @@ static bool is_version_13(struct ws_conn *conn)
            !strcmp(version, "13");
 }
 
+/* Is one of the subprotocols it offers ours? libwebsockets would close on others without a
+ * word. */
+static bool offers_ours(struct ws_conn *conn)
+{
+    char offered[PATH_MAX_BYTES];
+    char *rest = NULL;
+
+    if (lws_hdr_total_length(conn->wsi, WSI_TOKEN_PROTOCOL) == 0)
+        return true; /* judged with the rest */
+    if (lws_hdr_copy(conn->wsi, offered, sizeof(offered), WSI_TOKEN_PROTOCOL) <= 0)
+        return false;
+    for (const char *name = strtok_r(offered, ", \t", &rest); name;
+         name = strtok_r(NULL, ", \t", &rest))
+        if (!strcmp(name, WS_SUBPROTOCOL_CLIENT) || !strcmp(name, WS_SUBPROTOCOL_LINK))
+            return true;
+    return false;
+}
+
 int listener_on_upgrade_wish(struct ws_conn *conn, const char *upgrade)
 {
-    if (upgrade && !strcasecmp(upgrade, "websocket"))
+    bool websocket = upgrade && !strcasecmp(upgrade, "websocket");
+
+    if (websocket && offers_ours(conn))
         return 0;
+    if (websocket)
+        return refuse(conn, &conn->listener->stats.refused_upgrade, 400, NULL);
     conn->listener->stats.refused_upgrade++;
+    conn->counted = true;
     return -1;
 }
 
@@ -152,6 +176,7 @@ int listener_on_http(struct ws_conn *conn, const char *path)
     bool head = lws_hdr_total_length(conn->wsi, WSI_TOKEN_HEAD_URI) > 0;
 
     l->stats.http_requests++;
+    conn->counted = true;
     if (!head && lws_hdr_total_length(conn->wsi, WSI_TOKEN_GET_URI) == 0) {
         answer.status = 405;
         answer.headers = "Allow: GET, HEAD\r\n";

@@ -112,7 +112,10 @@ static void phase_is_over(struct ws_conn *conn, int64_t now_ms)
         ws_conn_end(conn, conn->close_sent ? CHAT_OK : CHAT_E_TIMEOUT, conn->code,
                     "no answer to the close", 22);
         break;
-    case WS_HANDSHAKE: listener_on_slow(conn->listener); break;
+    case WS_HANDSHAKE:
+        conn->counted = true;
+        listener_on_slow(conn->listener);
+        break;
     case WS_OPEN:
     case WS_ENDED: break;
     }
@@ -131,11 +134,14 @@ static void on_due(struct net_timer *timer, int64_t now_ms)
     } else if (conn->state != WS_OPEN) {
         /* only the phase counts */
     } else if (conn->message_by_ms && now_ms >= conn->message_by_ms) {
+        listener_on_cut(conn, CUT_MESSAGE_MS);
         ws_conn_fail(conn, CHAT_E_TIMEOUT, CHAT_CLOSE_POLICY, "message_ms");
     } else if (conn->drain_by_ms && now_ms >= conn->drain_by_ms) {
+        listener_on_cut(conn, CUT_DRAIN_MS);
         ws_conn_end(conn, CHAT_E_TIMEOUT, CHAT_CLOSE_ABNORMAL, "the peer does not read", 22);
         ws_conn_kill(conn);
     } else if (now_ms >= conn->heard_at_ms + conn->limits->idle_ms) {
+        listener_on_cut(conn, CUT_IDLE_MS);
         ws_conn_fail(conn, CHAT_E_TIMEOUT, CHAT_CLOSE_SILENT, "idle_ms");
     }
     ws_conn_rearm(conn);

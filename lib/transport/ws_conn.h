@@ -84,6 +84,7 @@ struct ws_conn {
     bool links;    /* the link subprotocol was agreed on */
     bool adopting; /* libwebsockets is taking the socket: freed by who gave it */
     bool gone;     /* it ended meanwhile */
+    bool counted;  /* why it did not open */
 };
 
 /* In HANDSHAKE (with a listener) or DIALING. NULL: no memory. */

@@ -5,6 +5,7 @@
 #include <libchat/close.h>
 
 #include "base/alloc.h"
+#include "transport/listener.h"
 #include "transport/ws_conn.h"
 
 #define FIRST_BYTES 1024u /* of an incomplete message's buffer; it doubles as bytes come */
@@ -19,6 +20,13 @@ static int refuse(struct ws_conn *conn, chat_status status, uint16_t code, const
     lws_close_reason(conn->wsi, (enum lws_close_status)code, text, len);
     ws_conn_end(conn, status, code, reason, len);
     return -1;
+}
+
+static int cut(struct ws_conn *conn, enum listener_cut rule, chat_status status, uint16_t code,
+               const char *reason)
+{
+    listener_on_cut(conn, rule);
+    return refuse(conn, status, code, reason);
 }
 
 /* A length that was only announced allocates nothing: the buffer follows what has come. */
@@ -75,16 +83,16 @@ int ws_conn_on_bytes(struct ws_conn *conn, uint8_t *bytes, size_t len)
         return 0; /* what crosses our close is dropped */
     conn->heard_at_ms = net_now_ms(conn->net);
     if (!lws_frame_is_binary(conn->wsi))
-        return refuse(conn, CHAT_E_PROTOCOL, LWS_CLOSE_STATUS_UNACCEPTABLE_OPCODE,
-                      "binary messages only");
+        return cut(conn, CUT_TEXT, CHAT_E_PROTOCOL, LWS_CLOSE_STATUS_UNACCEPTABLE_OPCODE,
+                   "binary messages only");
     if (rest > limits->message_max || conn->rx_len + len > limits->message_max - rest)
-        return refuse(conn, CHAT_E_TOO_LARGE, CHAT_CLOSE_TOO_LARGE, "message_max");
+        return cut(conn, CUT_MESSAGE_MAX, CHAT_E_TOO_LARGE, CHAT_CLOSE_TOO_LARGE, "message_max");
     if (last && conn->rx_len == 0) {
         deliver(conn, bytes, len);
         return 0;
     }
     if (rest == 0 && !last && ++conn->fragments >= limits->fragments_max)
-        return refuse(conn, CHAT_E_PROTOCOL, CHAT_CLOSE_POLICY, "fragments_max");
+        return cut(conn, CUT_FRAGMENTS_MAX, CHAT_E_PROTOCOL, CHAT_CLOSE_POLICY, "fragments_max");
     if (!collect(conn, bytes, len))
         return refuse(conn, CHAT_E_NOMEM, CHAT_CLOSE_INTERNAL, "no memory");
     if (last) {

@@ -28,6 +28,11 @@ static void start(void)
     rig_start(&rig, &config, NULL);
 }
 
+static unsigned long cuts(enum listener_cut rule)
+{
+    return (unsigned long)listener_get_stats(rig.listener)->cuts[rule];
+}
+
 static void teardown(void) { rig_stop(&rig); }
 
 /* The server stays well: somebody else can still talk. */
@@ -83,6 +88,7 @@ START_TEST(an_announced_giant_is_refused_at_its_first_byte)
     rig_until_closed(&rig, 1);
     ck_assert_uint_eq(rig.server.code, CHAT_CLOSE_TOO_LARGE);
     ck_assert_str_eq(rig.server.reason, "message_max");
+    ck_assert_uint_eq(cuts(CUT_MESSAGE_MAX), 1);
     ck_assert_uint_eq(raw_read_close(&rig, fd), CHAT_CLOSE_TOO_LARGE);
     (void)close(fd);
     expect_service();
@@ -166,6 +172,7 @@ START_TEST(endless_empty_fragments_end_at_fragments_max)
     rig_until_closed(&rig, 1);
     ck_assert_uint_eq(rig.server.code, CHAT_CLOSE_POLICY);
     ck_assert_str_eq(rig.server.reason, "fragments_max");
+    ck_assert_uint_eq(cuts(CUT_FRAGMENTS_MAX), 1);
     ck_assert_uint_eq(raw_read_close(&rig, fd), CHAT_CLOSE_POLICY);
     (void)close(fd);
 }
@@ -185,6 +192,7 @@ START_TEST(an_unfinished_message_ends_in_message_ms)
     rig_until_closed(&rig, 1);
     ck_assert_int_eq(rig.server.status, CHAT_E_TIMEOUT);
     ck_assert_str_eq(rig.server.reason, "message_ms");
+    ck_assert_uint_eq(cuts(CUT_MESSAGE_MS), 1);
     ck_assert_uint_eq(raw_read_close(&rig, fd), CHAT_CLOSE_POLICY);
     (void)close(fd);
 }
@@ -219,6 +227,7 @@ START_TEST(a_silent_peer_ends_in_idle_ms_and_its_socket_too)
     fd = raw_upgrade(&rig);
     rig_until_closed(&rig, 1);
     ck_assert_str_eq(rig.server.reason, "idle_ms");
+    ck_assert_uint_eq(cuts(CUT_IDLE_MS), 1);
     /* It never answers the close: the socket goes all the same. */
     while (listener_get_stats(rig.listener)->connections)
         rig_idle(&rig, 10);
@@ -240,6 +249,7 @@ START_TEST(text_is_refused)
     rig_until_closed(&rig, 1);
     ck_assert_int_eq(rig.server.status, CHAT_E_PROTOCOL);
     ck_assert_uint_eq(rig.server.code, 1003);
+    ck_assert_uint_eq(cuts(CUT_TEXT), 1);
     ck_assert_uint_eq(raw_read_close(&rig, fd), 1003);
     ck_assert_uint_eq(rig.server.messages, 0);
     (void)close(fd);
@@ -396,8 +406,10 @@ START_TEST(a_foreign_subprotocol_is_refused)
     expect_refusal(NULL, "", "HTTP/1.1 400 ");
     expect_refusal("http", "", "HTTP/1.1 400 ");
     expect_refusal("dial", "", "HTTP/1.1 400 ");
-    expect_refusal("libchat.v9", "", ""); /* libwebsockets just closes */
-    ck_assert_uint_eq(listener_get_stats(rig.listener)->refused_upgrade, 3);
+    expect_refusal("libchat.v9", "", "HTTP/1.1 400 ");
+    expect_refusal("chat, libchat.v10", "", "HTTP/1.1 400 ");
+    ck_assert_uint_eq(listener_get_stats(rig.listener)->refused_upgrade, 5);
+    ck_assert_uint_eq(listener_get_stats(rig.listener)->refused_broken, 0);
 }
 END_TEST
 
@@ -635,6 +647,26 @@ START_TEST(more_than_connections_max_are_turned_away)
 }
 END_TEST
 
+START_TEST(who_asks_for_nothing_is_counted)
+{
+    uint8_t bytes[512];
+    int fd;
+
+    start();
+    fd = raw_connect(&rig);
+    raw_send_text(&rig, fd, "\x16\x03\x01 is no request\r\n\r\n");
+    (void)raw_read_all(&rig, fd, bytes, sizeof(bytes));
+    (void)close(fd);
+    fd = raw_connect(&rig); /* and one that only looks whether the port is open */
+    (void)close(fd);
+    while (listener_get_stats(rig.listener)->accepted < 2 ||
+           listener_get_stats(rig.listener)->connections)
+        rig_idle(&rig, 10);
+    ck_assert_uint_eq(listener_get_stats(rig.listener)->refused_broken, 2);
+    expect_service();
+}
+END_TEST
+
 START_TEST(a_reset_is_told_as_lost)
 {
     struct linger now = {.l_onoff = 1, .l_linger = 0};
@@ -710,6 +742,7 @@ int main(void)
     tcase_add_test(tc, plain_requests_are_answered);
     tcase_add_test(tc, a_large_answer_arrives_whole);
     tcase_add_test(tc, more_than_connections_max_are_turned_away);
+    tcase_add_test(tc, who_asks_for_nothing_is_counted);
     tcase_add_test(tc, a_reset_is_told_as_lost);
     tcase_add_test(tc, a_close_frame_is_told_and_answered);
     suite_add_tcase(suite, tc);
