@@ -39,16 +39,16 @@ static const struct settings_limit router_limits[] = {
     R_TIME(handshake_slot_max_ms, "60 s", DAY_MS, "The farthest slot given to who must wait."),
     R_TIME(preauth_ms, "5 s", DAY_MS, "For signing in, from connecting on."),
 
-    R_TIME(heartbeat_ms, "30 s", 3600000, "Between heartbeats; silent for 2.5 of them is dead."),
+    LIMIT(struct router_limits, "limits", heartbeat_ms, CONFIG_DURATION, "30 s", 100, 3600000,
+          "Between heartbeats; silent for 2.5 of them is dead."),
     R_TIME(token_grace_ms, "60 s", DAY_MS, "For a new token after the old one has ended."),
     R_TIME(ticket_ms, "10 min", 600000, "How long a resume ticket is good for."),
-    R_BYTES(session_queue_max, "1 MiB", 1024 * MEGABYTE,
-            "Waiting for one client; then it is slow."),
-    R_NUMBER(session_frames_max, "8192", 16777216, "Frames waiting for one client."),
-    R_NUMBER(session_requests, "128", 65536, "Requests of one client under way."),
+    R_BYTES(session_queue_max, "1 MiB", 63 * MEGABYTE, "Waiting for one client; then it is slow."),
+    R_NUMBER(session_frames_max, "8192", 65536, "Frames waiting for one client."),
+    R_NUMBER(session_requests, "128", 65535, "Requests of one client under way."),
     R_NUMBER(sync_in_flight, "16", 65536, "Conversations of one client being looked up."),
     R_TIME(sync_patience_ms, "5 s", DAY_MS, "A store that is away holds a sign-in back so long."),
-    R_NUMBER(user_sessions, "64", 65536, "Connections of one user at this router."),
+    R_NUMBER(user_sessions, "64", 65535, "Connections of one user at this router."),
 
     R_NUMBER(requests_max, "65536", 16777216, "Requests under way, of all clients."),
     R_NUMBER(waiting_per_peer, "16384", 16777216, "Requests waiting for one busy store."),
@@ -78,6 +78,8 @@ static const struct settings_limit router_limits[] = {
 #define S_TIME(field, fallback, help)                                                              \
     LIMIT(struct store_limits, "store_limits", field, CONFIG_DURATION, fallback, 1, DAY_MS, help)
 
+#define READS_MIN 1024 /* what a slice of the log may need at once in recovery */
+
 static const struct settings_limit store_limits[] = {
     S_NUMBER(homes_max, "16384", "Conversations and users kept in memory."),
     S_NUMBER(rings_max, "16384", "Senders whose last operations are kept in memory."),
@@ -87,7 +89,8 @@ static const struct settings_limit store_limits[] = {
     S_NUMBER(waiting_max, "16384", "Requests waiting for something to be read."),
     S_NUMBER(waiting_per_key, "256", "Of them for one thing."),
     S_NUMBER(reads_in_flight, "8", "Reads at the engine at once."),
-    S_NUMBER(reads_max, "4096", "Those and the ones waiting for their turn."),
+    LIMIT(struct store_limits, "store_limits", reads_max, CONFIG_INTEGER, "4096", READS_MIN,
+          1 << 30, "Those and the ones waiting for their turn."),
     S_NUMBER(notes_max, "65536", "Notes to other conversations, not acknowledged yet."),
     S_NUMBER(local_max, "65536", "Frames between shards of one store; for all shards."),
 
@@ -100,7 +103,8 @@ static const struct settings_limit store_limits[] = {
     S_BYTES(unapplied_bytes, "256 MiB", "The same, in bytes."),
     S_BYTES(replay_bytes, "4 MiB", "Of the log, in one step of recovery."),
 
-    S_BYTES(page_bytes, "512 KiB", "Of messages in one page of history."),
+    LIMIT(struct store_limits, "store_limits", page_bytes, CONFIG_SIZE, "512 KiB", 1, 512 << 10,
+          "Of messages in one page of history."),
 
     S_TIME(reopen_ms, "500 ms", "Until a failed shard is opened again; doubles."),
     S_TIME(reopen_max_ms, "30 s", "The most of it."),

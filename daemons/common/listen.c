@@ -93,8 +93,17 @@ chat_status listen_open(struct program *program, struct host_role *role)
     return status;
 }
 
+/* The setting by its place; what is wrong with the file was logged, or is `text`. */
+static void blame(struct program *program, const char *section, const char *key, const char *text)
+{
+    settings_say(&program->settings, section, key, "%.300s: %s",
+                 settings_text(&program->settings, section, key), text);
+    log_write(&program->logger, CHAT_LOG_ERROR, program->what->name, "%s", program->settings.error);
+}
+
 chat_status listen_check(struct program *program)
 {
+    const char *section = section_of(program->what);
     const char *cert, *key, *ca = settings_text(&program->settings, "link", "ca_file");
     chat_status status = CHAT_OK;
     SSL_CTX *ctx;
@@ -104,17 +113,18 @@ chat_status listen_check(struct program *program)
         ctx = SSL_CTX_new(TLS_server_method());
         status = ctx ? tls_server_load(ctx, cert, key, &program->logger) : CHAT_E_NOMEM;
         SSL_CTX_free(ctx);
-    } else if (cert && !program->with_dev) {
-        settings_say(&program->settings, section_of(program->what), "tls_cert",
-                     "%.300s: there is no such file", cert);
-        log_write(&program->logger, CHAT_LOG_ERROR, program->what->name, "%s",
-                  program->settings.error);
+        if (status == CHAT_E_AUTH && settings_text(&program->settings, section, "tls_cert"))
+            blame(program, section, "tls_cert", "not usable, or not with its tls_key");
+    } else if (cert && settings_text(&program->settings, section, "tls_cert")) {
+        blame(program, section, "tls_cert", "there is no such file");
         status = CHAT_E_NOT_FOUND;
     }
     if (status == CHAT_OK && ca) {
         status = tls_client_new(ca, &program->logger, &ctx);
         if (status == CHAT_OK)
             SSL_CTX_free(ctx);
+        else
+            blame(program, "link", "ca_file", "not usable");
     }
     return status;
 }

@@ -286,13 +286,15 @@ void settings_say(struct settings *settings, const char *section, const char *ke
                   const char *format, ...)
 {
     char text[SETTINGS_ERROR_MAX / 2];
+    const char *origin = config_origin(settings->config, section, key);
     va_list args;
 
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    set_error(settings, "%s: %s.%s: %s", config_origin(settings->config, section, key), section,
-              key, text);
+    if (!config_is_set(settings->config, section, key) && settings->config_file)
+        origin = settings->config_file; /* what is missing is missing there */
+    set_error(settings, "%s: %s.%s: %s", origin, section, key, text);
 }
 
 const char *settings_text(const struct settings *settings, const char *section, const char *key)

@@ -107,7 +107,8 @@ static bool check_tls(struct settings *settings, const char *section)
 
     if (cert != key) {
         settings_say(settings, section, cert ? "tls_key" : "tls_cert",
-                     "is missing: tls_cert and tls_key go together");
+                     "is missing: tls_cert and tls_key go together, and only one is said in %s",
+                     config_origin(settings->config, section, cert ? "tls_cert" : "tls_key"));
         return false;
     }
     if (tls && !cert && !settings->program->own_links) {
@@ -173,8 +174,37 @@ static bool check_store(struct settings *settings)
     return !wrong;
 }
 
+/* As a browser writes it: scheme://host or scheme://host:port, no path, no slash at the end. */
+static bool is_origin(const char *text)
+{
+    const char *host = strstr(text, "://");
+
+    return strcmp(text, "*") == 0 || (host && host > text && host[3] != '\0' &&
+                                      strcspn(host + 3, "/?# \t") == strlen(host + 3));
+}
+
+static bool check_origins(struct settings *settings)
+{
+    size_t count = config_list_count(settings->config, "router", "origins");
+
+    for (size_t i = 0; i < count; i++) {
+        const char *text = config_list_item(settings->config, "router", "origins", i);
+
+        if (!is_origin(text)) {
+            settings_say(settings, "router", "origins",
+                         "\"%.80s\" must be as browsers write it, https://host or "
+                         "https://host:port without a / at the end; or * for all",
+                         text);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool check_router(struct settings *settings)
 {
+    if (!check_origins(settings))
+        return false;
     if (settings->program->own_links)
         return true;
     if (config_instance_count(settings->config, "issuer") == 0) {

@@ -313,10 +313,12 @@ static chat_status check_item(struct config *config, const struct config_key *ke
 {
     const char *space = instance->name ? " " : "";
     const char *name = instance->name ? instance->name : "";
+    const struct config_place place = {
+        .source = CONFIG_FROM_FILE, .file_name = config->file_name, .line = instance->line};
 
     if (key->required && item->count == 0)
-        return config_fail(config, NULL, "[%s%s%s]: %s is required: %s", key->section, space, name,
-                           key->name, key->help);
+        return config_fail(config, instance->line ? &place : NULL, "[%s%s%s]: %s is required: %s",
+                           key->section, space, name, key->name, key->help);
     if (key->type == CONFIG_LIST && item->source != CONFIG_FROM_DEFAULT &&
         item->count < (size_t)key->min)
         return config_fail(config, NULL, "[%s%s%s]: %s: %zu items; allowed: at least %" PRId64,

@@ -8,6 +8,7 @@
 
 #define CONFIG_SECTIONS_MAX 64u
 #define CONFIG_DESCRIPTION_MAX 256u
+#define CONFIG_FILE_NAME_MAX 201u
 #define CONFIG_NUMBER_MAX 48u /* characters of a formatted number with its unit */
 
 enum config_source {
@@ -29,6 +30,7 @@ struct config_item {
 
 struct config_instance {
     char *name;                 /* NULL in a section that is there once */
+    uint32_t line;              /* of its [section NAME]; 0: not from a file */
     struct config_item items[]; /* one per key of the section */
 };
 
@@ -46,6 +48,7 @@ struct config {
     size_t key_count;
     struct config_section sections[CONFIG_SECTIONS_MAX];
     size_t section_count;
+    char file_name[CONFIG_FILE_NAME_MAX]; /* of the last one read, for errors; may be cut */
     char error[CONFIG_ERROR_MAX];
 };
 

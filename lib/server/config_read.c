@@ -101,6 +101,7 @@ static bool is_instance_name(struct span s)
 static chat_status enter_instance(struct reader *r, struct span name)
 {
     struct config_section *section = r->section;
+    chat_status status;
 
     if (!is_instance_name(name))
         return config_fail(r->config, &r->place,
@@ -114,7 +115,10 @@ static chat_status enter_instance(struct reader *r, struct span name)
     if (section->instance_count == CONFIG_INSTANCES_MAX)
         return config_fail(r->config, &r->place, "[%s]: more than %u of them", section->name,
                            CONFIG_INSTANCES_MAX);
-    return config_add_instance(r->config, section, name.text, name.len, &r->instance);
+    status = config_add_instance(r->config, section, name.text, name.len, &r->instance);
+    if (status == CHAT_OK)
+        r->instance->line = r->place.line;
+    return status;
 }
 
 static chat_status read_section(struct reader *r, struct span line)
@@ -223,6 +227,7 @@ chat_status config_read_file(struct config *config, const char *file_name, const
     const char *at = (const char *)bytes;
     const char *end = at + bytes_len;
 
+    (void)snprintf(config->file_name, sizeof(config->file_name), "%s", file_name);
     if (bytes_len > CONFIG_FILE_MAX) {
         (void)config_fail(config, NULL, "%.200s: larger than 1 MiB", file_name);
         return CHAT_E_TOO_LARGE;

@@ -2,17 +2,41 @@
 
 #include <arpa/inet.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/log.h"
 
 #define LOG "transport"
 
-static const char *last_cause(void)
+/* The first error is the cause; those after it say who met it. */
+static const char *first_cause(void)
 {
-    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+    unsigned long error = ERR_peek_error();
+    const char *reason = ERR_reason_error_string(error);
+
+    if (ERR_SYSTEM_ERROR(error))
+        return strerror(ERR_GET_REASON(error));
+    if ((ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE) ||
+        ERR_GET_LIB(error) == ERR_LIB_OSSL_DECODER)
+        return "nothing of the right kind in PEM is there";
     return reason ? reason : "unknown cause";
+}
+
+/* It is served all the same: a clock may be wrong. But clients will not take it. */
+static void warn_of_dates(const SSL_CTX *ctx, const char *cert_file,
+                          const struct chat_logger *logger)
+{
+    const X509 *cert = SSL_CTX_get0_certificate(ctx);
+
+    if (!cert)
+        return;
+    if (X509_cmp_current_time(X509_get0_notAfter(cert)) < 0)
+        log_write(logger, CHAT_LOG_WARN, LOG, "%s: the certificate has expired", cert_file);
+    else if (X509_cmp_current_time(X509_get0_notBefore(cert)) > 0)
+        log_write(logger, CHAT_LOG_WARN, LOG, "%s: the certificate is not valid yet", cert_file);
 }
 
 static bool is_address(const char *host)
@@ -40,7 +64,7 @@ chat_status tls_client_new(const char *ca_file, const struct chat_logger *logger
     if (ca_file ? !SSL_CTX_load_verify_file(ctx, ca_file)
                 : !SSL_CTX_set_default_verify_paths(ctx)) {
         log_write(logger, CHAT_LOG_ERROR, LOG, "%s: no usable certificate authorities: %s",
-                  ca_file ? ca_file : "the system's store", last_cause());
+                  ca_file ? ca_file : "the system's store", first_cause());
         ERR_clear_error();
         SSL_CTX_free(ctx);
         return CHAT_E_AUTH;
@@ -61,7 +85,7 @@ static bool load(SSL_CTX *ctx, const char *cert_file, const char *key_file,
             SSL_CTX_check_private_key(ctx) == 1)
             return true;
     }
-    log_write(logger, CHAT_LOG_ERROR, LOG, "%s: %s", file, last_cause());
+    log_write(logger, CHAT_LOG_ERROR, LOG, "%s: %s", file, first_cause());
     ERR_clear_error();
     return false;
 }
@@ -76,6 +100,8 @@ chat_status tls_server_load(SSL_CTX *ctx, const char *cert_file, const char *key
         return CHAT_E_NOMEM;
     /* First beside the one in use: half a pair must not get in. */
     good = load(trial, cert_file, key_file, logger) && load(ctx, cert_file, key_file, logger);
+    if (good)
+        warn_of_dates(trial, cert_file, logger);
     SSL_CTX_free(trial);
     if (!good)
         return CHAT_E_AUTH;

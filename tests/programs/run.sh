@@ -127,11 +127,37 @@ expect_config "no data" chatd 'store.data: is missing' <<CONF
 [log]
 level = info
 CONF
-expect_config "a certificate alone" chatd 'tls_key: is missing' <<CONF
+expect_config "a certificate alone" chatd '^chatd: chat.conf: router.tls_key: is missing.*chat.conf:4' <<CONF
 [store]
 data = d
 [router]
 tls_cert = cert.pem
+CONF
+expect_config "a certificate that is not there" chatd 'chat.conf:4: router.tls_cert: nothing.pem: there is no' <<CONF
+[store]
+data = d
+[router]
+tls_cert = nothing.pem
+tls_key = nothing.pem
+CONF
+expect_config "a certificate that is none" chatd 'chat.conf:4: router.tls_cert: chat.conf: not usable' <<CONF
+[store]
+data = d
+[router]
+tls_cert = chat.conf
+tls_key = chat.conf
+CONF
+expect_config "an origin with a slash at its end" chatd 'chat.conf:4: router.origins: "https://x.org/"' <<CONF
+[store]
+data = d
+[router]
+origins = https://ok.org:8443, https://x.org/
+CONF
+expect_config "a session limit that no router takes" chatd 'chat.conf:4: limits.session_frames_max: .* to 65536' <<CONF
+[store]
+data = d
+[limits]
+session_frames_max = 65537
 CONF
 expect_config "no link secret" chat-router 'link.secret_file: is missing' <<CONF
 [router]
@@ -159,7 +185,7 @@ secret_file = s
 [peers]
 stores = wss://ok
 CONF
-expect_config "an issuer without keys" chat-router 'issuer' <<CONF
+expect_config "an issuer without keys" chat-router 'chat.conf:1: \[issuer a\]: keys is required' <<CONF
 [issuer a]
 issuer = me
 audience = you

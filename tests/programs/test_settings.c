@@ -124,6 +124,78 @@ START_TEST(every_limit_of_router_and_store_is_a_setting)
 }
 END_TEST
 
+static void set_limit(void *limits, const struct settings_limit *limit, int64_t value)
+{
+    uint32_t narrow = (uint32_t)value;
+
+    ck_assert(limit->size == sizeof(narrow) || limit->size == sizeof(value));
+    memcpy((uint8_t *)limits + limit->offset,
+           limit->size == sizeof(narrow) ? (const void *)&narrow : (const void *)&value,
+           limit->size);
+}
+
+static chat_status verify_nothing(void *user, const char *token, size_t token_len, int64_t wall_ms,
+                                  struct token_claims *out_claims, const char **out_reason)
+{
+    (void)user, (void)token, (void)token_len, (void)wall_ms, (void)out_claims, (void)out_reason;
+    return CHAT_E_AUTH;
+}
+
+static chat_status try_router(const struct settings_limit *limit, int64_t value)
+{
+    static const WireLinkRole peers[] = {WIRE_LINK_ROLE__LINK_ROLE_STORE};
+    struct router_config config;
+    struct router *router = NULL;
+    chat_status status;
+
+    router_config_init(&config);
+    config.auth.verify = verify_nothing;
+    config.peers = peers;
+    config.peer_count = 1;
+    set_limit(&config.limits, limit, value);
+    status = router_new(&config, &router);
+    router_free(router);
+    return status;
+}
+
+static chat_status try_store(const struct settings_limit *limit, int64_t value)
+{
+    static const uint32_t shards[] = {0};
+    struct store_config config;
+    struct store *store = NULL;
+    chat_status status;
+
+    store_config_init(&config);
+    config.shard_count = config.shards_held = 1;
+    config.shards = shards;
+    set_limit(&config.limits, limit, value);
+    status = store_new(&config, &store);
+    store_free(store);
+    return status;
+}
+
+/* Else --check-config says "right", and the start "an argument is not allowed". */
+START_TEST(what_a_setting_allows_its_role_takes)
+{
+    size_t count;
+    const struct settings_limit *limits = settings_router_limits(&count);
+
+    for (size_t i = 0; i < count; i++) {
+        ck_assert_msg(try_router(&limits[i], limits[i].key.min) == CHAT_OK, "least of %s",
+                      limits[i].key.name);
+        ck_assert_msg(try_router(&limits[i], limits[i].key.max) == CHAT_OK, "most of %s",
+                      limits[i].key.name);
+    }
+    limits = settings_store_limits(&count);
+    for (size_t i = 0; i < count; i++) {
+        ck_assert_msg(try_store(&limits[i], limits[i].key.min) == CHAT_OK, "least of %s",
+                      limits[i].key.name);
+        ck_assert_msg(try_store(&limits[i], limits[i].key.max) == CHAT_OK, "most of %s",
+                      limits[i].key.name);
+    }
+}
+END_TEST
+
 START_TEST(a_flag_reaches_the_limit_it_names)
 {
     struct router_limits limits = {0};
@@ -242,6 +314,7 @@ int main(void)
     tcase_add_checked_fixture(all, setup, teardown);
     tcase_add_test(all, defaults_are_those_of_the_roles);
     tcase_add_test(all, every_limit_of_router_and_store_is_a_setting);
+    tcase_add_test(all, what_a_setting_allows_its_role_takes);
     tcase_add_test(all, a_flag_reaches_the_limit_it_names);
     tcase_add_test(all, addresses_are_read_as_people_write_them);
     tcase_add_test(all, shards_are_lists_of_numbers_and_spans);

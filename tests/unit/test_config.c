@@ -293,7 +293,8 @@ START_TEST(what_is_required_must_be_there)
 {
     ck_assert_int_eq(read_text("[issuer a]\nleeway = 1 s\n"), CHAT_OK);
     ck_assert_int_eq(config_check(config), CHAT_E_INVALID);
-    ck_assert_str_eq(config_error(config), "[issuer a]: audience is required: Who it is for.");
+    ck_assert_str_eq(config_error(config),
+                     "chat.conf:1: [issuer a]: audience is required: Who it is for.");
     teardown();
     setup();
     ck_assert_int_eq(read_text("[router]\nstore =\n"), CHAT_OK);
