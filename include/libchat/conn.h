@@ -39,7 +39,8 @@ struct chat_conn_config {
     size_t size;
 
     const char *url;        /* required: "wss://host/path" */
-    const char *token;      /* NULL: CHAT_EVENT_NEED_TOKEN will ask, unless a ticket is kept */
+    const char *token;      /* NULL: CHAT_EVENT_NEED_TOKEN will ask, unless a ticket is kept. A
+                             * kept ticket is used only with the token that earned it, or none */
     const char *cache_path; /* one file per account; NULL keeps the cache in memory */
     const char *cache_vfs;  /* name of a registered SQLite VFS; NULL: the default one */
     const char *client;     /* "name/version", for operators; default "libchat/0.1" */

@@ -257,6 +257,7 @@ chat_status cache_get_ticket(struct cache *c, struct cache_ticket *out)
 
     out->len = 0;
     out->expires_at_ms = 0;
+    out->token_hash = 0;
     if (!st)
         return status;
     cache_bind_text(st, 1, key, sizeof(key) - 1);
@@ -275,6 +276,8 @@ chat_status cache_get_ticket(struct cache *c, struct cache_ticket *out)
         return cache_failed(c, rc, "ticket");
     status = cache_meta_get_u64(c, "ticket_expires_at_ms", &expires_at_ms);
     out->expires_at_ms = (int64_t)expires_at_ms;
+    if (status == CHAT_OK)
+        status = cache_meta_get_u64(c, "ticket_token_hash", &out->token_hash);
     return status;
 }
 
@@ -291,5 +294,7 @@ chat_status cache_set_ticket(struct cache *c, const struct cache_ticket *ticket)
     status = cache_run(c, st);
     if (status == CHAT_OK)
         status = cache_meta_put_u64(c, "ticket_expires_at_ms", (uint64_t)ticket->expires_at_ms);
+    if (status == CHAT_OK)
+        status = cache_meta_put_u64(c, "ticket_token_hash", ticket->token_hash);
     return status;
 }

@@ -80,6 +80,7 @@ struct cache_ticket {
     uint8_t bytes[CHAT_TICKET_MAX];
     size_t len;            /* 0: none */
     int64_t expires_at_ms; /* the server's wall clock */
+    uint64_t token_hash;   /* of the token that earned it; 0: not known */
 };
 
 chat_status cache_get_ticket(struct cache *c, struct cache_ticket *out);

@@ -92,6 +92,7 @@ bool dispatch_aside_later(struct client_core *core, const WireServerFrame *frame
 static void on_refresh_answer(struct client_core *core, const WireServerFrame *frame)
 {
     if (frame->body_case == WIRE_SERVER_FRAME__BODY_TICKET) {
+        core->proven_hash = core->offered_hash;
         signin_ticket(core, frame->ticket);
         signin_renewed(core);
     } else if (dispatch_aside_later(core, frame)) {

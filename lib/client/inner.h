@@ -232,6 +232,8 @@ struct client_core {
     size_t token_len;
     bool token_shown; /* in a hello */
     struct cache_ticket ticket;
+    uint64_t proven_hash;  /* of the token that this session signed in with, or renewed last */
+    uint64_t offered_hash; /* of the one that is being looked at */
     uint32_t heartbeat_ms;
     uint32_t ops_per_second, in_flight_max, page_max, message_bytes;
     int64_t budget; /* thousandths of an operation that may be sent */

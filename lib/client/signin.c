@@ -3,6 +3,7 @@
 
 #include <libchat/close.h>
 
+#include "base/hash.h"
 #include "base/utf8.h"
 #include "client/inner.h"
 
@@ -13,9 +14,20 @@
 #define REFRESH_MARGIN_MAX_MS 60000 /* a new token is asked for this long before the end */
 #define YEAR_MS INT64_C(31536000000)
 
-static bool ticket_is_fresh(const struct client_core *core)
+/* "ticket-t", "oken-v1 ". */
+static const uint64_t token_key[2] = {UINT64_C(0x7469636b65742d74), UINT64_C(0x6f6b656e2d763120)};
+
+static uint64_t token_hash(const struct client_core *core)
 {
-    return core->ticket.len && core->ticket.expires_at_ms > core->now.wall_ms + TICKET_MARGIN_MS;
+    return core->token ? hash_bytes(token_key, core->token, core->token_len) : 0;
+}
+
+/* The router would believe the ticket. When the application has another token than the one
+ * that earned it, that may be another user's: then only the token counts. */
+static bool ticket_is_usable(const struct client_core *core)
+{
+    return core->ticket.len && core->ticket.expires_at_ms > core->now.wall_ms + TICKET_MARGIN_MS &&
+           core->ticket.token_hash == token_hash(core);
 }
 
 /* Our clock may be wrong: without a token an old ticket is tried, too. */
@@ -94,7 +106,8 @@ void signin_hello(struct client_core *core)
 
     if (!r)
         return;
-    core->by_ticket = ticket_is_fresh(core) || !core->token;
+    core->by_ticket = ticket_is_usable(core) || !core->token;
+    core->offered_hash = core->by_ticket ? core->ticket.token_hash : token_hash(core);
     if (core->by_ticket) {
         hello.ticket.data = core->ticket.bytes;
         hello.ticket.len = core->ticket.len;
@@ -135,6 +148,7 @@ static void keep_ticket(struct client_core *core, const ProtobufCBinaryData *byt
     memcpy(core->ticket.bytes, bytes->data, bytes->len);
     core->ticket.len = bytes->len;
     core->ticket.expires_at_ms = expires_at_ms;
+    core->ticket.token_hash = core->proven_hash;
     (void)core_ok(core, cache_set_ticket(core->cache, &core->ticket));
 }
 
@@ -182,6 +196,7 @@ void signin_welcome(struct client_core *core, const WireWelcome *w)
     if (!core_ok(core, status))
         return;
     keep_limits(core, w);
+    core->proven_hash = core->offered_hash;
     core->server_offset_ms = 0;
     if (w->server_time_ms > 0 && w->server_time_ms < INT64_MAX / 4)
         core->server_offset_ms = w->server_time_ms - core->now.mono_ms;
@@ -299,6 +314,7 @@ void signin_pump(struct client_core *core)
         struct request *r = request_new(core, REQ_REFRESH);
 
         core->refresh_wanted = false;
+        core->offered_hash = token_hash(core);
         body.token = core->token;
         frame.body_case = WIRE_CLIENT_FRAME__BODY_REFRESH_TOKEN;
         frame.refresh_token = &body;

@@ -359,6 +359,35 @@ START_TEST(another_users_cache_is_refused_and_kept)
 }
 END_TEST
 
+/* Else who signs in after somebody else on the same cache would go on as him. */
+START_TEST(a_kept_ticket_is_not_used_beside_another_token)
+{
+    static const struct {
+        const char *token;
+        bool by_ticket;
+    } starts[] = {
+        {"token", false},         /* there is no ticket yet */
+        {"token", true},          /* the one that earned it */
+        {"another token", false}, /* another user's, perhaps */
+        {NULL, true},             /* nobody says that it is another user */
+    };
+    char path[] = "client_ticket.db";
+
+    remove(path);
+    rig.config.cache_path = path;
+    for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+        rig.config.token = starts[i].token;
+        if (i > 0)
+            rig_open(&rig);
+        rig_start(&rig);
+        ck_assert_int_eq(rig_heard_last(&rig, WIRE_CLIENT_FRAME__BODY_HELLO)->by_ticket,
+                         starts[i].by_ticket);
+        rig_crash(&rig);
+    }
+    remove(path);
+}
+END_TEST
+
 /* --- limits --- */
 
 START_TEST(a_slow_application_loses_nothing_and_memory_stays_bounded)
@@ -570,6 +599,7 @@ int main(void)
     tcase_add_test(life, the_machine_stops);
     tcase_add_test(life, a_blocked_link_gets_nothing_until_it_drained);
     tcase_add_test(life, another_users_cache_is_refused_and_kept);
+    tcase_add_test(life, a_kept_ticket_is_not_used_beside_another_token);
     suite_add_tcase(suite, life);
     tcase_add_checked_fixture(limits, setup, teardown);
     tcase_add_test(limits, a_slow_application_loses_nothing_and_memory_stays_bounded);
