@@ -101,12 +101,12 @@ static void on_users(struct app *app)
 static void on_state(struct app *app, const struct chat_event *event)
 {
     const char *name = chat_conn_state_name(event->state);
+    const char *problem = chat_conn_last_problem(app->conn);
 
     if (event->state == CHAT_CONN_LIVE)
         print_note(app, "connected as %s", chat_conn_get_user_name(app->conn));
     else if (event->state == CHAT_CONN_CLOSED || event->status != CHAT_OK)
-        print_note(app, "%s: %s %s", name, chat_status_text(event->status),
-                   chat_conn_last_problem(app->conn));
+        print_note(app, "%s: %s", name, problem[0] ? problem : chat_status_text(event->status));
     else if (app->options.verbose)
         print_note(app, "%s", name);
     if (event->state == CHAT_CONN_CLOSED) {
@@ -224,7 +224,9 @@ static void handle(struct app *app, const struct chat_event *event)
     } else if (event->type == CHAT_EVENT_REREAD) {
         print_note(app, "too much at once: /history shows the latest");
     } else if (event->type == CHAT_EVENT_CACHE) {
-        print_note(app, "the cache refuses: %s", chat_status_text(event->status));
+        print_note(app, "the cache refuses: %s",
+                   event->status == CHAT_E_CONFLICT ? "it is another user's, or another service's"
+                                                    : chat_status_text(event->status));
         app->exit_code = 1;
     } else {
         command_answer(app, event);

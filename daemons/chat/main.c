@@ -95,6 +95,10 @@ static int read_options(int argc, char **argv, struct app_options *o)
         return 2;
     }
     o->url = argv[optind];
+    if (strncmp(o->url, "wss://", 6) != 0 && strncmp(o->url, "ws://", 5) != 0) {
+        fprintf(stderr, "chat: %.80s: a URL begins with wss:// or ws://\n", o->url);
+        return 2;
+    }
     return -1;
 }
 

@@ -9,6 +9,7 @@
 #include "dev_keys.h"
 #include "logger.h"
 #include "transport/fd_limit.h"
+#include "transport/url.h"
 #include "version.h"
 
 #define TOKEN_TTL_S 86400
@@ -40,10 +41,18 @@ void crowd_options_init(struct crowd_options *options, const char *command)
 
 bool crowd_options_take(struct crowd_options *options, int option, const char *value)
 {
+    const char *problem;
+    struct url url;
+
     switch (option) {
     case 1000:
         if (options->url_count >= CROWD_URLS_MAX) {
             ctl_say(options->command, "--url: at most %u", CROWD_URLS_MAX);
+            return false;
+        }
+        problem = url_parse(value, &url);
+        if (problem) {
+            ctl_say(options->command, "--url: \"%.80s\": %s", value, problem);
             return false;
         }
         options->urls[options->url_count++] = value;
@@ -196,9 +205,11 @@ static void note_problem(struct person *person, const struct chat_event *event)
 {
     struct crowd *crowd = person->crowd;
 
-    snprintf(crowd->problem, sizeof(crowd->problem), "%.40s at %.60s: %s %.100s", person->subject,
-             crowd->options.urls[person->url], chat_status_text(event->status),
-             chat_conn_last_problem(person->conn));
+    const char *problem = chat_conn_last_problem(person->conn); /* begins with the status */
+
+    snprintf(crowd->problem, sizeof(crowd->problem), "%.40s at %.60s: %.140s", person->subject,
+             crowd->options.urls[person->url],
+             problem[0] ? problem : chat_status_text(event->status));
 }
 
 static void handle(struct person *person, const struct chat_event *event)

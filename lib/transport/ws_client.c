@@ -51,6 +51,10 @@ static bool is_header_value(const char *text, size_t max)
     return len > 0 && len <= max;
 }
 
+/* What libwebsockets says when nobody listens there, or when the peer hangs up at once. */
+#define LWS_CLOSED "closed before established"
+#define REFUSED "refused, or closed at once: is it running, and is this its port?"
+
 static void set_cause(struct ws_dial *dial, chat_status status, const char *cause, size_t len)
 {
     dial->failure = status;
@@ -401,6 +405,8 @@ void ws_dial_on_error(struct ws_conn *conn, struct lws *wsi, const char *text, s
     if (dial->failure == CHAT_OK) {
         if (http && http != 101)
             judge_answer(dial, http);
+        else if (text && len && !strncmp(text, LWS_CLOSED, len))
+            set_cause(dial, CHAT_E_NETWORK, REFUSED, strlen(REFUSED));
         else if (text && len)
             set_cause(dial, CHAT_E_NETWORK, text, strnlen(text, len));
         else

@@ -347,8 +347,11 @@ expect "token for nobody" 2 'usage' "$bin/chatctl" token --data data
 expect "token without a key" 2 'say where' "$bin/chatctl" token ann
 expect "a wrong time to live" 2 'not a number' "$bin/chatctl" token ann --data data --ttl soon
 expect "a token" 0 '^eyJ.*\..*\..*' "$bin/chatctl" token ann --data data --ttl 5 --name Ann
-expect "nobody answers" 3 'no answer' "$bin/chatctl" direct ann ben --data data --timeout 1 \
-    --url wss://localhost:1/
+expect "a url that is none" 2 'a url must begin with' "$bin/chatctl" direct ann ben --data data \
+    --url http://localhost:1/
+expect "a url that is none, in chat" 2 'begins with wss://' "$bin/chat" --token x http://localhost:1/
+expect "nobody answers" 3 'no answer: .*refused, or closed at once' "$bin/chatctl" direct ann ben --data data \
+    --timeout 1 --url wss://localhost:1/
 expect "replay of nothing" 2 'No such file' "$bin/chatctl" replay --data data nothing.tsv
 expect "replay of no log" 2 'no line' "$bin/chatctl" replay --data data typed
 expect "replay of two" 2 'usage' "$bin/chatctl" replay --data data --synthetic 3 typed
