@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include <libchat/alloc.h>
@@ -101,9 +102,25 @@ static inline void bench_memory_init(struct bench_memory *m)
 /* --- results --- */
 
 struct bench_value {
-    const char *name; /* with its unit: "ns", "allocations", "p99_us" */
+    /* With its unit: "ns", "allocations", "p99_us"; and behind it what is wanted, if anything
+     * is: "p99_ms <= 5", "burst_gain >= 6". */
+    const char *name;
     double value;
 };
+
+/* `,"ns":285.000`, and for a figure with a limit also `,"ns_wanted":"<= 300","ns_met":true`. */
+static inline void bench_write_value(FILE *json, const struct bench_value *v)
+{
+    const char *wanted = strchr(v->name, ' ');
+    const int len = wanted ? (int)(wanted - v->name) : (int)strlen(v->name);
+    const double limit = wanted ? strtod(wanted + 4, NULL) : 0;
+
+    fprintf(json, ",\"%.*s\":%.3f", len, v->name, v->value);
+    if (wanted)
+        fprintf(json, ",\"%.*s_wanted\":\"%s\",\"%.*s_met\":%s", len, v->name, wanted + 1, len,
+                v->name,
+                (wanted[1] == '<' ? v->value <= limit : v->value >= limit) ? "true" : "false");
+}
 
 #define BENCH_REPORT(bench, subject, ...)                                                          \
     bench_report(bench, subject, (const struct bench_value[]){__VA_ARGS__},                        \
@@ -124,7 +141,7 @@ static inline void bench_report(const char *bench, const char *subject,
         return;
     fprintf(json, "{\"bench\":\"%s\",\"subject\":\"%s\"", bench, subject);
     for (size_t i = 0; i < count; i++)
-        fprintf(json, ",\"%s\":%.3f", values[i].name, values[i].value);
+        bench_write_value(json, &values[i]);
     fprintf(json, "}\n");
     fclose(json);
 }
