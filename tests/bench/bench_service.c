@@ -53,7 +53,7 @@ static _Noreturn void become(const struct bench_service *s, const char *program,
     }
     (void)snprintf(path, sizeof(path), "%s/%s", s->programs, program);
     (void)dup2(out, STDOUT_FILENO);
-    (void)setenv("LIBCHAT_LOG_LEVEL", "warn", 1);
+    (void)setenv("LIBCHAT_LOG_LEVEL", "warn", 0);
     if (chdir(s->folder) != 0)
         bench_die(s->folder);
     (void)execv(path, (char *const *)(uintptr_t)args);

@@ -27,7 +27,9 @@
 
 #define USERS_MAX CHAT_GROUP_MEMBERS_MAX
 #define SESSIONS_MAX 20000
-#define LUMP 200      /* sign-ins at once */
+/* Sign-ins at once: each looks up 16 homes at a time, and a router refuses sign-ins while it has
+ * 2,048 such questions of its own under way at a store. */
+#define LUMP 64
 #define REPEATS 5     /* of each fan-out; the median is told */
 #define TEXT_LEN 200u /* of a message */
 #define SETTLE_MS 1500
