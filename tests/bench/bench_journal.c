@@ -2,10 +2,8 @@
  * The engine's limits on this disk, with no chat in it: what a bare file, the journal and
  * the table do with records of 272 bytes.
  *
- *   bench_journal [FOLDER]   a folder is made inside, and removed; default $TMPDIR or /tmp
+ *   bench_journal [FOLDER [quick]]   a folder is made inside, and removed; default $TMPDIR
  */
-#include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -16,13 +14,25 @@
 #include "base/arena.h"
 #include "base/hash.h"
 #include "bench.h"
+#include "bench_disk.h"
+#include "bench_process.h"
 #include "server/store/engine_embedded.h"
 
 #define RECORD_LEN 272u
 #define CHANNELS 1000u
-#define PART_NS UINT64_C(2000000000) /* of each measurement */
 #define SAMPLES_MAX 200000u
-#define ROWS_TOTAL 500000u
+
+/* How long things are measured. */
+struct spans {
+    uint64_t part_ns; /* of writing and syncing */
+    uint64_t run_ns;  /* of all at once */
+    uint64_t rows;    /* applied */
+};
+
+static struct spans spans = {
+    .part_ns = UINT64_C(2000000000), .run_ns = UINT64_C(20000000000), .rows = 500000};
+static const struct spans quick_spans = {
+    .part_ns = UINT64_C(200000000), .run_ns = UINT64_C(2000000000), .rows = 100000};
 
 static char folder[256];
 static uint8_t content[RECORD_LEN];
@@ -94,35 +104,15 @@ static void report_syncs(const char *what, size_t batch, struct bench_samples *s
 
 static void bench_bare(size_t batch)
 {
-    const size_t len = batch * RECORD_LEN, file_bytes = 64u << 20;
-    char path[300];
-    uint8_t *bytes = calloc(1, len > (1u << 20) ? len : 1u << 20);
+    const struct bench_disk_run run = {
+        .folder = folder, .len = batch * RECORD_LEN, .time_ns = spans.part_ns};
     struct bench_samples syncs;
-    uint64_t begun;
-    size_t at = 0;
-    int fd;
+    uint64_t took;
 
-    (void)snprintf(path, sizeof(path), "%s/bare", folder);
-    fd = open(path, O_RDWR | O_CREAT, 0600);
-    must(fd >= 0 && bytes, "open");
-    for (size_t done = 0; done < file_bytes; done += 1u << 20)
-        must(pwrite(fd, bytes, 1u << 20, (off_t)done) == 1 << 20, "fill");
-    must(fdatasync(fd) == 0, "sync");
     bench_samples_init(&syncs, SAMPLES_MAX);
-    begun = bench_now_ns();
-    while (bench_now_ns() - begun < PART_NS) {
-        const uint64_t from = bench_now_ns();
-        at = at + len > file_bytes ? 0 : at;
-        must(pwrite(fd, bytes, len, (off_t)at) == (ssize_t)len, "write");
-        must(fdatasync(fd) == 0, "sync");
-        at += len;
-        bench_sample(&syncs, bench_now_ns() - from);
-    }
-    report_syncs("bare file", batch, &syncs, bench_now_ns() - begun);
+    took = bench_disk_sync(&run, &syncs);
+    report_syncs("bare file", batch, &syncs, took);
     bench_samples_fini(&syncs);
-    close(fd);
-    unlink(path);
-    free(bytes);
 }
 
 /* --- the journal through the engine --- */
@@ -173,7 +163,7 @@ static void bench_append(struct disk *disk, size_t batch)
     must(records != NULL, "memory");
     bench_samples_init(&syncs, SAMPLES_MAX);
     begun = bench_now_ns();
-    while (bench_now_ns() - begun < PART_NS) {
+    while (bench_now_ns() - begun < spans.part_ns) {
         const uint64_t from = bench_now_ns();
         chat_status status;
 
@@ -252,7 +242,7 @@ static void bench_apply(struct disk *disk, size_t batch)
 
     must(rows && records, "memory");
     bench_samples_init(&each, SAMPLES_MAX);
-    while (applied < ROWS_TOTAL) {
+    while (applied < spans.rows) {
         uint64_t from;
         while (position <= applied + batch) {
             const size_t count = batch < 5000 ? batch : 5000;
@@ -281,7 +271,6 @@ static void bench_apply(struct disk *disk, size_t batch)
 
 #define RATE 100000u
 #define TURN_NS UINT64_C(1000000)
-#define RUN_NS UINT64_C(20000000000)
 #define APPLY_BATCH 50000u
 #define PAGE 50u
 #define SHARDS_MAX 4u
@@ -427,7 +416,7 @@ static void bench_together(struct disk *disk, uint32_t shards)
         must(pthread_create(&threads[i][1], NULL, apply_lane, &lanes[i]) == 0, "thread");
         must(pthread_create(&threads[i][2], NULL, read_lane, &lanes[i]) == 0, "thread");
     }
-    pause_for(NULL, (uint32_t)(RUN_NS / 1000));
+    pause_for(NULL, (uint32_t)(spans.run_ns / 1000));
     took = bench_now_ns() - begun;
     for (uint32_t i = 0; i < shards; i++) {
         synced += lanes[i].synced;
@@ -455,26 +444,21 @@ static void bench_together(struct disk *disk, uint32_t shards)
     stop(engine);
 }
 
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *where)
-{
-    (void)info, (void)type, (void)where;
-    return remove(path);
-}
-
 static void clear_folder(void)
 {
-    (void)nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    bench_folder_remove(folder);
     must(mkdir(folder, 0700) == 0, "folder");
 }
 
 int main(int argc, char **argv)
 {
     static const size_t batches[] = {1, 10, 100, 1000};
-    const char *base = argc > 1 ? argv[1] : getenv("TMPDIR");
     struct disk *disk = disk_posix_new(NULL);
 
-    (void)snprintf(folder, sizeof(folder), "%s/bench-journal-XXXXXX", base ? base : "/tmp");
-    must(mkdtemp(folder) != NULL && disk, "folder");
+    must(disk != NULL, "memory");
+    if (argc > 2 && strcmp(argv[2], "quick") == 0)
+        spans = quick_spans;
+    bench_folder_make(argc > 1 ? argv[1] : NULL, "bench-journal", folder, sizeof(folder));
     for (size_t i = 0; i < RECORD_LEN; i++)
         content[i] = (uint8_t)(hash_u64(i) >> 8);
     for (size_t i = 0; i < sizeof(batches) / sizeof(batches[0]); i++) {
@@ -491,7 +475,7 @@ int main(int argc, char **argv)
     bench_together(disk, 1);
     clear_folder();
     bench_together(disk, 4);
-    (void)nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    bench_folder_remove(folder);
     disk_posix_free(disk);
     return EXIT_SUCCESS;
 }
