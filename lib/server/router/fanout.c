@@ -20,15 +20,16 @@ struct run {
 
 static void push_to_members(struct router *r, const struct home *h, struct frame *frame)
 {
-    const struct home_member *members = h->members;
-    uint32_t count = h->count;
+    const uint32_t count = h->members.count;
 
     /* Nothing in output_push() changes members: a session that cannot take more is ended
      * later (output_reap). */
     for (uint32_t i = 0; i < count; i++) {
-        if (!(members[i].permissions & WIRE_PERMISSION__PERMISSION_VIEW))
+        const struct home_member *member = members_at(&h->members, i);
+
+        if (!(member->permissions & WIRE_PERMISSION__PERMISSION_VIEW))
             continue;
-        output_push(r, router_session(r, members[i].session), frame);
+        output_push(r, router_session(r, member->session), frame);
         r->stats.deliveries += frame->count;
     }
 }

@@ -44,16 +44,14 @@ static void free_home(struct router *r, struct home *h)
     unlist(r, h);
     if (h->name)
         alloc_free(r->allocator, h->name);
-    if (h->members)
-        alloc_free(r->allocator, h->members);
+    members_fini(&h->members, r->allocator);
     h->name = NULL;
-    h->members = NULL;
     slab_give(&r->homes, h);
 }
 
 void home_release(struct router *r, struct home *h)
 {
-    if (h->count > 0 || h->asks > 0)
+    if (h->members.count > 0 || h->asks > 0)
         return;
     if (h->subscribed) {
         struct link *link = router_link(r, router_shard(r, h->home_id));
@@ -130,9 +128,9 @@ void home_lose(struct router *r, struct home *h)
     uint32_t shard = router_shard(r, h->home_id);
 
     h->state = HOME_LOST;
-    for (uint32_t i = 0; i < h->count; i++)
-        h->members[i].permissions = 0;
-    if (h->count == 0 || h->asking || list_node_is_linked(&h->lost) || shard == SHARD_NONE)
+    for (uint32_t i = 0; i < h->members.count; i++)
+        members_at(&h->members, i)->permissions = 0;
+    if (h->members.count == 0 || h->asking || list_node_is_linked(&h->lost) || shard == SHARD_NONE)
         return;
     list_push_back(&r->lists[shard].homes, &h->lost);
     r->lost_homes++;
@@ -142,10 +140,10 @@ void home_lose(struct router *r, struct home *h)
 
 uint32_t home_slot(const struct home *h, const struct session *s)
 {
-    if (h->count < s->home_count) {
-        for (uint32_t i = 0; i < h->count; i++)
-            if (h->members[i].session == s->item.index)
-                return h->members[i].slot;
+    if (h->members.count < s->home_count) {
+        for (uint32_t i = 0; i < h->members.count; i++)
+            if (members_at(&h->members, i)->session == s->item.index)
+                return members_at(&h->members, i)->slot;
         return SLAB_NONE;
     }
     for (uint32_t slot = 0; slot < s->home_count; slot++)
@@ -158,31 +156,17 @@ struct home_member *home_member_of(const struct home *h, const struct session *s
 {
     uint32_t slot = home_slot(h, s);
 
-    return slot == SLAB_NONE ? NULL : &h->members[s->homes[slot].member];
-}
-
-/* Nearly exact: there are many of these, and memory per edge is what a session costs. */
-static uint32_t grown(uint32_t cap)
-{
-    return cap < 16 ? cap + 2 : cap < 256 ? cap + cap / 8 : cap + cap / 16;
+    return slot == SLAB_NONE ? NULL : members_at(&h->members, s->homes[slot].member);
 }
 
 static chat_status make_room(struct router *r, struct home *h, struct session *s)
 {
-    if (h->count == HOME_MEMBERS_MAX || s->home_count == CHAT_USER_CHANNELS_MAX)
+    if (h->members.count == HOME_MEMBERS_MAX || s->home_count == CHAT_USER_CHANNELS_MAX)
         return CHAT_E_TOO_LARGE;
-    if (h->count == h->cap) {
-        uint32_t cap = grown(h->cap);
-        struct home_member *larger =
-            alloc_resize(r->allocator, h->members, h->cap * sizeof(*larger), cap * sizeof(*larger));
-
-        if (!larger)
-            return CHAT_E_NOMEM;
-        h->members = larger;
-        h->cap = cap;
-    }
+    if (members_reserve(&h->members, r->allocator) != CHAT_OK)
+        return CHAT_E_NOMEM;
     if (s->home_count == s->home_cap) {
-        uint32_t cap = grown(s->home_cap);
+        uint32_t cap = members_grown(s->home_cap);
         struct session_home *larger = alloc_resize(
             r->allocator, s->homes, s->home_cap * sizeof(*larger), cap * sizeof(*larger));
 
@@ -215,10 +199,11 @@ chat_status home_join(struct router *r, struct home *h, struct session *s, uint3
     status = make_room(r, h, s);
     if (status != CHAT_OK)
         return status;
-    h->members[h->count] = (struct home_member){
-        .session = s->item.index, .permissions = kept, .slot = (uint16_t)s->home_count};
-    s->homes[s->home_count] = (struct session_home){.home = h->item.index, .member = h->count};
-    h->count++;
+    s->homes[s->home_count] =
+        (struct session_home){.home = h->item.index, .member = h->members.count};
+    members_push(&h->members, &(struct home_member){.session = s->item.index,
+                                                    .permissions = kept,
+                                                    .slot = (uint16_t)s->home_count});
     s->home_count++;
     r->stats.edges++;
     return CHAT_OK;
@@ -229,10 +214,10 @@ void home_leave(struct router *r, struct session *s, uint32_t slot)
     struct home *h = home_at(&r->homes, s->homes[slot].home);
     uint32_t member = s->homes[slot].member;
 
-    assert(h->members[member].session == s->item.index);
-    h->members[member] = h->members[--h->count];
-    if (member < h->count) {
-        const struct home_member *moved = &h->members[member];
+    assert(members_at(&h->members, member)->session == s->item.index);
+    members_take(&h->members, member);
+    if (member < h->members.count) {
+        const struct home_member *moved = members_at(&h->members, member);
 
         router_session(r, moved->session)->homes[moved->slot].member = member;
     }
@@ -240,9 +225,9 @@ void home_leave(struct router *r, struct session *s, uint32_t slot)
     if (slot < s->home_count) {
         const struct session_home *moved = &s->homes[slot];
 
-        home_at(&r->homes, moved->home)->members[moved->member].slot = (uint16_t)slot;
+        members_at(&home_at(&r->homes, moved->home)->members, moved->member)->slot = (uint16_t)slot;
     }
-    if (h->count == 0)
+    if (h->members.count == 0)
         unlist(r, h);
     r->stats.edges--;
 }

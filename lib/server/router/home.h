@@ -18,19 +18,13 @@
 #include <libchat/status.h>
 
 #include "base/list.h"
+#include "server/router/members.h"
 #include "server/router/session.h"
 #include "server/router/slab.h"
 
 #define HOME_MEMBERS_MAX 1000000u /* sessions of one home on one router */
 /* Bits of Permission that fit an edge. */
 #define HOME_PERMISSIONS_MASK 0xffffu
-
-/* permissions 0: unchecked since the home was lost; nothing is delivered. */
-struct home_member {
-    uint32_t session;
-    uint16_t permissions;
-    uint16_t slot; /* session.homes[slot] */
-};
 
 enum home_state {
     HOME_LOST, /* lsn means nothing: new, or with a hole */
@@ -56,8 +50,7 @@ struct home {
     char *name;         /* NULL: empty */
     uint64_t direct[2]; /* both members of a direct */
 
-    struct home_member *members;
-    uint32_t count, cap;
+    struct members members;
     struct list_node lost; /* in its shard's list, to be asked */
 };
 

@@ -14,12 +14,13 @@ static size_t unchecked_users(struct router *r, const struct home *h,
     size_t count = 0;
 
     r->mark++;
-    for (uint32_t i = 0; i < h->count && count < ROUTER_RECHECK_USERS; i++) {
+    for (uint32_t i = 0; i < h->members.count && count < ROUTER_RECHECK_USERS; i++) {
+        const struct home_member *member = members_at(&h->members, i);
         struct user *u;
 
-        if (h->members[i].permissions != 0)
+        if (member->permissions != 0)
             continue;
-        u = router_session(r, h->members[i].session)->user;
+        u = router_session(r, member->session)->user;
         if (!u || u->mark == r->mark)
             continue;
         u->mark = r->mark;
@@ -30,15 +31,15 @@ static size_t unchecked_users(struct router *r, const struct home *h,
 
 static bool has_unchecked(const struct home *h)
 {
-    for (uint32_t i = 0; i < h->count; i++)
-        if (h->members[i].permissions == 0)
+    for (uint32_t i = 0; i < h->members.count; i++)
+        if (members_at(&h->members, i)->permissions == 0)
             return true;
     return false;
 }
 
 static void list_again(struct router *r, struct home *h, int64_t wait_ms)
 {
-    if (h->count == 0 || list_node_is_linked(&h->lost) ||
+    if (h->members.count == 0 || list_node_is_linked(&h->lost) ||
         (h->state == HOME_LIVE && !has_unchecked(h)))
         return;
     h->retry_at_ms = r->now.mono_ms + wait_ms;
@@ -88,7 +89,7 @@ static void check_user(struct router *r, struct home *h, const WireSubscribed *s
             home_leave(r, s, slot);
             home_send_removed(r, h->home_id, said->lsn, s);
         } else {
-            h->members[s->homes[slot].member].permissions =
+            members_at(&h->members, s->homes[slot].member)->permissions =
                 (uint16_t)(member->permissions & HOME_PERMISSIONS_MASK);
             home_send_channel(r, h, s, member->permissions, &seen);
         }
@@ -98,13 +99,14 @@ static void check_user(struct router *r, struct home *h, const WireSubscribed *s
 /* The store says that there is nothing to be a member of. */
 static void remove_unchecked(struct router *r, struct home *h)
 {
-    for (uint32_t i = h->count; i-- > 0;) {
+    for (uint32_t i = h->members.count; i-- > 0;) {
+        const struct home_member *member = members_at(&h->members, i);
         struct session *s;
 
-        if (h->members[i].permissions != 0)
+        if (member->permissions != 0)
             continue;
-        s = router_session(r, h->members[i].session);
-        home_leave(r, s, h->members[i].slot);
+        s = router_session(r, member->session);
+        home_leave(r, s, member->slot);
         home_send_removed(r, h->home_id, 0, s);
     }
 }

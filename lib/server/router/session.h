@@ -39,7 +39,7 @@ enum session_state {
     SESSION_CLOSING,
 };
 
-/* One end of the edge between a session and a home: homes[home]->members[member]. */
+/* One end of the edge between a session and a home: members_at() of homes[home], member. */
 struct session_home {
     uint32_t home;
     uint32_t member;
