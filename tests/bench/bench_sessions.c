@@ -8,9 +8,10 @@
  * the chat-presence it talks to; no TLS. A group has at most 500 members, so 10,000 sessions
  * of one home are 500 users with 20 devices each. Two routers, one after the other, hold
  * those sessions: first without any conversation, then with `homes` groups that have all
- * the users as members. In the second one a device sends to one of the groups, single
- * messages and ten at once, beside a bare epoll server that writes the same bytes to as many
- * sockets, the two in turns.
+ * the users as members. Both have a few sessions of other users before, with as many homes,
+ * so that what a router has once is not counted. In the second one a device sends to one of the
+ * groups, single messages and ten at once, beside a bare epoll server that writes the same bytes to
+ * as many sockets, the two in turns.
  */
 #include <signal.h>
 #include <stdbool.h>
@@ -30,6 +31,7 @@
 /* Sign-ins at once: each looks up 16 homes at a time, and a router refuses sign-ins while it has
  * 2,048 such questions of its own under way at a store. */
 #define LUMP 64
+#define FIRST LUMP    /* sessions that come before those that count */
 #define REPEATS 5     /* of each fan-out; the median is told */
 #define TEXT_LEN 200u /* of a message */
 #define SETTLE_MS 1500
@@ -48,14 +50,21 @@ struct session {
     bool complete;
 };
 
-struct bench {
-    struct options o;
-    struct bench_service service;
+/* Sessions, and the users they are of: session i is of user i % users. */
+struct crowd {
+    const char *name; /* of its users, before their number */
+    int users;
     struct bench_sockets sockets;
-    struct arena arena;
     struct session sessions[SESSIONS_MAX];
     int complete;
     uint64_t user_ids[USERS_MAX];
+};
+
+struct bench {
+    struct options o;
+    struct bench_service service;
+    struct crowd crowd, first;
+    struct arena arena;
     uint64_t channel_id; /* where it is sent to */
     uint64_t counter;    /* of the sender's operations */
     uint64_t after;      /* its last one in the channel */
@@ -66,16 +75,15 @@ struct bench {
     char text[TEXT_LEN + 1];
 };
 
-/* The asks of fan-outs know only their sockets. */
-static struct bench *bench_of(struct bench_sockets *s) { return s->user; }
+static struct bench bench; /* the asks of fan-outs know only their sockets */
 
-static void send_frame(struct bench *b, int index, const WireClientFrame *frame)
+static void send_frame(struct crowd *c, int index, const WireClientFrame *frame)
 {
     struct frame *encoded = wire_encode_client(NULL, frame);
 
     if (!encoded)
         bench_fail("memory");
-    bench_sockets_send(&b->sockets, index, encoded->bytes, encoded->len);
+    bench_sockets_send(&c->sockets, index, encoded->bytes, encoded->len);
     frame_unref(encoded);
 }
 
@@ -96,19 +104,19 @@ static void capture(struct bench *b, const uint8_t *bytes, size_t len)
     p->burst_len = len;
 }
 
-static void take_frame(struct bench *b, int index, const WireServerFrame *frame)
+static void take_frame(struct bench *b, struct crowd *c, int index, const WireServerFrame *frame)
 {
-    struct session *session = &b->sessions[index];
+    struct session *session = &c->sessions[index];
 
     switch ((int)frame->body_case) {
     case WIRE_SERVER_FRAME__BODY_WELCOME:
-        b->user_ids[index % b->o.users] = frame->welcome->user_id;
+        c->user_ids[index % c->users] = frame->welcome->user_id;
         break;
     case WIRE_SERVER_FRAME__BODY_CHANNEL_LIST:
         session->channels += (uint32_t)frame->channel_list->n_channels;
         if (frame->channel_list->complete && !session->complete) {
             session->complete = true;
-            b->complete++;
+            c->complete++;
         }
         break;
     case WIRE_SERVER_FRAME__BODY_OPENED:
@@ -125,7 +133,7 @@ static void take_frame(struct bench *b, int index, const WireServerFrame *frame)
 
 static void on_message(struct bench_sockets *s, int index, const uint8_t *bytes, size_t len)
 {
-    struct bench *b = bench_of(s);
+    struct bench *b = &bench;
     WireServerBatch *batch;
     struct wire_fault fault;
 
@@ -138,14 +146,15 @@ static void on_message(struct bench_sockets *s, int index, const uint8_t *bytes,
     if (wire_decode_server(bytes, len, &b->arena, &batch, &fault) != CHAT_OK)
         bench_fail(fault.rule);
     for (size_t i = 0; i < batch->n_frames; i++)
-        take_frame(b, index, batch->frames[i]);
+        take_frame(b, s->user, index, batch->frames[i]);
 }
 
 /* --- signing in --- */
 
 /* Who is silent for 75 s is sent away. */
-static void stay_alive(struct bench *b, int count)
+static void stay_alive(struct bench *b)
 {
+    struct crowd *c = &b->crowd;
     WireClientFrame frame = WIRE_CLIENT_FRAME__INIT;
     WireHeartbeat heartbeat = WIRE_HEARTBEAT__INIT;
 
@@ -154,18 +163,18 @@ static void stay_alive(struct bench *b, int count)
     b->heartbeat_ns = bench_now_ns();
     frame.body_case = WIRE_CLIENT_FRAME__BODY_HEARTBEAT;
     frame.heartbeat = &heartbeat;
-    for (int i = 0; i < count; i++)
-        send_frame(b, i, &frame);
+    for (int i = 0; i < c->complete; i++)
+        send_frame(c, i, &frame);
 }
 
-static void say_hello(struct bench *b, int index)
+static void say_hello(struct crowd *c, int index)
 {
     static char token[CHAT_TOKEN_MAX + 1];
     char subject[32];
     WireClientFrame frame = WIRE_CLIENT_FRAME__INIT;
     WireHello hello = WIRE_HELLO__INIT;
 
-    (void)snprintf(subject, sizeof(subject), "user-%d", index % b->o.users);
+    (void)snprintf(subject, sizeof(subject), "%s-%d", c->name, index % c->users);
     bench_service_token(subject, token);
     hello.token = token;
     hello.device_id = (uint64_t)index + 1;
@@ -173,104 +182,127 @@ static void say_hello(struct bench *b, int index)
     frame.request_id = 1;
     frame.body_case = WIRE_CLIENT_FRAME__BODY_HELLO;
     frame.hello = &hello;
-    send_frame(b, index, &frame);
+    send_frame(c, index, &frame);
 }
 
-static void await(struct bench *b, bool (*done)(const struct bench *b, int wanted), int wanted,
+static void await(struct crowd *c, bool (*done)(const struct crowd *c, int wanted), int wanted,
                   const char *what)
 {
     const uint64_t end = bench_now_ns() + PATIENCE_NS;
 
-    while (!done(b, wanted)) {
+    while (!done(c, wanted)) {
         if (bench_now_ns() > end)
             bench_fail(what);
-        bench_sockets_turn(&b->sockets, 100);
-        stay_alive(b, b->complete < b->sockets.count ? 0 : b->sockets.count);
+        bench_sockets_turn(&c->sockets, 100);
     }
 }
 
-static bool are_complete(const struct bench *b, int wanted) { return b->complete >= wanted; }
+static bool are_complete(const struct crowd *c, int wanted) { return c->complete >= wanted; }
 
-static bool have_channels(const struct bench *b, int wanted)
+static bool have_channels(const struct crowd *c, int wanted)
 {
-    for (int i = 0; i < b->sockets.count; i++) {
-        if (b->sessions[i].channels < (uint32_t)wanted)
+    for (int i = 0; i < c->sockets.count; i++) {
+        if (c->sessions[i].channels < (uint32_t)wanted)
             return false;
     }
     return true;
 }
 
-static bool has_opened(const struct bench *b, int wanted) { return b->answers >= (uint32_t)wanted; }
+static bool has_opened(const struct crowd *c, int wanted)
+{
+    (void)c;
+    return bench.answers >= (uint32_t)wanted;
+}
 
-static void settle(struct bench *b)
+static void settle(struct crowd *c)
 {
     const uint64_t end = bench_now_ns() + UINT64_C(1000000) * SETTLE_MS;
 
     while (bench_now_ns() < end)
-        bench_sockets_turn(&b->sockets, 50);
+        bench_sockets_turn(&c->sockets, 50);
 }
 
-/* A new router, and `count` sessions in it: device d of user u is number d * users + u. */
-static void sign_in(struct bench *b, int count)
+/* `count` sessions, in place of those before. */
+static void sign_in(struct bench *b, struct crowd *c, int count)
 {
-    if (b->sockets.all)
-        bench_sockets_fini(&b->sockets);
-    bench_service_start_router(&b->service);
-    bench_sockets_init(&b->sockets, count);
-    b->sockets.on_message = on_message;
-    b->sockets.user = b;
-    memset(b->sessions, 0, sizeof(b->sessions));
-    b->complete = 0;
-    b->heartbeat_ns = bench_now_ns();
-    while (b->sockets.count < count) {
-        const int first = b->sockets.count;
+    if (c->sockets.all)
+        bench_sockets_fini(&c->sockets);
+    bench_sockets_init(&c->sockets, count);
+    c->sockets.on_message = on_message;
+    c->sockets.user = c;
+    memset(c->sessions, 0, sizeof(c->sessions));
+    c->complete = 0;
+    while (c->sockets.count < count) {
+        const int first = c->sockets.count;
 
-        bench_sockets_connect(&b->sockets, b->service.router_port,
+        bench_sockets_connect(&c->sockets, b->service.router_port,
                               count - first < LUMP ? count - first : LUMP);
-        for (int i = first; i < b->sockets.count; i++)
-            say_hello(b, i);
-        await(b, are_complete, b->sockets.count, "a session was not signed in");
-        stay_alive(b, b->sockets.count);
+        for (int i = first; i < c->sockets.count; i++)
+            say_hello(c, i);
+        await(c, are_complete, c->sockets.count, "a session was not signed in");
+        stay_alive(b);
     }
 }
 
-/* What a router's memory grew by, all sessions signed in and quiet. */
+static void leave(struct crowd *c)
+{
+    if (c->sockets.all)
+        bench_sockets_fini(&c->sockets);
+    c->complete = 0;
+}
+
+/* Sessions of others come first and are not counted: with them the router has all that it
+ * has once, the buffers of its links above all. Returns what each of the rest adds. */
 static double memory_of_sessions(struct bench *b, int homes)
 {
     const int count = b->o.users * b->o.devices;
-    double before;
+    double before, after;
 
+    leave(&b->crowd);
+    leave(&b->first);
     bench_service_start_router(&b->service);
+    sign_in(b, &b->first, b->first.users);
+    await(&b->first, have_channels, b->o.homes, "a session did not get all its channels");
+    settle(&b->first);
     before = bench_rss_bytes(b->service.router);
-    sign_in(b, count);
-    await(b, have_channels, homes, "a session did not get all its channels");
-    settle(b);
-    return (bench_rss_bytes(b->service.router) - before) / count;
+    b->heartbeat_ns = bench_now_ns();
+    sign_in(b, &b->crowd, count);
+    await(&b->crowd, have_channels, homes, "a session did not get all its channels");
+    settle(&b->crowd);
+    after = bench_rss_bytes(b->service.router);
+    leave(&b->first);
+    return (after - before) / count;
 }
 
-/* Everybody into all groups, by the first user, while nobody else is there. */
-static void create_groups(struct bench *b)
+/* All users of the crowd into as many groups, by the first of them; nobody else is there. */
+static void create_groups(struct bench *b, struct crowd *c)
 {
     WireClientFrame frame = WIRE_CLIENT_FRAME__INIT;
     WireCreateGroup create = WIRE_CREATE_GROUP__INIT;
     WireNonce nonce = WIRE_NONCE__INIT;
 
-    sign_in(b, 1);
+    bench_service_start_router(&b->service);
+    sign_in(b, c, c->users); /* to know who they are */
+    leave(c);
+    bench_service_start_router(&b->service);
+    sign_in(b, c, 1);
     nonce.device_id = 1;
     create.nonce = &nonce;
     create.name = "bench";
-    create.n_member_ids = (size_t)b->o.users - 1;
-    create.member_ids = b->user_ids + 1;
+    create.n_member_ids = (size_t)c->users - 1;
+    create.member_ids = c->user_ids + 1;
     frame.request_id = 2;
     frame.body_case = WIRE_CLIENT_FRAME__BODY_CREATE_GROUP;
     frame.create_group = &create;
+    b->answers = 0;
     for (int i = 0; i < b->o.homes; i++) {
         nonce.counter = ++b->counter;
         frame.request_id++;
-        send_frame(b, 0, &frame);
-        await(b, has_opened, i + 1, "a group was not made");
+        send_frame(c, 0, &frame);
+        await(c, has_opened, i + 1, "a group was not made");
     }
-    settle(b); /* its members are told by their homes */
+    settle(c); /* its members are told by their homes */
+    leave(c);
 }
 
 /* --- fanning out --- */
@@ -278,7 +310,7 @@ static void create_groups(struct bench *b)
 /* Device 1 of the first user sends so many messages within one of WebSocket's. */
 static void ask_router(struct bench_sockets *s, unsigned burst)
 {
-    struct bench *b = bench_of(s);
+    struct bench *b = &bench;
     uint8_t bytes[BENCH_PAYLOAD_MAX];
     size_t len = 0;
 
@@ -313,13 +345,13 @@ static void capture_payloads(struct bench *b)
 {
     const pid_t router = b->service.router;
 
-    (void)bench_sockets_fan_out(&b->sockets, router, ask_router, 5, 1); /* warm */
-    settle(b);
+    (void)bench_sockets_fan_out(&b->crowd.sockets, router, ask_router, 5, 1); /* warm */
+    settle(&b->crowd);
     b->capturing = true;
-    (void)bench_sockets_fan_out(&b->sockets, router, ask_router, 0, 1);
-    (void)bench_sockets_fan_out(&b->sockets, router, ask_router, 0, BENCH_BURST);
+    (void)bench_sockets_fan_out(&b->crowd.sockets, router, ask_router, 0, 1);
+    (void)bench_sockets_fan_out(&b->crowd.sockets, router, ask_router, 0, BENCH_BURST);
     b->capturing = false;
-    b->sockets.on_message = NULL;
+    b->crowd.sockets.on_message = NULL;
     if (b->payloads.single_len == 0 || b->payloads.burst_len < 5 * b->payloads.single_len)
         bench_fail("a burst does not leave as one message");
 }
@@ -351,7 +383,7 @@ static void measure_fan_out(struct bench *b)
 {
     struct outcome outcomes[2];
     struct bench_bare bare;
-    struct bench_sockets *s = &b->sockets;
+    struct bench_sockets *s = &b->crowd.sockets;
     const pid_t router = b->service.router;
     uint64_t messages, deliveries;
 
@@ -371,7 +403,7 @@ static void measure_fan_out(struct bench *b)
         deliveries = s->deliveries;
         bench_sample(&outcomes[1].burst, (uint64_t)bench_sockets_fan_out(s, router, ask_router,
                                                                          b->o.rounds, BENCH_BURST));
-        stay_alive(b, s->count);
+        stay_alive(b);
     }
     bench_bare_stop(&bare);
     report_fan_out(outcomes,
@@ -382,10 +414,11 @@ static void measure_memory(struct bench *b)
 {
     double idle, joined;
 
+    create_groups(b, &b->first);
     idle = memory_of_sessions(b, 0);
-    create_groups(b);
+    create_groups(b, &b->crowd);
     joined = memory_of_sessions(b, b->o.homes);
-    BENCH_REPORT("sessions", "idle, signed in", {"sessions", (double)b->sockets.count},
+    BENCH_REPORT("sessions", "idle, signed in", {"sessions", (double)b->crowd.sockets.count},
                  {"bytes <= 3072", idle});
     BENCH_REPORT("sessions", "each joined home", {"homes", b->o.homes},
                  {"bytes <= 16", (joined - idle) / b->o.homes});
@@ -407,22 +440,26 @@ static bool read_options(int argc, char **argv, struct options *o)
 
 int main(int argc, char **argv)
 {
-    static struct bench b;
+    struct bench *b = &bench;
 
     (void)signal(SIGPIPE, SIG_IGN);
-    if (!read_options(argc, argv, &b.o)) {
+    if (!read_options(argc, argv, &b->o)) {
         fputs(usage, stderr);
         return 2;
     }
-    if ((uint32_t)(b.o.users * b.o.devices) + 100 > fd_limit_raise())
+    if ((uint32_t)(b->o.users * b->o.devices) + FIRST + 100 > fd_limit_raise())
         bench_fail("so many sessions need more descriptors than there are");
-    arena_init(&b.arena, NULL, 8u << 20);
-    memset(b.text, 'm', TEXT_LEN);
-    bench_service_start(&b.service, argv[1]);
-    measure_memory(&b);
-    measure_fan_out(&b);
-    bench_sockets_fini(&b.sockets);
-    bench_service_stop(&b.service);
-    arena_fini(&b.arena);
+    b->crowd.name = "user";
+    b->crowd.users = b->o.users;
+    b->first.name = "first";
+    b->first.users = FIRST;
+    arena_init(&b->arena, NULL, 8u << 20);
+    memset(b->text, 'm', TEXT_LEN);
+    bench_service_start(&b->service, argv[1]);
+    measure_memory(b);
+    measure_fan_out(b);
+    leave(&b->crowd);
+    bench_service_stop(&b->service);
+    arena_fini(&b->arena);
     return 0;
 }
