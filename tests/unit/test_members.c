@@ -35,23 +35,43 @@ START_TEST(they_stand_in_the_order_they_came)
 
     ck_assert_uint_eq(m.count, MANY);
     for (uint32_t i = 0; i < MANY; i++)
-        ck_assert_uint_eq(members_at(&m, i)->session, i);
+        ck_assert_uint_eq(members_get(&m, i).session, i);
+}
+END_TEST
+
+START_TEST(all_of_a_member_is_kept_while_it_grows)
+{
+    for (uint32_t i = 0; i < MANY; i++) {
+        const struct home_member member = {.session = MEMBERS_SESSION_MAX - i,
+                                           .permissions = (uint16_t)(0xffff - i),
+                                           .slot = (uint16_t)(MEMBERS_SLOT_MAX - i % 4096)};
+        ck_assert_int_eq(members_reserve(&m, &memory.allocator), CHAT_OK);
+        members_push(&m, &member);
+    }
+    members_set_permissions(&m, 300, 5);
+
+    for (uint32_t i = 0; i < MANY; i++) {
+        const struct home_member member = members_get(&m, i);
+        ck_assert_uint_eq(member.session, MEMBERS_SESSION_MAX - i);
+        ck_assert_uint_eq(member.permissions, i == 300 ? 5 : (uint16_t)(0xffff - i));
+        ck_assert_uint_eq(member.slot, MEMBERS_SLOT_MAX - i % 4096);
+    }
 }
 END_TEST
 
 START_TEST(beyond_a_block_nothing_moves)
 {
-    struct home_member *early, *late;
+    const uint32_t *early, *late;
 
     for (uint32_t i = 0; i < 2 * MEMBERS_BLOCK; i++)
         push(i);
-    early = members_at(&m, 1);
-    late = members_at(&m, MEMBERS_BLOCK + 1);
+    early = m.first;
+    late = m.blocks[0];
     for (uint32_t i = m.count; i < MANY; i++)
         push(i);
 
-    ck_assert_ptr_eq(members_at(&m, 1), early);
-    ck_assert_ptr_eq(members_at(&m, MEMBERS_BLOCK + 1), late);
+    ck_assert_ptr_eq(m.first, early);
+    ck_assert_ptr_eq(m.blocks[0], late);
     ck_assert_uint_le(m.cap, MANY + MEMBERS_BLOCK);
 }
 END_TEST
@@ -61,13 +81,13 @@ START_TEST(the_last_takes_the_place_of_who_leaves)
     for (uint32_t i = 0; i < MANY; i++)
         push(i);
     members_take(&m, 5);
-    ck_assert_uint_eq(members_at(&m, 5)->session, MANY - 1);
+    ck_assert_uint_eq(members_get(&m, 5).session, MANY - 1);
     members_take(&m, MEMBERS_BLOCK + 5);
-    ck_assert_uint_eq(members_at(&m, MEMBERS_BLOCK + 5)->session, MANY - 2);
+    ck_assert_uint_eq(members_get(&m, MEMBERS_BLOCK + 5).session, MANY - 2);
     while (m.count > 0)
         members_take(&m, m.count - 1);
     push(9);
-    ck_assert_uint_eq(members_at(&m, 0)->session, 9);
+    ck_assert_uint_eq(members_get(&m, 0).session, 9);
 }
 END_TEST
 
@@ -87,7 +107,7 @@ START_TEST(without_memory_nothing_changes_and_it_goes_on_later)
         push(i);
     }
     for (uint32_t i = 0; i < MANY; i++)
-        ck_assert_uint_eq(members_at(&m, i)->session, i);
+        ck_assert_uint_eq(members_get(&m, i).session, i);
 }
 END_TEST
 
@@ -98,6 +118,7 @@ int main(void)
 
     tcase_add_checked_fixture(all, setup, teardown);
     tcase_add_test(all, they_stand_in_the_order_they_came);
+    tcase_add_test(all, all_of_a_member_is_kept_while_it_grows);
     tcase_add_test(all, beyond_a_block_nothing_moves);
     tcase_add_test(all, the_last_takes_the_place_of_who_leaves);
     tcase_add_test(all, without_memory_nothing_changes_and_it_goes_on_later);

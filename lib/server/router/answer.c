@@ -93,15 +93,14 @@ static void answer_lost(struct router *r, const struct ask *a, struct session *s
 static bool was_removed(const struct router *r, const struct ask *a, const struct session *s)
 {
     const struct home *h;
-    const struct home_member *member;
+    struct home_member member;
 
     if (!a->member)
         return false;
     h = home_find(r, a->target);
-    member = h ? home_member_of(h, s) : NULL;
-    if (!member)
+    if (!h || !home_member_of(h, s, &member))
         return true;
-    return h->state == HOME_LIVE && !(member->permissions & WIRE_PERMISSION__PERMISSION_VIEW);
+    return h->state == HOME_LIVE && !(member.permissions & WIRE_PERMISSION__PERMISSION_VIEW);
 }
 
 void answer_client(struct router *r, const struct ask *a, const WireLinkFrame *frame)

@@ -25,11 +25,11 @@ static void push_to_members(struct router *r, const struct home *h, struct frame
     /* Nothing in output_push() changes members: a session that cannot take more is ended
      * later (output_reap). */
     for (uint32_t i = 0; i < count; i++) {
-        const struct home_member *member = members_at(&h->members, i);
+        const struct home_member member = members_get(&h->members, i);
 
-        if (!(member->permissions & WIRE_PERMISSION__PERMISSION_VIEW))
+        if (!(member.permissions & WIRE_PERMISSION__PERMISSION_VIEW))
             continue;
-        output_push(r, router_session(r, member->session), frame);
+        output_push(r, router_session(r, member.session), frame);
         r->stats.deliveries += frame->count;
     }
 }
@@ -124,8 +124,9 @@ static void admit_user(struct router *r, struct home *h, const struct user *u, u
 {
     USER_EACH_SESSION(s, u)
     {
-        const struct home_member *known = home_member_of(h, s);
-        bool saw = known && (known->permissions & WIRE_PERMISSION__PERMISSION_VIEW);
+        struct home_member member;
+        const bool known = home_member_of(h, s, &member);
+        bool saw = known && (member.permissions & WIRE_PERMISSION__PERMISSION_VIEW);
 
         if (s->state == SESSION_LEAVING && !known)
             continue;

@@ -18,13 +18,12 @@ static bool compare(const struct router *r, const struct session *s, const WireP
                     WirePosition *out_head)
 {
     const struct home *h = home_find(r, client->channel_id);
-    const struct home_member *member;
+    struct home_member member;
 
     if (!h || h->state != HOME_LIVE)
         return false;
-    member = home_member_of(h, s);
-    if (!member || !(member->permissions & WIRE_PERMISSION__PERMISSION_VIEW) ||
-        !is_behind(client, h))
+    if (!home_member_of(h, s, &member) ||
+        !(member.permissions & WIRE_PERMISSION__PERMISSION_VIEW) || !is_behind(client, h))
         return false;
     *out_head = (WirePosition)WIRE_POSITION__INIT;
     out_head->channel_id = h->home_id;

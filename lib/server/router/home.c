@@ -31,6 +31,9 @@ struct home *home_get(struct router *r, uint64_t home_id)
     return h;
 }
 
+_Static_assert(ROUTER_SESSIONS_MAX <= MEMBERS_SESSION_MAX, "members.h: a session's bits");
+_Static_assert(CHAT_USER_CHANNELS_MAX <= MEMBERS_SLOT_MAX, "members.h: a slot's bits");
+
 static void unlist(struct router *r, struct home *h)
 {
     if (!list_node_is_linked(&h->lost))
@@ -129,7 +132,7 @@ void home_lose(struct router *r, struct home *h)
 
     h->state = HOME_LOST;
     for (uint32_t i = 0; i < h->members.count; i++)
-        members_at(&h->members, i)->permissions = 0;
+        members_set_permissions(&h->members, i, 0);
     if (h->members.count == 0 || h->asking || list_node_is_linked(&h->lost) || shard == SHARD_NONE)
         return;
     list_push_back(&r->lists[shard].homes, &h->lost);
@@ -141,9 +144,12 @@ void home_lose(struct router *r, struct home *h)
 uint32_t home_slot(const struct home *h, const struct session *s)
 {
     if (h->members.count < s->home_count) {
-        for (uint32_t i = 0; i < h->members.count; i++)
-            if (members_at(&h->members, i)->session == s->item.index)
-                return members_at(&h->members, i)->slot;
+        for (uint32_t i = 0; i < h->members.count; i++) {
+            const struct home_member member = members_get(&h->members, i);
+
+            if (member.session == s->item.index)
+                return member.slot;
+        }
         return SLAB_NONE;
     }
     for (uint32_t slot = 0; slot < s->home_count; slot++)
@@ -152,11 +158,14 @@ uint32_t home_slot(const struct home *h, const struct session *s)
     return SLAB_NONE;
 }
 
-struct home_member *home_member_of(const struct home *h, const struct session *s)
+bool home_member_of(const struct home *h, const struct session *s, struct home_member *out)
 {
     uint32_t slot = home_slot(h, s);
 
-    return slot == SLAB_NONE ? NULL : members_at(&h->members, s->homes[slot].member);
+    if (slot == SLAB_NONE)
+        return false;
+    *out = members_get(&h->members, s->homes[slot].member);
+    return true;
 }
 
 static chat_status make_room(struct router *r, struct home *h, struct session *s)
@@ -188,12 +197,12 @@ void home_expect(struct router *r, struct session *s, size_t count)
 
 chat_status home_join(struct router *r, struct home *h, struct session *s, uint32_t permissions)
 {
-    struct home_member *known = home_member_of(h, s);
+    const uint32_t slot = home_slot(h, s);
     uint16_t kept = (uint16_t)(permissions & HOME_PERMISSIONS_MASK);
     chat_status status;
 
-    if (known) {
-        known->permissions = kept;
+    if (slot != SLAB_NONE) {
+        members_set_permissions(&h->members, s->homes[slot].member, kept);
         return CHAT_OK;
     }
     status = make_room(r, h, s);
@@ -209,23 +218,31 @@ chat_status home_join(struct router *r, struct home *h, struct session *s, uint3
     return CHAT_OK;
 }
 
+static void set_slot(struct home *h, uint32_t index, uint32_t slot)
+{
+    struct home_member member = members_get(&h->members, index);
+
+    member.slot = (uint16_t)slot;
+    members_set(&h->members, index, &member);
+}
+
 void home_leave(struct router *r, struct session *s, uint32_t slot)
 {
     struct home *h = home_at(&r->homes, s->homes[slot].home);
     uint32_t member = s->homes[slot].member;
 
-    assert(members_at(&h->members, member)->session == s->item.index);
+    assert(members_get(&h->members, member).session == s->item.index);
     members_take(&h->members, member);
     if (member < h->members.count) {
-        const struct home_member *moved = members_at(&h->members, member);
+        const struct home_member moved = members_get(&h->members, member);
 
-        router_session(r, moved->session)->homes[moved->slot].member = member;
+        router_session(r, moved.session)->homes[moved.slot].member = member;
     }
     s->homes[slot] = s->homes[--s->home_count];
     if (slot < s->home_count) {
         const struct session_home *moved = &s->homes[slot];
 
-        members_at(&home_at(&r->homes, moved->home)->members, moved->member)->slot = (uint16_t)slot;
+        set_slot(home_at(&r->homes, moved->home), moved->member, slot);
     }
     if (h->members.count == 0)
         unlist(r, h);

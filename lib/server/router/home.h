@@ -6,8 +6,8 @@
  * missed: the home is *lost*. Then nothing of it is delivered, every member is unchecked,
  * and the store is asked anew (recheck.h).
  *
- * The edges between sessions and homes are two arrays that point into each other, 8 bytes
- * an end, removed in O(1) by moving the last into the gap.
+ * The edges between sessions and homes are two arrays that point into each other, 14 bytes
+ * for both ends, removed in O(1) by moving the last into the gap.
  */
 #ifndef CHAT_SERVER_ROUTER_HOME_H
 #define CHAT_SERVER_ROUTER_HOME_H
@@ -74,7 +74,8 @@ void home_lose(struct router *r, struct home *h);
 
 /* The edge of a session, as a slot of s->homes; SLAB_NONE when it is none. */
 uint32_t home_slot(const struct home *h, const struct session *s);
-struct home_member *home_member_of(const struct home *h, const struct session *s);
+/* False: it is none. */
+bool home_member_of(const struct home *h, const struct session *s, struct home_member *out);
 /* About so many homes will be joined: room for exactly these, if there is memory. */
 void home_expect(struct router *r, struct session *s, size_t count);
 /* Adds the edge or sets its permissions. Errors: CHAT_E_NOMEM, CHAT_E_TOO_LARGE. */

@@ -15,12 +15,12 @@ static size_t unchecked_users(struct router *r, const struct home *h,
 
     r->mark++;
     for (uint32_t i = 0; i < h->members.count && count < ROUTER_RECHECK_USERS; i++) {
-        const struct home_member *member = members_at(&h->members, i);
+        const struct home_member member = members_get(&h->members, i);
         struct user *u;
 
-        if (member->permissions != 0)
+        if (member.permissions != 0)
             continue;
-        u = router_session(r, member->session)->user;
+        u = router_session(r, member.session)->user;
         if (!u || u->mark == r->mark)
             continue;
         u->mark = r->mark;
@@ -32,7 +32,7 @@ static size_t unchecked_users(struct router *r, const struct home *h,
 static bool has_unchecked(const struct home *h)
 {
     for (uint32_t i = 0; i < h->members.count; i++)
-        if (members_at(&h->members, i)->permissions == 0)
+        if (members_get(&h->members, i).permissions == 0)
             return true;
     return false;
 }
@@ -89,8 +89,8 @@ static void check_user(struct router *r, struct home *h, const WireSubscribed *s
             home_leave(r, s, slot);
             home_send_removed(r, h->home_id, said->lsn, s);
         } else {
-            members_at(&h->members, s->homes[slot].member)->permissions =
-                (uint16_t)(member->permissions & HOME_PERMISSIONS_MASK);
+            members_set_permissions(&h->members, s->homes[slot].member,
+                                    (uint16_t)(member->permissions & HOME_PERMISSIONS_MASK));
             home_send_channel(r, h, s, member->permissions, &seen);
         }
     }
@@ -100,13 +100,13 @@ static void check_user(struct router *r, struct home *h, const WireSubscribed *s
 static void remove_unchecked(struct router *r, struct home *h)
 {
     for (uint32_t i = h->members.count; i-- > 0;) {
-        const struct home_member *member = members_at(&h->members, i);
+        const struct home_member member = members_get(&h->members, i);
         struct session *s;
 
-        if (member->permissions != 0)
+        if (member.permissions != 0)
             continue;
-        s = router_session(r, member->session);
-        home_leave(r, s, member->slot);
+        s = router_session(r, member.session);
+        home_leave(r, s, member.slot);
         home_send_removed(r, h->home_id, 0, s);
     }
 }

@@ -100,13 +100,14 @@ static void mark_read(struct router *r, struct session *s, const WireClientFrame
     WireMarkRead mark = *from->mark_read;
     WireLinkFrame frame = WIRE_LINK_FRAME__INIT;
     const struct home *h = home_find(r, mark.channel_id);
-    const struct home_member *member = h ? home_member_of(h, s) : NULL;
+    struct home_member member;
+    const bool known = h && home_member_of(h, s, &member);
 
-    if (sync_has(s, mark.channel_id) || (member && h->state != HOME_LIVE)) {
+    if (sync_has(s, mark.channel_id) || (known && h->state != HOME_LIVE)) {
         request_refused(r, s, from->request_id, CHAT_E_UNAVAILABLE);
         return;
     }
-    if (!member || !(member->permissions & WIRE_PERMISSION__PERMISSION_VIEW)) {
+    if (!known || !(member.permissions & WIRE_PERMISSION__PERMISSION_VIEW)) {
         refuse_invalid(r, s, from->request_id, WIRE_PROBLEM_CODE__PROBLEM_FORBIDDEN,
                        "not a member");
         return;

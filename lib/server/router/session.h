@@ -9,8 +9,8 @@
  * CLOSING: the session has left user, homes and watches; what is queued goes out, then
  * the close, and with LINK_CLOSED the slot is free. Before that nothing of it is used.
  *
- * An idle session costs sizeof(struct session), its map slot, and 16 bytes per home:
- * 8 here (struct session_home), 8 in the home (struct home_member).
+ * An idle session costs sizeof(struct session), its map slot, and 14 bytes per home:
+ * 8 here (struct session_home), 6 in the home (members.h).
  */
 #ifndef CHAT_SERVER_ROUTER_SESSION_H
 #define CHAT_SERVER_ROUTER_SESSION_H
@@ -39,7 +39,7 @@ enum session_state {
     SESSION_CLOSING,
 };
 
-/* One end of the edge between a session and a home: members_at() of homes[home], member. */
+/* One end of the edge between a session and a home: member number `member` of `home`. */
 struct session_home {
     uint32_t home;
     uint32_t member;
