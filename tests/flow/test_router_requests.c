@@ -251,6 +251,36 @@ START_TEST(a_page_that_comes_after_the_removal_is_not_passed_on)
 }
 END_TEST
 
+/* The home was lost and is known again for a newcomer; the one who asks is still a member for
+ * all anybody knows. */
+START_TEST(who_is_still_to_be_checked_is_not_told_that_he_is_no_member)
+{
+    WireLinkFrame frame = WIRE_LINK_FRAME__INIT;
+    WireHistoryPage page = WIRE_HISTORY_PAGE__INIT;
+
+    rig_message(&g, room, "one");
+    fetch_history(1, 7, room->home_id);
+    frame.request_id = rig_asked(&g, LINK(FETCH_HISTORY))->request_id;
+    g.hold_subscribe = true;
+    room->lsn++;
+    room->published_lsn++;
+    rig_message(&g, room, "after a hole");
+    rig_answer_problem(&g, 0, rig_asked(&g, LINK(SUBSCRIBE))->request_id, PROBLEM(UNAVAILABLE));
+    rig_settle(&g);
+    g.hold_subscribe = false;
+    rig_sign_in(&g, 3, "alice", RIG_DEVICE + 1);
+    rig_forget(&g);
+
+    mark_read(8, room->home_id, 1);
+    ck_assert_uint_eq(rig_problem(&g, 1, PROBLEM(UNAVAILABLE))->retry, WIRE_RETRY__RETRY_LATER);
+    frame.body_case = LINK(HISTORY_PAGE);
+    frame.history_page = &page;
+    rig_peer_says(&g, 0, &frame);
+    rig_settle(&g);
+    ck_assert_uint_eq(rig_last(&g, 1, SERVER(HISTORY_PAGE))->request_id, 7);
+}
+END_TEST
+
 START_TEST(who_just_joined_is_judged_by_the_store_alone)
 {
     WireLinkFrame frame = WIRE_LINK_FRAME__INIT;
@@ -639,6 +669,7 @@ int main(void)
     tcase_add_test(all, an_id_of_no_shard_reaches_nobody);
     tcase_add_test(all, marking_read_is_checked_against_what_the_router_knows);
     tcase_add_test(all, a_page_that_comes_after_the_removal_is_not_passed_on);
+    tcase_add_test(all, who_is_still_to_be_checked_is_not_told_that_he_is_no_member);
     tcase_add_test(all, who_just_joined_is_judged_by_the_store_alone);
     tcase_add_test(all, users_of_several_stores_are_gathered);
     tcase_add_test(all, a_part_that_fails_fails_the_whole_once);

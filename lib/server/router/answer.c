@@ -100,7 +100,9 @@ static bool was_removed(const struct router *r, const struct ask *a, const struc
     h = home_find(r, a->target);
     if (!h || !home_member_of(h, s, &member))
         return true;
-    return h->state == HOME_LIVE && !(member.permissions & WIRE_PERMISSION__PERMISSION_VIEW);
+    /* Who is unchecked was a member for the store, which answered. */
+    return h->state == HOME_LIVE && member.permissions != 0 &&
+           !(member.permissions & WIRE_PERMISSION__PERMISSION_VIEW);
 }
 
 void answer_client(struct router *r, const struct ask *a, const WireLinkFrame *frame)

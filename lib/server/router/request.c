@@ -103,7 +103,9 @@ static void mark_read(struct router *r, struct session *s, const WireClientFrame
     struct home_member member;
     const bool known = h && home_member_of(h, s, &member);
 
-    if (sync_has(s, mark.channel_id) || (known && h->state != HOME_LIVE)) {
+    /* Live it may be for a newcomer alone, with this one still to be asked about. */
+    if (sync_has(s, mark.channel_id) ||
+        (known && (h->state != HOME_LIVE || member.permissions == 0))) {
         request_refused(r, s, from->request_id, CHAT_E_UNAVAILABLE);
         return;
     }
