@@ -124,10 +124,20 @@ struct chat_event {
     bool more;
 };
 
+/* struct chat_event event = CHAT_EVENT_INIT; */
+#ifdef __cplusplus
+#define CHAT_EVENT_INIT                                                                            \
+    ([] {                                                                                          \
+        chat_event event_ = chat_event();                                                          \
+        event_.size = sizeof(event_);                                                              \
+        return event_;                                                                             \
+    }())
+#else
 #define CHAT_EVENT_INIT                                                                            \
     {                                                                                              \
         .size = sizeof(struct chat_event)                                                          \
     }
+#endif
 
 /* "message", "need-token". Never NULL. */
 CHAT_API const char *chat_event_type_name(chat_event_type type);

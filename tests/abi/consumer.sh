@@ -37,7 +37,7 @@ build_and_run() {
     shift 4
     # Flags are words: they are meant to be split.
     # shellcheck disable=SC2046
-    $compiler -Wall -Wextra -Werror -o "$work/$name" "$here/$source" \
+    $compiler -Wall -Wextra -pedantic -Werror -o "$work/$name" "$here/$source" \
         $(pkg-config "$@" --cflags "$package") $(pkg-config "$@" --libs "$package")
     LD_LIBRARY_PATH=$libdir "$work/$name"
     echo "$name: built and ran"

@@ -47,5 +47,12 @@ int main()
     if (chat_conn_get_state(conn.get()) != CHAT_CONN_OFFLINE)
         return failed("chat_conn_get_state", CHAT_E_STATE);
     status = chat_conn_start(conn.get());
-    return status == CHAT_OK ? 0 : failed("chat_conn_start", status);
+    if (status != CHAT_OK)
+        return failed("chat_conn_start", status);
+    chat_event event = CHAT_EVENT_INIT;
+    while (chat_conn_next_event(conn.get(), &event)) {
+        if (event.type == CHAT_EVENT_CACHE)
+            return failed("a cache in memory", event.status);
+    }
+    return 0;
 }
