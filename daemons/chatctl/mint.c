@@ -14,7 +14,10 @@ static chat_status read_secret(struct mint *mint, const char *path, struct files
     chat_status status =
         files_read(path, AUTH_KEY_FILE_MAX, &mint->secret, &mint->secret_len, error);
 
-    if (status == CHAT_OK && mint->secret_len > 0 && mint->secret[mint->secret_len - 1] == '\n')
+    if (status != CHAT_OK || mint->secret_len == 0 || mint->secret[mint->secret_len - 1] != '\n')
+        return status;
+    mint->secret_len--; /* as the router reads it: see AUTH_KEYS_SECRET */
+    if (mint->secret_len > 0 && mint->secret[mint->secret_len - 1] == '\r')
         mint->secret_len--;
     return status;
 }

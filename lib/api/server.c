@@ -55,7 +55,7 @@ static chat_status read_config(const struct chat_server_config *given,
 static chat_status take_keys(struct chat_server *server, const struct chat_server_config *config)
 {
     static const enum auth_key_format formats[] = {
-        [CHAT_SERVER_KEYS_SECRET] = AUTH_KEYS_SECRET,
+        [CHAT_SERVER_KEYS_SECRET] = AUTH_KEYS_SECRET_BYTES, /* random ones may end like a line */
         [CHAT_SERVER_KEYS_PEM] = AUTH_KEYS_PEM,
         [CHAT_SERVER_KEYS_JWKS] = AUTH_KEYS_JWKS,
     };

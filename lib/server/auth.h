@@ -37,6 +37,7 @@ enum auth_algorithm { AUTH_HS256, AUTH_RS256, AUTH_ES256, AUTH_EDDSA };
 enum auth_key_format {
     AUTH_KEYS_PEM,           /* one public key (SPKI) or X.509 certificate */
     AUTH_KEYS_SECRET,        /* HS256: the bytes of the file, one newline at the end cut off */
+    AUTH_KEYS_SECRET_BYTES,  /* HS256: the bytes, all of them: not from a file */
     AUTH_KEYS_SECRET_BASE64, /* HS256: base64 or base64url of the bytes */
     AUTH_KEYS_JWKS,          /* RFC 7517; keys for other uses and algorithms are left out */
 };

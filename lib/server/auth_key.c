@@ -207,11 +207,10 @@ static chat_status read_pem(struct auth_key_list *list, const uint8_t *bytes, si
 
 static size_t without_newline(const uint8_t *bytes, size_t len)
 {
-    if (len > 0 && bytes[len - 1] == '\n')
-        len--;
-    if (len > 0 && bytes[len - 1] == '\r')
-        len--;
-    return len;
+    if (len == 0 || bytes[len - 1] != '\n')
+        return len;
+    len--;
+    return len > 0 && bytes[len - 1] == '\r' ? len - 1 : len;
 }
 
 /* A public key in place of a secret would let anyone sign. */
@@ -246,6 +245,10 @@ chat_status auth_key_list_read(struct auth_key_list *list, enum auth_key_format 
     switch (format) {
     case AUTH_KEYS_PEM: return read_pem(list, bytes, bytes_len, out_reason);
     case AUTH_KEYS_SECRET: return read_secret(list, bytes, bytes_len, false, out_reason);
+    case AUTH_KEYS_SECRET_BYTES:
+        if (looks_like_a_key_file(bytes, bytes_len))
+            return refuse("this is a key file, not a secret", out_reason);
+        return auth_key_list_add_secret(list, bytes, bytes_len, NULL, out_reason);
     case AUTH_KEYS_SECRET_BASE64: return read_secret(list, bytes, bytes_len, true, out_reason);
     case AUTH_KEYS_JWKS: return auth_key_list_read_jwks(list, bytes, bytes_len, out_reason);
     }

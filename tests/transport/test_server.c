@@ -224,6 +224,24 @@ START_TEST(a_config_that_cannot_work_is_refused)
 }
 END_TEST
 
+START_TEST(a_secret_may_end_in_any_byte)
+{
+    struct chat_server_config config;
+    uint8_t secret[32];
+
+    memset(secret, 'k', sizeof(secret));
+    for (int last = 0; last < 256; last++) {
+        chat_server_config_init(&config);
+        secret[31] = (uint8_t)last;
+        config.keys = secret;
+        config.keys_len = sizeof(secret);
+        ck_assert_msg(chat_server_new(&config, &server) == CHAT_OK, "0x%02x", last);
+        chat_server_free(server);
+    }
+    server = NULL;
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("server");
@@ -234,6 +252,7 @@ int main(void)
     tcase_add_test(all, what_was_said_is_there_after_a_restart_on_the_same_folder);
     tcase_add_test(all, metrics_say_how_much_room_they_need);
     tcase_add_test(all, a_config_that_cannot_work_is_refused);
+    tcase_add_test(all, a_secret_may_end_in_any_byte);
     suite_add_tcase(suite, all);
 
     SRunner *runner = srunner_create(suite);

@@ -140,6 +140,7 @@ START_TEST(a_public_key_is_never_a_secret)
     }
     auth_clear_keys(auth, ISSUER);
     ck_bad_file(AUTH_KEYS_SECRET, key_rsa_public, "this is a key file, not a secret");
+    ck_bad_file(AUTH_KEYS_SECRET_BYTES, key_rsa_public, "this is a key file, not a secret");
     ck_bad_file(AUTH_KEYS_SECRET, "{\"keys\":[" RSA_JWK "]}", "this is a key file, not a secret");
 }
 END_TEST
@@ -261,6 +262,9 @@ START_TEST(secrets_come_raw_or_as_base64)
     ck_assert_int_eq(add(AUTH_KEYS_SECRET, "0123456789abcdef0123456789abcde\xff\n"), CHAT_OK);
     ck_assert_int_eq(verify(), CHAT_OK);
     auth_clear_keys(auth, ISSUER);
+    ck_assert_int_eq(add(AUTH_KEYS_SECRET, "0123456789abcdef0123456789abcde\xff\r\n"), CHAT_OK);
+    ck_assert_int_eq(verify(), CHAT_OK);
+    auth_clear_keys(auth, ISSUER);
     ck_assert_int_eq(add(AUTH_KEYS_SECRET_BASE64, "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZf8=\n"),
                      CHAT_OK);
     ck_assert_int_eq(verify(), CHAT_OK);
@@ -269,6 +273,22 @@ START_TEST(secrets_come_raw_or_as_base64)
                      CHAT_OK);
     auth_clear_keys(auth, ISSUER);
     ck_bad_file(AUTH_KEYS_SECRET_BASE64, "MDEy MzQ1", "not base64, or more than 1,024 bytes");
+}
+END_TEST
+
+/* Of random secrets one in 256 ends in a newline's byte. */
+START_TEST(a_secret_that_is_no_file_keeps_all_its_bytes)
+{
+    static const char *const secrets[] = {"0123456789abcdef0123456789abcde\n",
+                                          "0123456789abcdef0123456789abcde\r"};
+
+    for (size_t i = 0; i < 2; i++) {
+        token_begin(token, "{\"alg\":\"HS256\"}", PAYLOAD);
+        token_sign_hs256(token, secrets[i], 32);
+        ck_assert_int_eq(add(AUTH_KEYS_SECRET_BYTES, secrets[i]), CHAT_OK);
+        ck_assert_int_eq(verify(), CHAT_OK);
+        auth_clear_keys(auth, ISSUER);
+    }
 }
 END_TEST
 
@@ -346,6 +366,7 @@ int main(void)
     tcase_add_test(all, a_failed_file_keeps_the_old_keys);
     tcase_add_test(all, an_issuer_has_at_most_64_keys);
     tcase_add_test(all, secrets_come_raw_or_as_base64);
+    tcase_add_test(all, a_secret_that_is_no_file_keeps_all_its_bytes);
     tcase_add_test(all, the_examples_of_the_rfcs_verify);
     suite_add_tcase(suite, all);
 
