@@ -126,6 +126,25 @@ START_TEST(sessions_of_one_user_are_bounded)
 }
 END_TEST
 
+/* The store is there, and asked as much as it lets: that is no reason to say it is away. */
+START_TEST(sign_ins_past_a_stores_credit_get_a_slot)
+{
+    g.credit = 2; /* half of it is for questions of the router's own */
+    rig_start_all(&g);
+    g.hold_open = true;
+    rig_open(&g, 1);
+    rig_hello(&g, 1, "alice", 1);
+    rig_open(&g, 2);
+    rig_hello(&g, 2, "alice", 2);
+
+    ck_assert_uint_eq(rig_asked_count(&g, LINK(OPEN_SESSION)), 1);
+    ck_assert_str_eq(rig_problem(&g, 2, PROBLEM(OVERLOADED))->limit, "credit");
+    ck_assert_uint_ge(rig_problem(&g, 2, PROBLEM(OVERLOADED))->retry_after_ms, 500);
+    ck_assert_uint_eq(g.closed[2], CHAT_CLOSE_OVERLOADED);
+    ck_assert_uint_eq(g.closed[1], 0);
+}
+END_TEST
+
 START_TEST(drain_hands_sessions_out_over_its_time_then_stops)
 {
     uint32_t told_early = 0, told = 0;
@@ -334,6 +353,7 @@ int main(void)
     tcase_add_test(all, links_not_signed_in_are_bounded_in_all_and_by_address);
     tcase_add_test(all, bytes_and_frames_before_hello_are_bounded);
     tcase_add_test(all, sessions_of_one_user_are_bounded);
+    tcase_add_test(all, sign_ins_past_a_stores_credit_get_a_slot);
     tcase_add_test(all, drain_hands_sessions_out_over_its_time_then_stops);
     tcase_add_test(all, a_drain_of_no_time_stops_at_once);
     tcase_add_test(all, a_router_without_anybody_stops);

@@ -55,7 +55,8 @@ static void refuse_hello(struct router *r, struct session *s, uint32_t request_i
                 });
 }
 
-static void refuse_slot(struct router *r, struct session *s, uint32_t request_id, uint32_t wait_ms)
+static void refuse_slot(struct router *r, struct session *s, uint32_t request_id, uint32_t wait_ms,
+                        const char *limit)
 {
     r->stats.refused_admission++;
     session_end(r, s,
@@ -65,7 +66,7 @@ static void refuse_slot(struct router *r, struct session *s, uint32_t request_id
                     .problem = WIRE_PROBLEM_CODE__PROBLEM_OVERLOADED,
                     .retry = WIRE_RETRY__RETRY_LATER,
                     .retry_after_ms = wait_ms,
-                    .limit = "handshakes_per_second",
+                    .limit = limit,
                     .request_id = request_id,
                 });
 }
@@ -87,9 +88,11 @@ static void open_session(struct router *r, struct session *s, uint32_t request_i
 {
     WireLinkFrame frame = WIRE_LINK_FRAME__INIT;
     struct ask *a = ask_new(r, ASK_OPEN, s);
+    chat_status status;
 
     if (!a) {
-        refuse_slot(r, s, request_id, admission_slot(&r->admission, r->now.mono_ms));
+        refuse_slot(r, s, request_id, admission_slot(&r->admission, r->now.mono_ms),
+                    "requests_max");
         return;
     }
     a->request_id = request_id;
@@ -98,7 +101,13 @@ static void open_session(struct router *r, struct session *s, uint32_t request_i
     frame.user_id = open->user_id;
     frame.body_case = WIRE_LINK_FRAME__BODY_OPEN_SESSION;
     frame.open_session = open;
-    if (ask_send(r, a, shard, &frame) != CHAT_OK) {
+    status = ask_send(r, a, shard, &frame);
+    if (status == CHAT_E_LIMITED || status == CHAT_E_FULL) { /* there, but busy: a slot */
+        refuse_slot(r, s, request_id,
+                    ROUTER_RETRY_MS + admission_slot(&r->admission, r->now.mono_ms), "credit");
+        return;
+    }
+    if (status != CHAT_OK) {
         handshake_unavailable(r, s, "no store for this user now");
         return;
     }
@@ -176,7 +185,7 @@ void handshake_hello(struct router *r, struct session *s, uint32_t request_id,
     }
     wait_ms = admission_take(&r->admission, r->now.mono_ms);
     if (wait_ms > 0) {
-        refuse_slot(r, s, request_id, wait_ms);
+        refuse_slot(r, s, request_id, wait_ms, "handshakes_per_second");
         return;
     }
     if (r->shards.shard_count == 0) {
