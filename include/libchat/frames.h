@@ -108,6 +108,7 @@ struct chat_frame_limits {
     uint32_t message_bytes;
     uint32_t history_page;
     uint32_t group_members;
+    uint32_t reads_per_second;
 };
 
 /* --- from the client --- */

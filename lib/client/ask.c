@@ -191,6 +191,11 @@ static bool send_change(struct client_core *core, struct ask *ask, struct reques
     return request_send(core, r, frame);
 }
 
+static enum budget_kind budget_of(const struct ask *ask)
+{
+    return ask->kind <= ASK_MEMBERS ? BUDGET_READS : BUDGET_OPERATIONS;
+}
+
 static bool send_ask(struct client_core *core, struct ask *ask)
 {
     WireClientFrame frame = WIRE_CLIENT_FRAME__INIT;
@@ -211,7 +216,7 @@ static bool send_ask(struct client_core *core, struct ask *ask)
     if (!sent)
         return false;
     ask->request_id = id;
-    request_spend(core);
+    request_spend(core, budget_of(ask));
     return true;
 }
 
@@ -227,7 +232,9 @@ void ask_pump(struct client_core *core)
             core_wake_at(core, ask->wait_until_ms);
             continue;
         }
-        if (!request_may_send(core) || !send_ask(core, ask))
+        if (!request_may_send(core, budget_of(ask)))
+            continue; /* of the other kind there may be some left */
+        if (!send_ask(core, ask))
             return;
     }
 }

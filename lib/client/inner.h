@@ -100,6 +100,15 @@ enum request_kind {
     REQ_PRESENCE,
 };
 
+/* What the server counts apart: what changes something, and what only asks. */
+enum budget_kind { BUDGET_OPERATIONS, BUDGET_READS, BUDGETS };
+
+struct budget {
+    uint32_t per_second; /* 0: no limit was named */
+    int64_t left;        /* thousandths of a request that may be sent */
+    int64_t at_ms;
+};
+
 struct request {
     struct list_node link; /* in core->requests, oldest first */
     uint32_t id;
@@ -122,7 +131,7 @@ struct request {
 /* --- asks of the application --- */
 
 enum ask_kind {
-    ASK_HISTORY,
+    ASK_HISTORY, /* up to ASK_MEMBERS: what only reads */
     ASK_USERS,
     ASK_FIND,
     ASK_MEMBERS,
@@ -235,9 +244,8 @@ struct client_core {
     uint64_t proven_hash;  /* of the token that this session signed in with, or renewed last */
     uint64_t offered_hash; /* of the one that is being looked at */
     uint32_t heartbeat_ms;
-    uint32_t ops_per_second, in_flight_max, page_max, message_bytes;
-    int64_t budget; /* thousandths of an operation that may be sent */
-    int64_t budget_at_ms;
+    uint32_t in_flight_max, page_max, message_bytes;
+    struct budget budgets[BUDGETS];
     uint64_t heartbeat_after; /* channel the last heartbeat ended at */
     char name[CHAT_NAME_MAX + 1];
     char problem[CLIENT_PROBLEM_MAX];
@@ -366,9 +374,11 @@ bool requests_overdue(struct client_core *core);
 void request_forget_lanes(struct client_core *core, struct channel *ch);
 void request_forget_channel(struct client_core *core, struct channel *ch);
 void request_forget_op(struct client_core *core, uint32_t id);
-bool request_may_send(struct client_core *core);  /* room and budget for one more operation */
-bool request_may_aside(struct client_core *core); /* the same, for what nobody waits for */
-void request_spend(struct client_core *core);
+/* Room and budget for one more; if not, it wakes when there is. */
+bool request_may_send(struct client_core *core, enum budget_kind kind);
+/* The same, for what nobody waits for. */
+bool request_may_aside(struct client_core *core, enum budget_kind kind);
+void request_spend(struct client_core *core, enum budget_kind kind);
 
 /* channel.c */
 struct channel *channel_find(const struct client_core *core, uint64_t id);

@@ -46,7 +46,7 @@ static bool sent(struct client_core *core, struct channel *ch, struct request *r
         return false;
     ch->lane_request = id;
     core->lanes++;
-    request_spend(core);
+    request_spend(core, BUDGET_READS);
     return true;
 }
 
@@ -146,7 +146,7 @@ void lane_pump(struct client_core *core)
             core_wake_at(core, ch->lane_wait_until_ms);
             continue;
         }
-        if (!request_may_send(core))
+        if (!request_may_send(core, BUDGET_READS))
             return;
         if (!ask_next(core, ch))
             lane_check(core, ch);

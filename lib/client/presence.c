@@ -69,13 +69,13 @@ static bool send_state(struct client_core *core)
 
 void presence_pump(struct client_core *core)
 {
-    if (core->watch_wanted && request_may_aside(core)) {
+    if (core->watch_wanted && request_may_aside(core, BUDGET_OPERATIONS)) {
         core->watch_wanted = !send_watch(core);
-        request_spend(core);
+        request_spend(core, BUDGET_OPERATIONS);
     }
-    if (core->presence_wanted && request_may_aside(core)) {
+    if (core->presence_wanted && request_may_aside(core, BUDGET_OPERATIONS)) {
         core->presence_wanted = !send_state(core);
-        request_spend(core);
+        request_spend(core, BUDGET_OPERATIONS);
     }
 }
 

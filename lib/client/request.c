@@ -3,7 +3,7 @@
 
 #define OUT_FRAMES_MAX 256u
 #define OUT_BYTES_MAX (256u << 10)
-#define OP_COST 1000 /* of core->budget */
+#define REQUEST_COST 1000 /* of a budget */
 
 struct request *request_new(struct client_core *core, enum request_kind kind)
 {
@@ -154,37 +154,38 @@ void request_forget_op(struct client_core *core, uint32_t id)
         r->op = NULL;
 }
 
-bool request_may_send(struct client_core *core)
+bool request_may_send(struct client_core *core, enum budget_kind kind)
 {
-    int64_t full = (int64_t)core->ops_per_second * OP_COST, passed_ms;
+    struct budget *b = &core->budgets[kind];
+    int64_t full = (int64_t)b->per_second * REQUEST_COST, passed_ms;
 
     if (core->out.bytes >= CLIENT_BATCH_BYTES || core->out.count >= CHAT_CLIENT_FRAMES_MAX ||
         core->requests_by_id.count >= CLIENT_REQUESTS_MAX)
         return false;
-    if (!core->ops_per_second)
+    if (!b->per_second)
         return true;
-    passed_ms = core->now.mono_ms - core->budget_at_ms;
-    core->budget_at_ms = core->now.mono_ms;
-    /* ops per second * 1000 thousandths / 1000 ms: one unit of the rate per ms */
-    core->budget = passed_ms > 1000 ? full : core->budget + passed_ms * core->ops_per_second;
-    if (core->budget > full)
-        core->budget = full;
-    if (core->budget >= OP_COST)
+    passed_ms = core->now.mono_ms - b->at_ms;
+    b->at_ms = core->now.mono_ms;
+    /* a rate per second * 1000 thousandths / 1000 ms: one unit of the rate per ms */
+    b->left = passed_ms > 1000 ? full : b->left + passed_ms * b->per_second;
+    if (b->left > full)
+        b->left = full;
+    if (b->left >= REQUEST_COST)
         return true;
-    core_wake_at(core, core->now.mono_ms + (OP_COST - core->budget) / core->ops_per_second + 1);
+    core_wake_at(core, core->now.mono_ms + (REQUEST_COST - b->left) / b->per_second + 1);
     return false;
 }
 
-bool request_may_aside(struct client_core *core)
+bool request_may_aside(struct client_core *core, enum budget_kind kind)
 {
     if (core->now.mono_ms >= core->aside_wait_until_ms)
-        return request_may_send(core);
+        return request_may_send(core, kind);
     core_wake_at(core, core->aside_wait_until_ms);
     return false;
 }
 
-void request_spend(struct client_core *core)
+void request_spend(struct client_core *core, enum budget_kind kind)
 {
-    if (core->ops_per_second)
-        core->budget -= OP_COST;
+    if (core->budgets[kind].per_second)
+        core->budgets[kind].left -= REQUEST_COST;
 }

@@ -83,7 +83,7 @@ static chat_status send_row(const struct cache_outgoing *o, void *user)
     op->was_sent = true;
     s->ch->in_flight++;
     s->core->ops_in_flight++;
-    request_spend(s->core);
+    request_spend(s->core, BUDGET_OPERATIONS);
     s->sent = true;
     return CHAT_OK;
 }
@@ -107,7 +107,8 @@ static bool send_ops(struct client_core *core, struct channel *ch)
             continue;
         if (ch->in_flight >= (ch->out_careful ? 1 : core->in_flight_max))
             break;
-        if (core->ops_in_flight >= CLIENT_OPS_IN_FLIGHT_MAX || !request_may_send(core))
+        if (core->ops_in_flight >= CLIENT_OPS_IN_FLIGHT_MAX ||
+            !request_may_send(core, BUDGET_OPERATIONS))
             return false;
         if (!core_ok(core, cache_outbox_get(core->cache, s.op->row, send_row, &s)) || !s.sent)
             return false;
@@ -128,7 +129,7 @@ static bool send_mark(struct client_core *core, struct channel *ch)
 
     if (!ch->c.mark_seq || ch->mark_request)
         return true;
-    if (!request_may_send(core))
+    if (!request_may_send(core, BUDGET_OPERATIONS))
         return false;
     r = request_new(core, REQ_MARK);
     if (!r)
@@ -143,7 +144,7 @@ static bool send_mark(struct client_core *core, struct channel *ch)
     if (!request_send(core, r, &frame))
         return false;
     ch->mark_request = id;
-    request_spend(core);
+    request_spend(core, BUDGET_OPERATIONS);
     return true;
 }
 

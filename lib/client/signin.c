@@ -157,6 +157,12 @@ static uint32_t at_most(uint32_t said, uint32_t limit)
     return said && said < limit ? said : limit;
 }
 
+static struct budget budget_of(const struct client_core *core, uint32_t per_second)
+{
+    return (struct budget){
+        .per_second = per_second, .left = (int64_t)per_second * 1000, .at_ms = core->now.mono_ms};
+}
+
 static void keep_limits(struct client_core *core, const WireWelcome *w)
 {
     static const WireLimits none = WIRE_LIMITS__INIT;
@@ -168,9 +174,8 @@ static void keep_limits(struct client_core *core, const WireWelcome *w)
     core->in_flight_max = at_most(limits->in_flight_per_channel, CHAT_IN_FLIGHT_MAX);
     core->page_max = at_most(limits->history_page, CHAT_HISTORY_PAGE_MAX);
     core->message_bytes = at_most(limits->message_bytes, CHAT_CLIENT_MESSAGE_MAX);
-    core->ops_per_second = limits->operations_per_second;
-    core->budget = (int64_t)core->ops_per_second * 1000;
-    core->budget_at_ms = core->now.mono_ms;
+    core->budgets[BUDGET_OPERATIONS] = budget_of(core, limits->operations_per_second);
+    core->budgets[BUDGET_READS] = budget_of(core, limits->reads_per_second);
 }
 
 void signin_welcome(struct client_core *core, const WireWelcome *w)
@@ -308,7 +313,7 @@ void signin_pump(struct client_core *core)
 {
     if (!session_is_signed_in(core))
         return;
-    if (core->refresh_wanted && core->token && request_may_aside(core)) {
+    if (core->refresh_wanted && core->token && request_may_aside(core, BUDGET_OPERATIONS)) {
         WireClientFrame frame = WIRE_CLIENT_FRAME__INIT;
         WireRefreshToken body = WIRE_REFRESH_TOKEN__INIT;
         struct request *r = request_new(core, REQ_REFRESH);

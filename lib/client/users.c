@@ -42,7 +42,7 @@ void users_pump(struct client_core *core)
     struct request *r;
     uint32_t id;
 
-    if (!core->unknown_count || core->users_request || !request_may_aside(core))
+    if (!core->unknown_count || core->users_request || !request_may_aside(core, BUDGET_READS))
         return;
     r = request_new(core, REQ_USERS);
     if (!r)
@@ -56,7 +56,7 @@ void users_pump(struct client_core *core)
     if (!request_send(core, r, &frame))
         return;
     core->users_request = id;
-    request_spend(core);
+    request_spend(core, BUDGET_READS);
 }
 
 void users_answer(struct client_core *core, struct request *r, const WireServerFrame *frame)

@@ -80,7 +80,7 @@ MAP(presence);
 static const struct codec_field limits_fields[] = {
     N(limits, 1, text_bytes), N(limits, 2, extra_bytes), N(limits, 3, operations_per_second),
     N(limits, 4, in_flight_per_channel), N(limits, 5, message_bytes), N(limits, 6, history_page),
-    N(limits, 7, group_members),
+    N(limits, 7, group_members), N(limits, 8, reads_per_second),
 };
 MAP(limits);
 

@@ -72,7 +72,7 @@ struct rig {
     uint32_t problem_after_ms, op_problems; /* how many operations get op_problem */
     uint32_t page_cut;                      /* pages hold at most this much, and say partial */
     int64_t token_left_ms;
-    uint32_t dials, closes, stops, ops_per_second, heartbeat_ms;
+    uint32_t dials, closes, stops, ops_per_second, reads_per_second, heartbeat_ms;
     uint16_t close_code;
     struct rig_channel channels[3];
     uint32_t channel_count;
@@ -271,6 +271,7 @@ static inline void rig_hello(struct rig *rig, const WireClientFrame *f)
         return;
     }
     limits.operations_per_second = rig->ops_per_second;
+    limits.reads_per_second = rig->reads_per_second;
     w.service_id = SERVICE;
     w.user_id = ME;
     w.session_no = rig->links;

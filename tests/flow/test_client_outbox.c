@@ -437,6 +437,27 @@ START_TEST(operations_keep_to_the_rate_that_the_server_named)
 }
 END_TEST
 
+START_TEST(questions_keep_to_a_rate_of_their_own)
+{
+    uint64_t ticket;
+
+    rig.ops_per_second = 20;
+    rig.reads_per_second = 5;
+    rig_start(&rig);
+    rig_wait(&rig, 1000);
+    rig.heard_count = 0;
+    for (int i = 0; i < 12; i++)
+        ck_assert_int_eq(client_find_user(rig.core, "nobody", 6, &ticket), CHAT_OK);
+    for (int i = 0; i < 12; i++)
+        rig_type(&rig, CH, "x");
+    rig_turn(&rig);
+    ck_assert_uint_le(rig_heard(&rig, WIRE_CLIENT_FRAME__BODY_FIND_USER), 5);
+    ck_assert_uint_eq(rig_heard(&rig, WIRE_CLIENT_FRAME__BODY_SEND_MESSAGE), 12);
+    rig_wait(&rig, 1500);
+    ck_assert_uint_eq(rig_heard(&rig, WIRE_CLIENT_FRAME__BODY_FIND_USER), 12);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("client_outbox");
@@ -463,6 +484,7 @@ int main(void)
     tcase_add_test(tc, live_messages_and_tombstones_keep_the_unread_count_right);
     tcase_add_test(tc, reading_moves_forward_only_and_is_coalesced);
     tcase_add_test(tc, the_outbox_is_bounded_and_bad_input_is_refused);
+    tcase_add_test(tc, questions_keep_to_a_rate_of_their_own);
     tcase_add_test(tc, operations_keep_to_the_rate_that_the_server_named);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

@@ -210,6 +210,7 @@ static void send_welcome(struct router *r, struct session *s, uint32_t request_i
     limits.text_bytes = CHAT_TEXT_MAX;
     limits.extra_bytes = CHAT_EXTRA_MAX;
     limits.operations_per_second = r->limits.operations_per_second;
+    limits.reads_per_second = r->limits.reads_per_second;
     limits.in_flight_per_channel = CHAT_IN_FLIGHT_MAX;
     limits.message_bytes = CHAT_CLIENT_MESSAGE_MAX;
     limits.history_page = CHAT_HISTORY_PAGE_MAX;
