@@ -48,7 +48,18 @@ void head_hint(struct client_core *core, struct channel *ch, const WirePosition 
     lane_check(core, ch);
 }
 
-void head_rebuild(struct client_core *core, struct channel *ch, const WirePosition *head)
+/* What was told while the answer was on its way may be newer than the answer: our own message,
+ * acknowledged meanwhile, must not be forgotten with the rest. If it is not, it is asked for. */
+static void keep_told(struct channel *ch, const struct request *r)
+{
+    if (ch->told_request < r->id || ch->told_seq <= ch->c.head_seq)
+        return;
+    ch->c.head_seq = ch->told_seq;
+    ch->c.head_message_id = ch->told_id;
+}
+
+void head_rebuild(struct client_core *core, struct channel *ch, const WirePosition *head,
+                  const struct request *r)
 {
     log_write(core->cfg.logger, CHAT_LOG_WARN, "client",
               "channel %llu: its history was rewritten (epoch %u to %u, head %llu to %llu)",
@@ -59,11 +70,12 @@ void head_rebuild(struct client_core *core, struct channel *ch, const WirePositi
     ch->c.epoch = head->epoch;
     ch->c.head_seq = head->seq;
     ch->c.head_message_id = head->message_id;
+    keep_told(ch, r);
     ch->c.head_rev = head->rev;
     ch->c.stream_seq = 0;
-    ch->c.read_seq = least_u64(ch->c.read_seq, head->seq);
+    ch->c.read_seq = least_u64(ch->c.read_seq, ch->c.head_seq);
     ch->c.read_message_id = 0;
-    ch->c.mark_seq = least_u64(ch->c.mark_seq, head->seq);
+    ch->c.mark_seq = least_u64(ch->c.mark_seq, ch->c.head_seq);
     ch->c.last_counter = 0; /* it may be lost with the rest */
     ch->snap_seq = head->seq;
     ch->verify = false;
@@ -89,7 +101,7 @@ bool head_proven(struct client_core *core, struct channel *ch, const WirePositio
         (head->epoch != ch->c.epoch || head->seq < r->top_seq || head->rev < r->top_rev ||
          (head->seq == ch->c.head_seq && head->seq == ranges_top(&ch->c.ranges) &&
           ch->c.head_message_id && head->message_id != ch->c.head_message_id))) {
-        head_rebuild(core, ch, head);
+        head_rebuild(core, ch, head, r);
         return false;
     }
     if (r->verify)

@@ -64,7 +64,10 @@ struct channel {
     struct pending *last_news; /* the MESSAGE event that may still grow */
     struct pending *last_info; /* a CHANNEL event that waits */
     struct pending *last_read; /* a READ event that waits */
-    uint64_t snap_seq;    /* head of the newest snapshot: live messages up to it are old news */
+    uint64_t snap_seq; /* head of the newest snapshot: live messages up to it are old news */
+    /* The newest message told on this link, and the last request made before that. */
+    uint64_t told_seq, told_id;
+    uint32_t told_request;
     uint64_t expect_rev;  /* an own alteration is in; its publication should come by */
     int64_t expect_at_ms; /* then, else it is pulled */
     uint64_t scan_at;     /* NONCE_STALE: next seq to look at; 0: not looking */
@@ -400,7 +403,9 @@ void head_hint(struct client_core *core, struct channel *ch, const WirePosition 
 /* Of a page: it comes from the store. False: the channel was rebuilt, or the page lies. */
 bool head_proven(struct client_core *core, struct channel *ch, const WirePosition *head,
                  const struct request *r);
-void head_rebuild(struct client_core *core, struct channel *ch, const WirePosition *head);
+/* Starts the channel over as the answer of `r` says it is. */
+void head_rebuild(struct client_core *core, struct channel *ch, const WirePosition *head,
+                  const struct request *r);
 
 /* apply.c: messages into the cache, the stream to the application */
 bool apply_message_is_sane(const WireMessage *m);

@@ -252,7 +252,7 @@ static void take_changes(struct client_core *core, struct channel *ch, const str
 
         if (ranges_holds(&ch->c.ranges, m->seq, m->seq) && !apply_store(core, ch, m)) {
             if (core->trouble == CHAT_OK)
-                head_rebuild(core, ch, p->head);
+                head_rebuild(core, ch, p->head, r);
             return;
         }
     }

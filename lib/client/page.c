@@ -69,7 +69,7 @@ bool page_apply(struct client_core *core, struct channel *ch, const struct reque
     for (size_t i = 0; i < p->n_messages; i++) {
         if (!apply_store(core, ch, p->messages[i])) {
             if (core->trouble == CHAT_OK)
-                head_rebuild(core, ch, p->head);
+                head_rebuild(core, ch, p->head, r);
             return false;
         }
     }

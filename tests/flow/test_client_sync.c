@@ -283,6 +283,46 @@ START_TEST(a_new_epoch_rebuilds_the_channel_and_keeps_the_outbox)
 }
 END_TEST
 
+/* The page that proves the rewriting was read before our message was in. */
+START_TEST(an_own_message_acknowledged_meanwhile_is_not_forgotten_with_the_old_history)
+{
+    WireHistoryPage page = WIRE_HISTORY_PAGE__INIT;
+    WireRange covered = WIRE_RANGE__INIT;
+    WireMessage message = WIRE_MESSAGE__INIT, *messages[] = {&message};
+    WireNonce nonce = WIRE_NONCE__INIT;
+    WirePosition head;
+
+    rig_store_many(&rig, CH, 20);
+    rig_start(&rig);
+    rig_pull(&rig);
+    rig_cut(&rig, 1006);
+    rig.channels[0].epoch = 2;
+    rig.channels[0].seq = 0;
+    rig_store_many(&rig, CH, 12);
+    rig.keep_pages = true;
+    rig_wait(&rig, 2000);
+    head = rig_head(&rig.channels[0]);
+    rig_type(&rig, CH, "mine");
+    rig_turn(&rig);
+    ck_assert_uint_eq(rig.channels[0].seq, 13);
+
+    rig_wire(&rig.channels[0], 12, &message, &nonce);
+    covered.from_seq = covered.to_seq = 12;
+    page.head = &head;
+    page.covered = &covered;
+    page.first_seq = 1;
+    page.messages = messages;
+    page.n_messages = 1;
+    RIG_SAY(&rig, rig_heard_last(&rig, WIRE_CLIENT_FRAME__BODY_FETCH_HISTORY)->request_id,
+            HISTORY_PAGE, history_page, &page);
+    ck_assert_uint_eq(client_channel(rig.core, CH)->head_seq, 13);
+    rig.keep_pages = false;
+    rig_wait(&rig, 1000);
+    rig_pull(&rig);
+    rig_expect_stream(&rig, CH, 1, 13);
+}
+END_TEST
+
 START_TEST(a_head_behind_ours_rebuilds_the_channel)
 {
     rig_store_many(&rig, CH, 20);
@@ -503,6 +543,7 @@ int main(void)
     tcase_add_test(tc, what_retention_removed_is_a_gap_that_cannot_be_filled);
     tcase_add_test(tc, partial_pages_are_asked_on);
     tcase_add_test(tc, a_new_epoch_rebuilds_the_channel_and_keeps_the_outbox);
+    tcase_add_test(tc, an_own_message_acknowledged_meanwhile_is_not_forgotten_with_the_old_history);
     tcase_add_test(tc, a_head_behind_ours_rebuilds_the_channel);
     tcase_add_test(tc, a_stale_hint_of_a_router_destroys_nothing);
     tcase_add_test(tc, a_heartbeat_answer_reveals_a_silent_loss);
