@@ -30,7 +30,7 @@ static uint64_t next_random(void)
 /* In a block of exactly its size, so that a sanitizer sees every step outside. */
 static void run(const uint8_t *bytes, size_t len)
 {
-    uint8_t *copy = malloc(len ? len : 1);
+    uint8_t *copy = calloc(len ? len : 1, 1);
 
     if (!copy)
         abort();

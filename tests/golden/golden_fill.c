@@ -10,6 +10,7 @@
 #include "wire/scalar.h"
 
 #define FIRST_OF_2024_MS INT64_C(1704067200000)
+#define FILL_TEXT_MAX 64u
 
 static void *take(struct arena *arena, size_t size)
 {
@@ -72,8 +73,8 @@ static void fill_value(const ProtobufCMessageDescriptor *m, const ProtobufCField
         ProtobufCMessage *message = golden_fill(f->descriptor, choice, arena);
         memcpy(at, &message, sizeof(message));
     } else if (f->type == PROTOBUF_C_TYPE_STRING) {
-        char *text = take(arena, 32);
-        snprintf(text, 32, "%.16s %zu \xc3\xa9\xe2\x98\x83", f->name, index);
+        char *text = take(arena, FILL_TEXT_MAX);
+        snprintf(text, FILL_TEXT_MAX, "%.16s %zu \xc3\xa9\xe2\x98\x83", f->name, index);
         memcpy(at, &text, sizeof(text));
     } else if (f->type == PROTOBUF_C_TYPE_BYTES) {
         memcpy(at, &data, sizeof(data));
