@@ -303,6 +303,47 @@ START_TEST(of_two_owners_one_goes_on)
 }
 END_TEST
 
+/* He knows the members as they were; the pages would be as they are. */
+START_TEST(an_owner_who_is_behind_shows_no_page_of_what_another_decided)
+{
+    static struct store_host two;
+    link_id links[2];
+    WireLinkFrame frame = WIRE_LINK_FRAME__INIT;
+    WireFetchHistory fetch = WIRE_FETCH_HISTORY__INIT;
+    uint64_t a, b, group;
+
+    store_host_init(&two, 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        two.configs[i].peer_count = 0;
+        two.configs[i].shards_held = HOST_SHARDS;
+        for (uint32_t k = 0; k < HOST_SHARDS; k++)
+            two.shards[i][k] = k;
+    }
+    store_host_start(&two, 0);
+    links[0] = store_host_connect(&two, 0);
+    a = host_user(&two, links[0], "a");
+    b = host_user(&two, links[0], "b");
+    group = host_group(&two, links[0], a, 1, &b, 1);
+    store_host_wait(&two, 5000);
+    store_host_start(&two, 1);
+    links[1] = store_host_connect(&two, 1);
+    ck_assert_uint_eq(host_history(&two, links[1], b, group, 0, 10, true)->n_messages, 0);
+
+    (void)host_set_member(&two, links[0], a, group, b, 0);
+    expect_sent(host_send(&two, links[0], a, group, 2, 0, "not for b"), 1);
+    store_host_wait(&two, 5000);
+    fetch.channel_id = group;
+    fetch.limit = 10;
+    fetch.backwards = true;
+    frame.user_id = b;
+    frame.body_case = WIRE_LINK_FRAME__BODY_FETCH_HISTORY;
+    frame.fetch_history = &fetch;
+    expect_problem(store_host_ask(&two, links[1], &frame), PROBLEM_OF(UNAVAILABLE));
+    expect_sent(host_send(&two, links[0], a, group, 3, 2, "we go on"), 2);
+    store_host_fini(&two);
+}
+END_TEST
+
 /* --- full --- */
 
 START_TEST(a_full_disk_refuses_everything_that_was_decided_and_undoes_it)
@@ -649,6 +690,7 @@ int main(void)
     tcase_add_test(cases, another_owner_fences_the_shard_for_good);
     tcase_add_test(cases, an_append_at_work_outlives_the_shard_that_gave_up);
     tcase_add_test(cases, of_two_owners_one_goes_on);
+    tcase_add_test(cases, an_owner_who_is_behind_shows_no_page_of_what_another_decided);
     tcase_add_test(cases, a_full_disk_refuses_everything_that_was_decided_and_undoes_it);
     tcase_add_test(cases, a_subscription_refused_with_its_batch_does_not_begin);
     tcase_add_test(cases, a_log_full_for_lack_of_applying_recovers_by_itself);

@@ -159,6 +159,8 @@ static void changes_found(struct shard *s, struct read_job *job)
     if (!page_still_allowed(s, job->home, &req))
         return;
     channel = page_channel(s, job->home->id, &job->results[Q_CHANNEL], &page->arena);
+    if (channel && !page_is_ours(s, job->home, channel, &req))
+        return;
     page->changes = arena_alloc(&page->arena, CHAT_CHANGES_PAGE_MAX * sizeof(*page->changes));
     page->messages = arena_alloc(&page->arena, CHAT_CHANGES_PAGE_MAX * sizeof(WireMessage *));
     if (!channel || !page->changes || !page->messages) {

@@ -122,6 +122,8 @@ static void found(struct shard *s, struct read_job *job)
     if (!page_still_allowed(s, job->home, &req))
         return;
     channel = page_channel(s, job->home->id, &job->results[Q_CHANNEL], arena);
+    if (channel && !page_is_ours(s, job->home, channel, &req))
+        return;
     if (channel)
         status = answer_page(s, job->home, &req, channel, &job->results[Q_MESSAGES], arena);
     if (status == CHAT_E_NOT_FOUND) {

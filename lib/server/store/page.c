@@ -110,6 +110,16 @@ const WireChannelRow *page_channel(struct shard *s, uint64_t channel_id,
     return found ? row_of_result(&wire_channel_row__descriptor, found, arena) : NULL;
 }
 
+bool page_is_ours(struct shard *s, const struct home *home, const WireChannelRow *channel,
+                  const struct request *req)
+{
+    if (channel->seq <= home->head.seq && channel->rev <= home->head.rev)
+        return true;
+    answer_problem(s, NULL, req, PROBLEM(UNAVAILABLE), "owner");
+    shard_give_up(s, AFTER_FENCED, CHAT_E_CONFLICT, "read");
+    return false;
+}
+
 const WireMessage *page_message(struct shard *s, uint64_t channel_id, uint64_t seq,
                                 const struct engine_row *found, struct arena *arena,
                                 size_t *out_len)

@@ -62,6 +62,10 @@ struct home *page_barrier(const struct shard *s, struct home *home);
 /* The channel's synced state: the overlay's row, else `found`. NULL: there is none. */
 const WireChannelRow *page_channel(struct shard *s, uint64_t channel_id,
                                    const struct engine_result *found, struct arena *arena);
+/* False: the table is ahead of the home's memory. Another owner decided that, perhaps also
+ * who may read; the shard is fenced, the request answered. */
+bool page_is_ours(struct shard *s, const struct home *home, const WireChannelRow *channel,
+                  const struct request *req);
 /* A synced message, likewise. */
 const WireMessage *page_message(struct shard *s, uint64_t channel_id, uint64_t seq,
                                 const struct engine_row *found, struct arena *arena,
