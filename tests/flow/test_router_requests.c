@@ -91,6 +91,7 @@ START_TEST(a_request_travels_under_its_user_and_comes_back_under_its_number)
     send_message(1, 41, room->home_id);
     asked = rig_asked(&g, LINK(SEND_MESSAGE));
     ck_assert_uint_eq(asked->user_id, rig_user("alice"));
+    ck_assert_uint_ne(asked->session_no, 0);
     ck_assert_str_eq(asked->send_message->text, "hello");
     answer_sent(0, asked->request_id, 5);
 

@@ -172,6 +172,53 @@ START_TEST(only_members_send_and_read)
 }
 END_TEST
 
+/* As host_send(), by a session. */
+static const WireLinkFrame *send_by(uint64_t session_no, uint64_t user, uint64_t to,
+                                    uint64_t counter)
+{
+    WireLinkFrame frame = WIRE_LINK_FRAME__INIT;
+    WireSendMessage send = WIRE_SEND_MESSAGE__INIT;
+    WireNonce nonce = WIRE_NONCE__INIT;
+
+    nonce.device_id = HOST_DEVICE;
+    nonce.counter = counter;
+    send.channel_id = to;
+    send.nonce = &nonce;
+    send.text = (char *)"by a session";
+    frame.user_id = user;
+    frame.session_no = session_no;
+    frame.body_case = WIRE_LINK_FRAME__BODY_SEND_MESSAGE;
+    frame.send_message = &send;
+    return store_host_ask(&h, link, &frame);
+}
+
+/* The first copy hangs in a link that died; by the next session the client is refused for
+ * good, and tells so. Then the user is let in, and the first copy arrives. */
+START_TEST(a_copy_of_an_older_session_is_not_new_after_a_newer_one_was_refused)
+{
+    uint64_t eve = host_user(&h, link, "eve");
+    uint64_t group = host_group(&h, link, ann, 7, &bob, 1);
+
+    expect_problem(send_by(1002, eve, group, 1), PROBLEM_OF(FORBIDDEN));
+    (void)host_set_member(&h, link, ann, group, eve, VIEW_SEND);
+    expect_problem(send_by(1001, eve, group, 1), PROBLEM_OF(UNAVAILABLE));
+    ck_assert_uint_eq(host_history(&h, link, ann, group, 0, 10, true)->n_messages, 0);
+
+    expect_sent(send_by(1003, eve, group, 1), 1);
+    expect_sent(send_by(1001, eve, group, 1), 1); /* a repeat, whoever asks */
+}
+END_TEST
+
+/* A store came back with a clock that is behind. */
+START_TEST(sessions_whose_numbers_step_back_are_taken_after_a_while)
+{
+    expect_sent(send_by(1002, ann, channel, 1), 1);
+    expect_problem(send_by(500, ann, channel, 2), PROBLEM_OF(UNAVAILABLE));
+    store_host_wait(&h, 121000);
+    expect_sent(send_by(500, ann, channel, 2), 2);
+}
+END_TEST
+
 START_TEST(an_edit_replaces_the_text_and_raises_rev)
 {
     const WireHistoryPage *page;
@@ -319,6 +366,8 @@ int main(void)
     tcase_add_test(sending, a_nonce_with_another_body_or_below_the_ring_is_stale);
     tcase_add_test(sending, a_message_whose_predecessor_is_missing_waits_outside);
     tcase_add_test(sending, only_members_send_and_read);
+    tcase_add_test(sending, a_copy_of_an_older_session_is_not_new_after_a_newer_one_was_refused);
+    tcase_add_test(sending, sessions_whose_numbers_step_back_are_taken_after_a_while);
     tcase_add_test(sending, empty_messages_and_replies_to_nothing_are_refused);
     tcase_add_test(sending, a_device_has_at_most_32_messages_under_way_in_a_channel);
     suite_add_tcase(suite, sending);

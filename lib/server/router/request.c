@@ -79,6 +79,7 @@ static void pass_on(struct router *r, struct session *s, const WireClientFrame *
     a->target = target;
     a->member = asks_as_member(r, s, from->body_case, target);
     frame->user_id = s->user_id;
+    frame->session_no = s->session_no;
     status = ask_send(r, a, shard, frame);
     if (status != CHAT_OK)
         request_refused(r, s, from->request_id, status);

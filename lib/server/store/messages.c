@@ -8,6 +8,8 @@
 #include "server/store/role.h"
 #include "server/store/rows.h"
 
+#define OUTDATED_MS 120000 /* more than the 2.5 heartbeats after which a router ends a session */
+
 /* The original answer; waits for the original's sync if that is still to come. */
 static void repeat(struct shard *s, const struct request *req, const struct operation *op,
                    const struct ring_nonce *nonce)
@@ -68,11 +70,31 @@ static bool judge(struct shard *s, const struct request *req, struct operation *
     return false;
 }
 
+/*
+ * A copy that an older session of the device left behind in the network comes too late to be
+ * new: its client has asked again by a newer one, and was perhaps refused for good. What is in
+ * already is answered to anybody. Numbers of sessions may step back with a clock, so this holds
+ * only as long as a link that is dead can go unnoticed.
+ */
+static bool is_outdated(const struct shard *s, const struct request *req, struct ring_slot *ring)
+{
+    const uint64_t session_no = req->frame->session_no;
+
+    if (session_no == 0 || session_no == ring->session_no)
+        return false;
+    if (session_no < ring->session_no && s->store->now.mono_ms < ring->outdated_until_ms)
+        return true;
+    ring->session_no = session_no;
+    ring->outdated_until_ms = s->store->now.mono_ms + OUTDATED_MS;
+    return false;
+}
+
 bool operation_admit(struct shard *s, const struct request *req, struct operation *op)
 {
     const uint64_t user = req->frame->user_id;
     const uint32_t needed = WIRE_PERMISSION__PERMISSION_VIEW | WIRE_PERMISSION__PERMISSION_SEND;
     const WireNonce *nonce = op->nonce;
+    bool outdated;
 
     if (user == 0 || !nonce || nonce->device_id == 0 || nonce->counter == 0) {
         answer_problem(s, NULL, req, PROBLEM(INVALID), "nonce");
@@ -87,8 +109,15 @@ bool operation_admit(struct shard *s, const struct request *req, struct operatio
     }
     /* Nonces first: who was removed still learns what became of what he sent. */
     op->ring = rings_need(s, op->channel_id, user, nonce->device_id, req);
-    if (!op->ring || !judge(s, req, op))
+    if (!op->ring)
         return false;
+    outdated = is_outdated(s, req, op->ring);
+    if (!judge(s, req, op))
+        return false;
+    if (outdated) {
+        answer_problem(s, NULL, req, PROBLEM(UNAVAILABLE), "session");
+        return false;
+    }
     /* Deleting takes VIEW alone here: whose message it is decides on the rest. */
     if ((home_permissions(op->home, user) & needed) != needed && op->kind != BODY_DELETE &&
         !PLANTED(PERMISSION_NOT_CHECKED)) {

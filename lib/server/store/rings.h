@@ -16,7 +16,9 @@ struct ring_slot {
     struct list_node lru;
     struct list_node dirty;
     uint64_t channel, user, device;
-    uint64_t synced_position; /* of its newest synced nonce; 0: as in the table */
+    uint64_t session_no;       /* the newest that used it; not kept on disk */
+    int64_t outdated_until_ms; /* mono: older ones are refused */
+    uint64_t synced_position;  /* of its newest synced nonce; 0: as in the table */
     struct ring ring;
     struct wait_queue waiting;
     bool loaded;
