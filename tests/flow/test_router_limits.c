@@ -91,6 +91,24 @@ START_TEST(links_not_signed_in_are_bounded_in_all_and_by_address)
 }
 END_TEST
 
+START_TEST(the_addresses_of_one_ipv6_network_count_as_one)
+{
+    g.config.limits.preauth_per_address = 2;
+    rig_start_all(&g);
+    rig_open_from(&g, 1, "2001:db8:0:1::1");
+    rig_open_from(&g, 2, "2001:db8:0:1:ffff::2");
+    rig_open_from(&g, 3, "2001:db8::1:0:0:0:3");
+    rig_open_from(&g, 4, "2001:db8:0:2::1");
+    rig_open_from(&g, 5, "::ffff:192.0.2.1");
+    rig_open_from(&g, 6, "::ffff:192.0.2.2");
+    rig_open_from(&g, 7, "::ffff:192.0.2.3");
+
+    ck_assert_str_eq(rig_problem(&g, 3, PROBLEM(OVERLOADED))->limit, "preauth_per_address");
+    for (link_id link = 4; link <= 7; link++)
+        ck_assert_uint_eq(g.closed[link], 0);
+}
+END_TEST
+
 START_TEST(bytes_and_frames_before_hello_are_bounded)
 {
     static uint8_t bytes[20000];
@@ -351,6 +369,7 @@ int main(void)
     tcase_add_test(all, sessions_are_bounded);
     tcase_add_test(all, links_past_all_room_are_closed_without_a_word);
     tcase_add_test(all, links_not_signed_in_are_bounded_in_all_and_by_address);
+    tcase_add_test(all, the_addresses_of_one_ipv6_network_count_as_one);
     tcase_add_test(all, bytes_and_frames_before_hello_are_bounded);
     tcase_add_test(all, sessions_of_one_user_are_bounded);
     tcase_add_test(all, sign_ins_past_a_stores_credit_get_a_slot);

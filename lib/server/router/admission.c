@@ -1,5 +1,6 @@
 #include "server/router/admission.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -19,10 +20,54 @@ void admission_fini(struct admission *a)
         map_fini(&a->addresses);
 }
 
+#define IPV6_GROUPS 8u
+#define NETWORK_GROUPS 4u
+
+/* The first 64 bits of an IPv6 address as the system writes it. False: it is none, or an
+ * IPv4 address in disguise. */
+static bool network_of(const char *text, uint16_t out[NETWORK_GROUPS])
+{
+    uint16_t groups[IPV6_GROUPS] = {0};
+    uint32_t count = 0, gap = IPV6_GROUPS; /* "::" stands before groups[gap] */
+
+    if (!strchr(text, ':') || strchr(text, '.'))
+        return false;
+    while (*text && count < IPV6_GROUPS) {
+        char *end = NULL;
+
+        if (text[0] == ':') {
+            if (text[1] == ':')
+                gap = count;
+            text += 1 + (text[1] == ':');
+            continue;
+        }
+        groups[count++] = (uint16_t)strtoul(text, &end, 16);
+        if (end == text)
+            return false;
+        text = end;
+    }
+    for (uint32_t i = 0; i < NETWORK_GROUPS; i++) {
+        const uint32_t zeros = IPV6_GROUPS - count;
+
+        out[i] = i < gap ? groups[i] : i < gap + zeros ? 0 : groups[i - zeros];
+    }
+    return true;
+}
+
+/* Who has one IPv6 address has the 2^64 of its network: they count as one. */
+static uint64_t key_of(const struct admission *a, const char *text)
+{
+    uint16_t network[NETWORK_GROUPS];
+    const bool is_ipv6 = network_of(text, network);
+
+    return hash_bytes(a->hash_key, is_ipv6 ? (const void *)network : text,
+                      is_ipv6 ? sizeof(network) : strlen(text)) |
+           1;
+}
+
 const char *admission_enter(struct admission *a, const char *address, uint64_t *out_key)
 {
-    const char *text = address ? address : "";
-    uint64_t key = hash_bytes(a->hash_key, text, strlen(text)) | 1;
+    uint64_t key = key_of(a, address ? address : "");
     uintptr_t count = (uintptr_t)map_get(&a->addresses, key);
 
     if (a->waiting >= a->total)

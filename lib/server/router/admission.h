@@ -1,7 +1,7 @@
 /*
  * admission: who may come in now. Handshakes are taken at a stated rate; who is refused
  * gets a slot, each its own, so that a storm comes back as a queue. Links that have not
- * signed in yet are few, in all and from one address.
+ * signed in yet are few, in all and from one address, or one /64 of IPv6.
  */
 #ifndef CHAT_SERVER_ROUTER_ADMISSION_H
 #define CHAT_SERVER_ROUTER_ADMISSION_H
