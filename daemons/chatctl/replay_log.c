@@ -171,6 +171,9 @@ int replay_log_read(struct replay_log *log, const char *path, uint32_t max)
     return read_lines(log, path, len);
 }
 
+#define REGULARS_MIN 4u
+#define GUESTS_AT_ONCE 16u
+
 static const char *const words[] = {
     "the",     "build",    "works",   "now",    "again",     "on",     "my",    "machine", "but",
     "I",       "think",    "we",      "should", "look",      "at",     "that",  "commit",  "first",
@@ -200,13 +203,28 @@ static size_t make_text(struct rng *rng, uint32_t number, char *out)
     return len;
 }
 
-/* A few say most, as in real conversations. */
-static uint32_t choose_speaker(struct rng *rng, uint32_t people, uint32_t number)
+/*
+ * As in real conversations: some regulars say most of it, the others come by one after the
+ * other, say a few things and are gone. Everybody says something, and few are there at once.
+ */
+static uint32_t choose_speaker(struct rng *rng, uint32_t people, uint32_t number, uint32_t count)
 {
-    uint64_t a = rng_below(rng, people), b = rng_below(rng, people), c = rng_below(rng, people);
+    const uint32_t regulars = people > 2 * REGULARS_MIN ? REGULARS_MIN + people / 16 : people;
+    const uint32_t guests = people - regulars;
+    const uint64_t newest = (uint64_t)number * guests / count;
+    uint64_t a, b, c;
 
-    if (number < people)
-        return number; /* everybody says something */
+    if (number < regulars)
+        return number;
+    if (guests > 0 && (number == regulars || newest != (uint64_t)(number - 1) * guests / count))
+        return regulars + (uint32_t)newest;
+    if (guests > 0 && rng_below(rng, 4) == 0) {
+        a = rng_below(rng, GUESTS_AT_ONCE);
+        return regulars + (uint32_t)(newest > a ? newest - a : 0);
+    }
+    a = rng_below(rng, regulars);
+    b = rng_below(rng, regulars);
+    c = rng_below(rng, regulars);
     a = a < b ? a : b;
     return (uint32_t)(a < c ? a : c);
 }
@@ -226,7 +244,8 @@ int replay_log_make(struct replay_log *log, uint32_t count, uint32_t people)
     for (uint32_t i = 0; i < count; i++) {
         char name[32];
         size_t len = make_text(&rng, i, log->bytes + used);
-        int n = snprintf(name, sizeof(name), "person%u", choose_speaker(&rng, people, i) + 1);
+        int n =
+            snprintf(name, sizeof(name), "person%u", choose_speaker(&rng, people, i, count) + 1);
         if (!add_line(log, find_channel(log, "made-up", 7),
                       find_nick(log, name, n > 0 ? (size_t)n : 0), log->bytes + used, len))
             return no_memory();
