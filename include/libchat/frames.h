@@ -280,6 +280,7 @@ struct chat_frame_sent {
     uint64_t message_id;
     int64_t sent_at_ms;
     int32_t durability; /* chat_durability */
+    uint32_t epoch;
 };
 
 struct chat_frame_altered {

@@ -145,15 +145,6 @@ static void raise_head(struct channel *ch, const WireMessage *m)
     ch->c.head_message_id = m->message_id;
 }
 
-/* A new message, from its publication or its acknowledgement. */
-static void note_told(const struct client_core *core, struct channel *ch, const WireMessage *m)
-{
-    ch->told_seq = m->seq;
-    ch->told_id = m->message_id;
-    ch->told_request = core->last_request_id;
-    raise_head(ch, m);
-}
-
 /* A message came that is not held yet, and that we believe. */
 static void take_new(struct client_core *core, struct channel *ch, const WireMessage *m)
 {
@@ -187,7 +178,7 @@ void apply_own(struct client_core *core, struct channel *ch, const WireMessage *
 {
     uint64_t rev = m->seq > ch->snap_seq ? ch->c.head_rev : m->rev;
 
-    note_told(core, ch, m);
+    raise_head(ch, m);
     channel_touch(core, ch);
     if (!apply_store(core, ch, m)) {
         ch->verify = true;
@@ -209,7 +200,7 @@ void apply_live(struct client_core *core, const WireMessage *m)
     }
     if (!ch)
         return;
-    note_told(core, ch, m);
+    raise_head(ch, m);
     channel_touch(core, ch);
     if (ranges_holds(&ch->c.ranges, m->seq, m->seq)) {
         if (!apply_store(core, ch, m))

@@ -48,11 +48,11 @@ void head_hint(struct client_core *core, struct channel *ch, const WirePosition 
     lane_check(core, ch);
 }
 
-/* What was told while the answer was on its way may be newer than the answer: our own message,
- * acknowledged meanwhile, must not be forgotten with the rest. If it is not, it is asked for. */
+/* Our own message, acknowledged while the answer was on its way and in the same history, is
+ * newer than the answer: it must not be forgotten with the rest. */
 static void keep_told(struct channel *ch, const struct request *r)
 {
-    if (ch->told_request < r->id || ch->told_seq <= ch->c.head_seq)
+    if (ch->told_request < r->id || ch->told_epoch != ch->c.epoch || ch->told_seq <= ch->c.head_seq)
         return;
     ch->c.head_seq = ch->told_seq;
     ch->c.head_message_id = ch->told_id;

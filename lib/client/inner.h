@@ -65,9 +65,10 @@ struct channel {
     struct pending *last_info; /* a CHANNEL event that waits */
     struct pending *last_read; /* a READ event that waits */
     uint64_t snap_seq; /* head of the newest snapshot: live messages up to it are old news */
-    /* The newest message told on this link, and the last request made before that. */
+    /* Our own message acknowledged last: the history it is in, and the last request made
+     * before we heard. */
     uint64_t told_seq, told_id;
-    uint32_t told_request;
+    uint32_t told_epoch, told_request;
     uint64_t expect_rev;  /* an own alteration is in; its publication should come by */
     int64_t expect_at_ms; /* then, else it is pulled */
     uint64_t scan_at;     /* NONCE_STALE: next seq to look at; 0: not looking */

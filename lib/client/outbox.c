@@ -277,6 +277,10 @@ static void take_sent(struct client_core *core, struct channel *ch, struct out_o
     }
     if (!core_ok(core, cache_outbox_get(core->cache, op->row, keep_sent, &w)))
         return;
+    ch->told_seq = s->seq;
+    ch->told_id = s->message_id;
+    ch->told_epoch = s->epoch;
+    ch->told_request = core->last_request_id;
     done(core, op, s->seq);
     apply_stream(core, ch);
     channel_read_moved(core, ch, s->seq, s->message_id);

@@ -173,7 +173,7 @@ static const struct codec_field message_fields[] = {
 MAP(message);
 static const struct codec_field sent_fields[] = {
     N(sent, 1, channel_id), N(sent, 2, seq), N(sent, 3, message_id), N(sent, 4, sent_at_ms),
-    N(sent, 5, durability),
+    N(sent, 5, durability), N(sent, 6, epoch),
 };
 MAP(sent);
 static const struct codec_field altered_fields[] = {

@@ -365,6 +365,7 @@ static inline void rig_ack_send(struct rig *rig, uint32_t id, uint64_t channel_i
     sent.message_id = rig_channel(rig, channel_id)->messages[seq].message_id;
     sent.sent_at_ms = 1700000000000 + (int64_t)seq;
     sent.durability = WIRE_DURABILITY__DURABILITY_LOCAL_DISK;
+    sent.epoch = rig_channel(rig, channel_id)->epoch;
     RIG_SAY(rig, id, SENT, sent, &sent);
 }
 

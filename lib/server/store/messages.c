@@ -181,6 +181,7 @@ static void decide_message(struct shard *s, const struct request *req, const str
     message.extra = m->extra;
     message.reply_to_seq = m->reply_to_seq;
     sent.durability = s->store->config.durability;
+    sent.epoch = home->head.epoch;
     record.rev = home->head.rev;
     record.epoch = home->head.epoch;
     record.first_seq = home->head.first_seq;
