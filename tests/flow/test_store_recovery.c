@@ -275,21 +275,27 @@ START_TEST(an_append_at_work_outlives_the_shard_that_gave_up)
 }
 END_TEST
 
+/* Two stores that both take all shards; the first one is started, and a router with it. */
+static link_id begin_two(struct store_host *two)
+{
+    store_host_init(two, 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        two->configs[i].peer_count = 0;
+        two->configs[i].shards_held = HOST_SHARDS;
+        for (uint32_t k = 0; k < HOST_SHARDS; k++)
+            two->shards[i][k] = k;
+    }
+    store_host_start(two, 0);
+    return store_host_connect(two, 0);
+}
+
 START_TEST(of_two_owners_one_goes_on)
 {
     static struct store_host two;
     link_id links[2];
     uint64_t a, b, direct;
 
-    store_host_init(&two, 2);
-    for (uint32_t i = 0; i < 2; i++) {
-        two.configs[i].peer_count = 0;
-        two.configs[i].shards_held = HOST_SHARDS;
-        for (uint32_t k = 0; k < HOST_SHARDS; k++)
-            two.shards[i][k] = k;
-    }
-    store_host_start(&two, 0);
-    links[0] = store_host_connect(&two, 0);
+    links[0] = begin_two(&two);
     a = host_user(&two, links[0], "a");
     b = host_user(&two, links[0], "b");
     direct = host_direct(&two, links[0], a, b);
@@ -312,15 +318,7 @@ START_TEST(an_owner_who_is_behind_shows_no_page_of_what_another_decided)
     WireFetchHistory fetch = WIRE_FETCH_HISTORY__INIT;
     uint64_t a, b, group;
 
-    store_host_init(&two, 2);
-    for (uint32_t i = 0; i < 2; i++) {
-        two.configs[i].peer_count = 0;
-        two.configs[i].shards_held = HOST_SHARDS;
-        for (uint32_t k = 0; k < HOST_SHARDS; k++)
-            two.shards[i][k] = k;
-    }
-    store_host_start(&two, 0);
-    links[0] = store_host_connect(&two, 0);
+    links[0] = begin_two(&two);
     a = host_user(&two, links[0], "a");
     b = host_user(&two, links[0], "b");
     group = host_group(&two, links[0], a, 1, &b, 1);
