@@ -118,8 +118,10 @@ static void feed(struct machine *m, const struct event *event)
             dispatch_message(core, event->message.bytes, event->message.len);
         break;
     case EVENT_LINK_BLOCKED:
-        if (event->link == core->link)
+        if (event->link == core->link && !core->blocked) {
             core->blocked = true;
+            core->blocked_until_ms = core->now.mono_ms + core->cfg.request_timeout_ms;
+        }
         break;
     case EVENT_LINK_DRAINED:
         if (event->link == core->link)

@@ -228,6 +228,7 @@ struct client_core {
     bool refresh_wanted, watch_wanted, presence_wanted, active;
     link_id link;
     bool blocked;
+    int64_t blocked_until_ms; /* then the peer reads nothing any more */
     struct closing closings[CLIENT_CLOSES_MAX];
     uint32_t closings_count;
     int64_t state_deadline_ms;

@@ -266,6 +266,12 @@ void session_timer(struct client_core *core)
             session_drop(core, CHAT_CLOSE_GOING_AWAY, "no answer", CHAT_E_TIMEOUT);
         return;
     }
+    /* No heartbeat goes out then, so no missing answer would tell. */
+    if (core->link && core->blocked && now_ms >= core->blocked_until_ms) {
+        session_problem_text(core, "nothing was taken in time", "", 0);
+        session_drop(core, CHAT_CLOSE_GOING_AWAY, "not read", CHAT_E_TIMEOUT);
+        return;
+    }
     if (requests_overdue(core)) {
         session_problem_text(core, "no answer in time", "", 0);
         session_drop(core, CHAT_CLOSE_GOING_AWAY, "no answer", CHAT_E_TIMEOUT);
@@ -288,6 +294,8 @@ int64_t session_deadline(const struct client_core *core)
         at_ms = core->refresh_at_ms;
     if (core->heartbeat_at_ms < at_ms && !core->blocked)
         at_ms = core->heartbeat_at_ms;
+    if (core->link && core->blocked && core->blocked_until_ms < at_ms)
+        at_ms = core->blocked_until_ms;
     return at_ms;
 }
 

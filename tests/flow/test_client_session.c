@@ -231,6 +231,23 @@ START_TEST(a_slot_said_by_the_server_is_kept)
 }
 END_TEST
 
+/* The peer is gone and nobody told: what was written fills the socket, and no question is open
+ * whose answer could be missed. */
+START_TEST(a_server_that_takes_nothing_any_more_is_left_in_time)
+{
+    rig_start(&rig);
+    rig_wait(&rig, 1000);
+    ck_assert_int_eq(client_state(rig.core), CHAT_CONN_LIVE);
+    ck_assert_uint_eq(rig.dials, 1);
+    rig_feed(&rig, (struct event){.kind = EVENT_LINK_BLOCKED, .link = rig.link});
+    rig_type(&rig, CH, "waits");
+    rig_wait(&rig, 60000);
+    ck_assert_uint_eq(rig.dials, 2);
+    ck_assert_int_eq(client_state(rig.core), CHAT_CONN_LIVE);
+    ck_assert_uint_eq(client_outgoing_count(rig.core), 0);
+}
+END_TEST
+
 START_TEST(a_silent_server_is_left_in_time)
 {
     if (_i == 0)
@@ -592,6 +609,7 @@ int main(void)
     tcase_add_loop_test(life, waits_are_random_below_a_doubling_ceiling, 0, 10);
     tcase_add_loop_test(life, a_slot_said_by_the_server_is_kept, 0, 2);
     tcase_add_loop_test(life, a_silent_server_is_left_in_time, 0, 3);
+    tcase_add_test(life, a_server_that_takes_nothing_any_more_is_left_in_time);
     tcase_add_test(life, heartbeats_are_jittered_and_bear_positions);
     tcase_add_test(life, suspend_is_quiet_and_resume_connects_at_once);
     tcase_add_test(life, a_changed_network_ends_the_wait_or_probes);
