@@ -71,12 +71,13 @@ static bool judge(struct shard *s, const struct request *req, struct operation *
 }
 
 /*
+ * Keeps the newest session of a device that asked, and says whether this one is outdated.
  * A copy that an older session of the device left behind in the network comes too late to be
  * new: its client has asked again by a newer one, and was perhaps refused for good. What is in
  * already is answered to anybody. Numbers of sessions may step back with a clock, so this holds
  * only as long as a link that is dead can go unnoticed.
  */
-static bool is_outdated(const struct shard *s, const struct request *req, struct ring_slot *ring)
+static bool fence_session(const struct shard *s, const struct request *req, struct ring_slot *ring)
 {
     const uint64_t session_no = req->frame->session_no;
 
@@ -111,7 +112,7 @@ bool operation_admit(struct shard *s, const struct request *req, struct operatio
     op->ring = rings_need(s, op->channel_id, user, nonce->device_id, req);
     if (!op->ring)
         return false;
-    outdated = is_outdated(s, req, op->ring);
+    outdated = fence_session(s, req, op->ring);
     if (!judge(s, req, op))
         return false;
     if (outdated) {
