@@ -1,0 +1,74 @@
+/* What the parts of the checker share: what is known of a run, and how it is found. */
+#ifndef CHAT_SIM_CHECKER_INNER_H
+#define CHAT_SIM_CHECKER_INNER_H
+
+#include "checker.h"
+#include "checker_index.h"
+
+/* Everything known of one attempted message, found by its nonce. */
+struct attempt {
+    uint64_t body;
+    uint64_t acked_seq, acked_id; /* 0: not acknowledged */
+    uint64_t logged_seq, logged_id;
+    uint64_t order; /* of all attempts */
+    uint64_t channel_id, counter;
+    uint32_t cache;
+    bool refused, stored, unknown, renamed;
+    bool rewritten; /* its author may not know it for his own, and say it again */
+};
+
+/* A seq of a channel. */
+struct slot {
+    struct check_message first; /* as logged, seq and nonce are its identity */
+    uint64_t home_id, lsn;
+    uint64_t stored_rev, stored_body;
+    bool logged, stored, stored_deleted;
+    bool rewritten; /* its first bytes do not count any more */
+};
+
+struct channel {
+    uint64_t channel_id, home_id;
+    uint64_t logged_head, stored_head;
+    bool told;
+    bool rewritten;
+};
+
+struct home {
+    uint64_t lsn;
+};
+
+struct membership {
+    uint64_t removed_at, added_at; /* lsn; the later one counts */
+    uint32_t permissions;
+};
+
+struct log_entry {
+    uint64_t content;
+};
+
+struct reading {
+    uint64_t head, cursor, saw_count, cached_count;
+    uint64_t acked_head; /* of its own writes */
+};
+
+struct checker {
+    struct index bodies; /* of new messages: each text is sent once */
+    struct index attempts, slots, channels, homes, members, log, shards, readings, seen, changes;
+    struct index lost_caches;
+    struct index notes, listed; /* the first by number: joins; the second: the last number */
+    uint64_t violations[CHECK_RULES];
+    uint32_t printed;
+    bool quiet, superseded;
+    uint64_t attempt_order;
+    struct checker_counts counts;
+};
+
+/* NULL: absent, and not to be made. */
+struct attempt *checker_attempt(struct checker *c, const struct check_nonce *n, bool make);
+struct slot *checker_slot(struct checker *c, uint64_t channel_id, uint64_t seq, bool make);
+struct reading *checker_reading(struct checker *c, uint32_t reader, uint64_t channel_id); /* made */
+bool checker_same_identity(const struct check_message *a, const struct check_message *b);
+/* A message that a reader holds must be the logged one, in a state somebody made. */
+void checker_against_log(struct checker *c, uint32_t reader, const struct check_message *m);
+
+#endif
