@@ -9,7 +9,7 @@ static void on_event(chat_conn *conn, const struct chat_event *event)
     if (event->type == CHAT_EVENT_MESSAGE)
         printf("%.*s\n", (int)event->message->text_len, event->message->text);
     if (event->type == CHAT_EVENT_STATE && event->state == CHAT_CONN_LIVE && first &&
-        chat_conn_send(conn, first->channel_id, "hello", 5, NULL, 0, 0, NULL) != CHAT_OK)
+        chat_conn_send_text(conn, first->channel_id, "hello", 5, NULL) != CHAT_OK)
         puts("not queued: the disk or the outbox is full"); /* else it leaves, now or later */
 }
 

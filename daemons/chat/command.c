@@ -58,7 +58,7 @@ static void say(struct app *app, const char *text, size_t text_len)
         print_note(app, "no conversation yet: /direct NAME or /group TITLE NAME...");
         return;
     }
-    status = chat_conn_send(app->conn, app->channel_id, text, text_len, NULL, 0, 0, NULL);
+    status = chat_conn_send_text(app->conn, app->channel_id, text, text_len, NULL);
     if (!failed(app, "not sent", status) && chat_conn_get_state(app->conn) != CHAT_CONN_LIVE)
         print_note(app, "queued: it is sent when the connection is back");
 }
@@ -196,12 +196,14 @@ static void run_edit(struct app *app, char *rest)
 {
     char *text;
     uint64_t seq = strtoull(first_word(rest, &text), NULL, 10);
+    struct chat_content content = CHAT_CONTENT_INIT;
 
+    content.text = text;
+    content.text_len = strlen(text);
     if (seq == 0 || *text == '\0')
         print_note(app, "usage: /edit SEQ TEXT");
     else
-        failed(app, "/edit",
-               chat_conn_edit(app->conn, app->channel_id, seq, text, strlen(text), NULL, 0, NULL));
+        failed(app, "/edit", chat_conn_edit(app->conn, app->channel_id, seq, &content, NULL));
 }
 
 static void run_delete(struct app *app, char *rest)

@@ -177,8 +177,8 @@ static bool send_line(struct replay *replay, struct nick *nick, chat_status *out
 
     if (!chat_conn_get_channel(nick->person.conn, channel_id))
         return false; /* it has not heard of the group yet */
-    status = chat_conn_send(nick->person.conn, channel_id, line->text, line->text_len, NULL, 0, 0,
-                            &line->nonce);
+    status = chat_conn_send_text(nick->person.conn, channel_id, line->text, line->text_len,
+                                 &line->nonce);
     if (status == CHAT_E_FULL)
         return false;
     if (status != CHAT_OK) {

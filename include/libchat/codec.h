@@ -163,6 +163,7 @@ CHAT_CODEC_WRITE(watch_presence, chat_frame_watch_presence);
 CHAT_CODEC_WRITE(set_presence, chat_frame_set_presence);
 CHAT_CODEC_WRITE(refresh_token, chat_frame_refresh_token);
 CHAT_CODEC_WRITE(goodbye, chat_frame_goodbye);
+CHAT_CODEC_WRITE(react, chat_frame_react);
 
 /* From the server. */
 CHAT_CODEC_WRITE(message, chat_frame_message);
@@ -185,6 +186,7 @@ CHAT_CODEC_WRITE(channel_removed, chat_frame_channel_removed);
 CHAT_CODEC_WRITE(going_away, chat_frame_going_away);
 CHAT_CODEC_WRITE(ticket, chat_frame_ticket);
 CHAT_CODEC_WRITE(ok, chat_frame_ok);
+CHAT_CODEC_WRITE(mentions, chat_frame_mentions);
 
 CHAT_END_DECLS
 

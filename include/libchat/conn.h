@@ -128,21 +128,75 @@ CHAT_API chat_status chat_conn_set_token(chat_conn *conn, const char *token, siz
  * Queues a message. `out_nonce` (may be NULL) is its identity from here on;
  * CHAT_EVENT_OUTGOING and CHAT_EVENT_MESSAGE bear it.
  *
- * Errors: CHAT_E_TOO_LARGE, CHAT_E_INVALID (neither text nor extra, not UTF-8),
- *         CHAT_E_NOT_FOUND (no such channel), CHAT_E_FULL (the outbox, or the disk),
- *         CHAT_E_IO, CHAT_E_NOMEM. Nothing is queued then.
+ * Errors: CHAT_E_TOO_LARGE, CHAT_E_INVALID (neither text nor extra, not UTF-8, a user
+ *         mentioned twice, a reply to what is not there), CHAT_E_NOT_FOUND (no such channel),
+ *         CHAT_E_FULL (the outbox, or the disk), CHAT_E_IO, CHAT_E_NOMEM. Nothing is queued
+ *         then.
  */
 CHAT_API CHAT_USE_RESULT chat_status chat_conn_send(chat_conn *conn, uint64_t channel_id,
-                                                    const char *text, size_t text_len,
-                                                    const uint8_t *extra, size_t extra_len,
-                                                    uint64_t reply_to_seq,
+                                                    const struct chat_content *content,
                                                     struct chat_nonce *out_nonce);
+
+/* The same for a message of nothing but text. */
+CHAT_USE_RESULT static inline chat_status chat_conn_send_text(chat_conn *conn, uint64_t channel_id,
+                                                              const char *text, size_t text_len,
+                                                              struct chat_nonce *out_nonce)
+{
+    struct chat_content content = CHAT_CONTENT_INIT;
+
+    content.text = text;
+    content.text_len = text_len;
+    return chat_conn_send(conn, channel_id, &content, out_nonce);
+}
+
+/* Text, extra and mentions of an own message become `content`. Errors: as chat_conn_send(). */
 CHAT_API CHAT_USE_RESULT chat_status chat_conn_edit(chat_conn *conn, uint64_t channel_id,
-                                                    uint64_t seq, const char *text, size_t text_len,
-                                                    const uint8_t *extra, size_t extra_len,
+                                                    uint64_t seq,
+                                                    const struct chat_content *content,
                                                     struct chat_nonce *out_nonce);
+/* A message of one's own, or any where one may manage. */
 CHAT_API CHAT_USE_RESULT chat_status chat_conn_delete(chat_conn *conn, uint64_t channel_id,
                                                       uint64_t seq, struct chat_nonce *out_nonce);
+
+/*
+ * Adds this user's reaction to a message, or takes it back. What is there already, or is not,
+ * is fine: then nothing changes. At most CHAT_REACTION_KINDS_MAX different emoji and
+ * CHAT_REACTIONS_MAX reactions a message: one too many is refused by the server
+ * (CHAT_E_TOO_LARGE in its CHAT_EVENT_OUTGOING).
+ *
+ * Errors: CHAT_E_TOO_LARGE (over CHAT_EMOJI_MAX bytes), CHAT_E_INVALID (empty, not UTF-8, no
+ *         such message), and those of chat_conn_send().
+ */
+CHAT_API CHAT_USE_RESULT chat_status chat_conn_react(chat_conn *conn, uint64_t channel_id,
+                                                     uint64_t seq, const char *emoji,
+                                                     size_t emoji_len, bool remove,
+                                                     struct chat_nonce *out_nonce);
+
+/*
+ * The same with an own message that is still in the outbox and has no seq, by its nonce.
+ *
+ * Edit and delete change what never left this device at once: the message keeps its nonce, a
+ * deleted one goes with all that waits for it (CHAT_OUTGOING_DISCARDED). `out_nonce` is then
+ * the message's own. Where it may be on its way they, and reactions always, are queued behind
+ * it as operations of their own, over restarts too, and go out once it is in. Is it refused, so
+ * are they (CHAT_E_NOT_FOUND, rule "message"); after a chat_conn_resend() of it they can be
+ * resent.
+ *
+ * Errors: CHAT_E_NOT_FOUND (not in the outbox: once it is DONE use its seq), CHAT_E_STATE (it
+ *         was refused), CHAT_E_INVALID (not a message), and those of the calls above.
+ */
+CHAT_API CHAT_USE_RESULT chat_status chat_conn_edit_outgoing(chat_conn *conn,
+                                                             const struct chat_nonce *nonce,
+                                                             const struct chat_content *content,
+                                                             struct chat_nonce *out_nonce);
+CHAT_API CHAT_USE_RESULT chat_status chat_conn_delete_outgoing(chat_conn *conn,
+                                                               const struct chat_nonce *nonce,
+                                                               struct chat_nonce *out_nonce);
+CHAT_API CHAT_USE_RESULT chat_status chat_conn_react_outgoing(chat_conn *conn,
+                                                              const struct chat_nonce *nonce,
+                                                              const char *emoji, size_t emoji_len,
+                                                              bool remove,
+                                                              struct chat_nonce *out_nonce);
 
 /* Moves the read position forward; a smaller seq changes nothing. */
 CHAT_API chat_status chat_conn_mark_read(chat_conn *conn, uint64_t channel_id, uint64_t seq);
@@ -153,10 +207,14 @@ CHAT_API uint32_t chat_conn_get_outgoing_count(const chat_conn *conn);
 CHAT_API bool chat_conn_get_outgoing(chat_conn *conn, uint32_t index,
                                      const struct chat_outgoing **out);
 
-/* A refused operation: queue it again under a new nonce, or drop it. Errors:
- * CHAT_E_NOT_FOUND, CHAT_E_STATE (not refused), CHAT_E_IO, CHAT_E_FULL. */
+/* Queues a refused operation again under a new nonce. Errors: CHAT_E_NOT_FOUND, CHAT_E_STATE
+ * (not refused, or the message it is about still is), CHAT_E_IO, CHAT_E_FULL. */
 CHAT_API chat_status chat_conn_resend(chat_conn *conn, const struct chat_nonce *nonce,
                                       struct chat_nonce *out_nonce);
+/* Drops a refused operation, or cancels a queued one that never left this device, together with
+ * what waits for it. After CHAT_OK it is not sent, whatever happens to the process or the
+ * power. Errors: CHAT_E_NOT_FOUND, CHAT_E_STATE (queued, and it may be in), CHAT_E_IO,
+ * CHAT_E_FULL. */
 CHAT_API chat_status chat_conn_discard(chat_conn *conn, const struct chat_nonce *nonce);
 
 /* Everything queued survives a power loss after this. Also writes the cache back
@@ -200,6 +258,19 @@ CHAT_API CHAT_USE_RESULT chat_status chat_conn_read_messages(chat_conn *conn, ui
 CHAT_API CHAT_USE_RESULT chat_status chat_conn_fetch_history(chat_conn *conn, uint64_t channel_id,
                                                              uint64_t start_seq, uint32_t limit,
                                                              bool backwards, uint64_t *out_ticket);
+/*
+ * CHAT_EVENT_HISTORY: `limit` messages, half of them before `seq` (at least 1), half from there
+ * on; where the channel ends on one side the other gets more, so that the page is shorter than
+ * the limit only when the channel is. `message` is the one at `seq`, or the nearest there is.
+ */
+CHAT_API CHAT_USE_RESULT chat_status chat_conn_fetch_around(chat_conn *conn, uint64_t channel_id,
+                                                            uint64_t seq, uint32_t limit,
+                                                            uint64_t *out_ticket);
+/* The same around the message of that id; CHAT_E_NOT_FOUND in the event, without a page, when
+ * the channel has none. */
+CHAT_API CHAT_USE_RESULT chat_status chat_conn_find_message(chat_conn *conn, uint64_t channel_id,
+                                                            uint64_t message_id, uint32_t limit,
+                                                            uint64_t *out_ticket);
 /* CHAT_EVENT_USERS; at most 100 ids. */
 CHAT_API CHAT_USE_RESULT chat_status chat_conn_fetch_users(chat_conn *conn,
                                                            const uint64_t *user_ids, size_t count,

@@ -44,8 +44,8 @@ typedef enum chat_event_type {
     /* The server said welcome: chat_conn_get_user_id() is known. */
     CHAT_EVENT_WELCOME = 3,
 
-    /* `channel` is new, or its name, permissions or head changed (not told for each new
-     * message). */
+    /* `channel` is new, or its name, permissions, head or mentions changed (not told for each
+     * new message). */
     CHAT_EVENT_CHANNEL = 10,
     /* No longer a member: `channel_id` and what was cached of it is gone. */
     CHAT_EVENT_CHANNEL_REMOVED = 11,
@@ -80,7 +80,7 @@ typedef enum chat_event_type {
     CHAT_EVENT_OUTGOING = 30,
 
     /* Answers, with the `ticket` of the call and a `status`. */
-    CHAT_EVENT_HISTORY = 40,        /* `page` */
+    CHAT_EVENT_HISTORY = 40,        /* `page`; around a message: `message`, of the page */
     CHAT_EVENT_USERS = 41,          /* `users`; ticket 0: names learned in passing */
     CHAT_EVENT_OPENED = 42,         /* `channel_id`, `home_id` */
     CHAT_EVENT_MEMBERS = 43,        /* `members`; `more` when the list goes on */

@@ -62,6 +62,20 @@ struct chat_frame_range {
     uint64_t to_seq;
 };
 
+struct chat_frame_mentions {
+    size_t size;
+    uint64_t channel_id;
+    uint32_t count; /* CHAT_MENTIONS_COUNT_MAX: or more */
+};
+
+struct chat_frame_reaction {
+    size_t size;
+    const char *emoji;
+    size_t emoji_len;
+    const uint64_t *user_ids;
+    size_t user_ids_count;
+};
+
 struct chat_frame_channel {
     size_t size;
     const struct chat_frame_position *head;
@@ -75,7 +89,8 @@ struct chat_frame_channel {
     uint64_t read_message_id;
     uint64_t peer_id;
     uint64_t deleted_unread;
-    bool unavailable; /* its store is away: head is not known now */
+    bool unavailable;                           /* its store is away: head is not known now */
+    const struct chat_frame_mentions *mentions; /* NULL: not told here */
 };
 
 struct chat_frame_member {
@@ -122,6 +137,8 @@ struct chat_frame_send_message {
     const uint8_t *extra;
     size_t extra_len;
     uint64_t reply_to_seq;
+    const uint64_t *mention_ids;
+    size_t mention_ids_count;
 };
 
 struct chat_frame_mark_read {
@@ -144,6 +161,8 @@ struct chat_frame_fetch_history {
     uint64_t start_seq;
     uint32_t limit;
     bool backwards;
+    bool around;
+    uint64_t message_id; /* not 0: in place of start_seq */
 };
 
 struct chat_frame_hello {
@@ -169,6 +188,8 @@ struct chat_frame_edit_message {
     size_t text_len;
     const uint8_t *extra;
     size_t extra_len;
+    const uint64_t *mention_ids;
+    size_t mention_ids_count;
 };
 
 struct chat_frame_delete_message {
@@ -247,6 +268,16 @@ struct chat_frame_goodbye {
     size_t size;
 };
 
+struct chat_frame_react {
+    size_t size;
+    uint64_t channel_id;
+    const struct chat_frame_nonce *nonce;
+    uint64_t seq;
+    const char *emoji;
+    size_t emoji_len;
+    bool remove;
+};
+
 /* --- from the server --- */
 
 struct chat_frame_message {
@@ -265,6 +296,10 @@ struct chat_frame_message {
     uint64_t rev;
     int64_t edited_at_ms;
     bool deleted;
+    const struct chat_frame_reaction *const *reactions;
+    size_t reactions_count;
+    const uint64_t *mention_ids;
+    size_t mention_ids_count;
 };
 
 typedef enum chat_durability {
@@ -471,6 +506,7 @@ typedef enum chat_frame_kind {
     CHAT_FRAME_SET_PRESENCE = 27,
     CHAT_FRAME_REFRESH_TOKEN = 28,
     CHAT_FRAME_GOODBYE = 29,
+    CHAT_FRAME_REACT = 30,
 
     CHAT_FRAME_MESSAGE = 256 + 10,
     CHAT_FRAME_SENT = 256 + 11,
@@ -492,6 +528,7 @@ typedef enum chat_frame_kind {
     CHAT_FRAME_GOING_AWAY = 256 + 27,
     CHAT_FRAME_TICKET = 256 + 28,
     CHAT_FRAME_OK = 256 + 29,
+    CHAT_FRAME_MENTIONS = 256 + 35,
 } chat_frame_kind;
 
 /* One frame: `kind` says which pointer to read. NULL for CHAT_FRAME_UNKNOWN. */
@@ -520,6 +557,7 @@ struct chat_frame {
         const struct chat_frame_set_presence *set_presence;
         const struct chat_frame_refresh_token *refresh_token;
         const struct chat_frame_goodbye *goodbye;
+        const struct chat_frame_react *react;
 
         const struct chat_frame_message *message; /* CHAT_FRAME_CHANGED too */
         const struct chat_frame_sent *sent;
@@ -540,6 +578,7 @@ struct chat_frame {
         const struct chat_frame_going_away *going_away;
         const struct chat_frame_ticket *ticket;
         const struct chat_frame_ok *ok;
+        const struct chat_frame_mentions *mentions;
     };
 };
 

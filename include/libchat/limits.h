@@ -13,6 +13,11 @@
 #define CHAT_HISTORY_PAGE_MAX 200u   /* messages of a history page */
 #define CHAT_CHANGES_PAGE_MAX 500u   /* alterations of a changes page */
 #define CHAT_IN_FLIGHT_MAX 32u       /* unanswered operations per channel and device */
+#define CHAT_MENTIONS_MAX 32u        /* users mentioned by one message */
+#define CHAT_MENTIONS_COUNT_MAX 100u /* unread mentions counted; this many: or more */
+#define CHAT_EMOJI_MAX 32u           /* bytes of a reaction's emoji */
+#define CHAT_REACTION_KINDS_MAX 20u  /* different emoji on one message */
+#define CHAT_REACTIONS_MAX 1000u     /* reactions to one message, of all emoji and users */
 #define CHAT_WATCH_MAX 200u          /* users whose presence a session watches */
 #define CHAT_HEARTBEAT_POSITIONS_MAX 64u
 #define CHAT_CLIENT_MESSAGE_MAX 65536u   /* bytes of a WebSocket message from a client */

@@ -27,6 +27,15 @@ struct chat_nonce {
     uint64_t counter;   /* rises with each operation of the device */
 };
 
+/* All of one emoji that people reacted with. */
+struct chat_reaction {
+    const char *emoji; /* 1 to CHAT_EMOJI_MAX bytes */
+    size_t emoji_len;
+    size_t count;             /* of user_ids; never 0 */
+    const uint64_t *user_ids; /* in the order they came */
+    bool mine;                /* this user is among them */
+};
+
 /* One message in its latest known state. */
 struct chat_message {
     uint64_t channel_id;
@@ -44,7 +53,47 @@ struct chat_message {
     size_t extra_len;
     bool deleted;
     bool own; /* by this user, from whatever device */
+    bool mentions_me;
+    const uint64_t *mention_ids; /* as the author named them */
+    size_t mentions_count;
+    const struct chat_reaction *const *reactions; /* in the order the emoji came */
+    size_t reactions_count;
 };
+
+/*
+ * What a message is made of, to send it or to put it in place of what was there. Start from
+ * CHAT_CONTENT_INIT, then set fields; they are only ever appended, and `size` tells which ones
+ * the caller was compiled with. Everything is copied.
+ *
+ *   struct chat_content content = CHAT_CONTENT_INIT;
+ *   content.text = "hello";
+ *   content.text_len = 5;
+ */
+struct chat_content {
+    size_t size; /* sizeof(struct chat_content) */
+
+    const char *text; /* UTF-8, at most CHAT_TEXT_MAX bytes */
+    size_t text_len;
+    const uint8_t *extra; /* the application's own, at most CHAT_EXTRA_MAX bytes */
+    size_t extra_len;
+    uint64_t reply_to_seq;       /* 0: no reply; not looked at in an edit */
+    const uint64_t *mention_ids; /* users, at most CHAT_MENTIONS_MAX, none twice */
+    size_t mentions_count;
+};
+
+#ifdef __cplusplus
+#define CHAT_CONTENT_INIT                                                                          \
+    ([] {                                                                                          \
+        chat_content content_ = chat_content();                                                    \
+        content_.size = sizeof(content_);                                                          \
+        return content_;                                                                           \
+    }())
+#else
+#define CHAT_CONTENT_INIT                                                                          \
+    {                                                                                              \
+        .size = sizeof(struct chat_content)                                                        \
+    }
+#endif
 
 typedef enum chat_home_kind {
     CHAT_HOME_DIRECT = 2, /* two members, for good */
@@ -72,6 +121,8 @@ struct chat_channel {
     uint64_t peer_id;    /* a direct's other member, else 0 */
     const char *name;    /* empty for a direct */
     size_t name_len;
+    uint32_t
+        mentions; /* unread messages that mention this user; CHAT_MENTIONS_COUNT_MAX: or more */
 };
 
 struct chat_user {
@@ -105,6 +156,7 @@ typedef enum chat_outgoing_kind {
     CHAT_OUTGOING_SEND = 1,
     CHAT_OUTGOING_EDIT = 2,
     CHAT_OUTGOING_DELETE = 3,
+    CHAT_OUTGOING_REACT = 4, /* the emoji is the text */
 } chat_outgoing_kind;
 
 typedef enum chat_outgoing_state {
@@ -113,7 +165,7 @@ typedef enum chat_outgoing_state {
      * in, but its channel was removed before that could be found out. */
     CHAT_OUTGOING_REFUSED = 2,
     CHAT_OUTGOING_DONE = 3,      /* committed and synced by the server; gone from the outbox */
-    CHAT_OUTGOING_DISCARDED = 4, /* by chat_conn_discard(), or with its channel */
+    CHAT_OUTGOING_DISCARDED = 4, /* by chat_conn_discard(), or with the message it was about */
 } chat_outgoing_state;
 
 /* An operation on its way to the server. */
@@ -123,7 +175,7 @@ struct chat_outgoing {
     uint64_t channel_id;
     chat_outgoing_kind kind;
     chat_outgoing_state state;
-    uint64_t seq; /* of the message: edits and deletes, and every DONE */
+    uint64_t seq; /* of the message: edits, deletes, reactions (see message_nonce), every DONE */
     uint64_t reply_to_seq;
     int64_t created_at_ms; /* this device's wall clock */
     const char *text;
@@ -131,6 +183,12 @@ struct chat_outgoing {
     const uint8_t *extra;
     size_t extra_len;
     chat_status status; /* why it was REFUSED, else CHAT_OK */
+    const uint64_t *mention_ids;
+    size_t mentions_count;
+    bool removes; /* a reaction: takes it back */
+    /* Of the message to be edited, deleted or reacted to, while that is in the outbox itself and
+     * has no seq; else zeros. */
+    struct chat_nonce message_nonce;
 };
 
 /*

@@ -166,21 +166,18 @@ chat_status chat_conn_set_token(chat_conn *conn, const char *token, size_t token
     return client_set_token(conn->core, token, token_len);
 }
 
-chat_status chat_conn_send(chat_conn *conn, uint64_t channel_id, const char *text, size_t text_len,
-                           const uint8_t *extra, size_t extra_len, uint64_t reply_to_seq,
+chat_status chat_conn_send(chat_conn *conn, uint64_t channel_id, const struct chat_content *content,
                            struct chat_nonce *out_nonce)
 {
     loop_touch(conn);
-    return client_send(conn->core, channel_id, text, text_len, extra, extra_len, reply_to_seq,
-                       out_nonce);
+    return client_send(conn->core, channel_id, content, out_nonce);
 }
 
-chat_status chat_conn_edit(chat_conn *conn, uint64_t channel_id, uint64_t seq, const char *text,
-                           size_t text_len, const uint8_t *extra, size_t extra_len,
-                           struct chat_nonce *out_nonce)
+chat_status chat_conn_edit(chat_conn *conn, uint64_t channel_id, uint64_t seq,
+                           const struct chat_content *content, struct chat_nonce *out_nonce)
 {
     loop_touch(conn);
-    return client_edit(conn->core, channel_id, seq, text, text_len, extra, extra_len, out_nonce);
+    return client_edit(conn->core, channel_id, seq, content, out_nonce);
 }
 
 chat_status chat_conn_delete(chat_conn *conn, uint64_t channel_id, uint64_t seq,
@@ -188,6 +185,36 @@ chat_status chat_conn_delete(chat_conn *conn, uint64_t channel_id, uint64_t seq,
 {
     loop_touch(conn);
     return client_delete(conn->core, channel_id, seq, out_nonce);
+}
+
+chat_status chat_conn_react(chat_conn *conn, uint64_t channel_id, uint64_t seq, const char *emoji,
+                            size_t emoji_len, bool remove, struct chat_nonce *out_nonce)
+{
+    loop_touch(conn);
+    return client_react(conn->core, channel_id, seq, emoji, emoji_len, remove, out_nonce);
+}
+
+chat_status chat_conn_edit_outgoing(chat_conn *conn, const struct chat_nonce *nonce,
+                                    const struct chat_content *content,
+                                    struct chat_nonce *out_nonce)
+{
+    loop_touch(conn);
+    return client_edit_outgoing(conn->core, nonce, content, out_nonce);
+}
+
+chat_status chat_conn_delete_outgoing(chat_conn *conn, const struct chat_nonce *nonce,
+                                      struct chat_nonce *out_nonce)
+{
+    loop_touch(conn);
+    return client_delete_outgoing(conn->core, nonce, out_nonce);
+}
+
+chat_status chat_conn_react_outgoing(chat_conn *conn, const struct chat_nonce *nonce,
+                                     const char *emoji, size_t emoji_len, bool remove,
+                                     struct chat_nonce *out_nonce)
+{
+    loop_touch(conn);
+    return client_react_outgoing(conn->core, nonce, emoji, emoji_len, remove, out_nonce);
 }
 
 chat_status chat_conn_mark_read(chat_conn *conn, uint64_t channel_id, uint64_t seq)

@@ -31,6 +31,20 @@ chat_status chat_conn_fetch_history(chat_conn *conn, uint64_t channel_id, uint64
     return client_fetch_history(conn->core, channel_id, start_seq, limit, backwards, out_ticket);
 }
 
+chat_status chat_conn_fetch_around(chat_conn *conn, uint64_t channel_id, uint64_t seq,
+                                   uint32_t limit, uint64_t *out_ticket)
+{
+    loop_touch(conn);
+    return client_fetch_around(conn->core, channel_id, seq, limit, out_ticket);
+}
+
+chat_status chat_conn_find_message(chat_conn *conn, uint64_t channel_id, uint64_t message_id,
+                                   uint32_t limit, uint64_t *out_ticket)
+{
+    loop_touch(conn);
+    return client_find_message(conn->core, channel_id, message_id, limit, out_ticket);
+}
+
 chat_status chat_conn_fetch_users(chat_conn *conn, const uint64_t *user_ids, size_t count,
                                   uint64_t *out_ticket)
 {

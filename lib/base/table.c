@@ -71,6 +71,8 @@ static chat_status fit(struct table *t)
     return CHAT_OK;
 }
 
+chat_status table_reserve(struct table *t) { return t->cap == 0 ? rehash(t, CAP_MIN) : CHAT_OK; }
+
 chat_status table_insert(struct table *t, struct table_node *node, uint64_t hash)
 {
     struct table_node **chain;

@@ -31,6 +31,8 @@ struct table_node *table_find(const struct table *t, uint64_t hash, const void *
 /* The key must not be there yet. Errors: CHAT_E_NOMEM, only for the very first insert;
  * a failed growth only makes chains longer. */
 chat_status table_insert(struct table *t, struct table_node *node, uint64_t hash);
+/* One table_insert() after it cannot fail. Errors: CHAT_E_NOMEM. */
+chat_status table_reserve(struct table *t);
 void table_remove(struct table *t, struct table_node *node);
 /* Walks: NULL starts, NULL is the end. No change meanwhile, except removal of what was
  * walked before. */

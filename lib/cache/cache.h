@@ -26,7 +26,7 @@
 
 #include "cache/ranges.h"
 
-#define CACHE_SCHEMA_VERSION 1
+#define CACHE_SCHEMA_VERSION 2
 #define CACHE_APPLICATION_ID 0x6c636861 /* "lcha": the file is ours */
 
 struct cache;
@@ -106,6 +106,7 @@ struct cache_channel {
     uint64_t peer_id;
     uint64_t last_counter; /* of last_device: its newest operation that is in; 0: none */
     uint64_t last_device;
+    uint64_t mentions; /* unread ones, as told or counted last */
     uint32_t name_len;
     char name[CHAT_NAME_MAX + 1];
     struct ranges ranges;
@@ -136,6 +137,13 @@ chat_status cache_messages_drop(struct cache *c, uint64_t channel_id, uint64_t f
 chat_status cache_messages_count_deleted(struct cache *c, uint64_t channel_id, uint64_t from,
                                          uint64_t to, uint64_t *out_count);
 
+/* By message_id, which rises with seq. CHAT_E_NOT_FOUND. */
+chat_status cache_message_find(struct cache *c, uint64_t channel_id, uint64_t message_id,
+                               uint64_t *out_seq);
+/* Of from..to, those that mention this user. */
+chat_status cache_messages_count_mentions(struct cache *c, uint64_t channel_id, uint64_t from,
+                                          uint64_t to, uint64_t *out_count);
+
 /* `message` and what it points to are borrowed for the call. */
 typedef chat_status (*cache_message_fn)(const struct chat_message *message, void *user);
 
@@ -161,13 +169,18 @@ struct cache_outgoing {
     size_t text_len;
     const uint8_t *extra;
     size_t extra_len;
+    const uint64_t *mention_ids;
+    size_t mentions_count;
+    bool removes;   /* a reaction */
+    int64_t parent; /* row of the message it is about, which has no seq yet; 0: it has */
+    bool sent;      /* it may have been */
 };
 
 typedef chat_status (*cache_outgoing_fn)(const struct cache_outgoing *outgoing, void *user);
 
 chat_status cache_outbox_add(struct cache *c, const struct cache_outgoing *outgoing,
                              int64_t *out_row);
-/* All, in order of queueing, without text and extra. */
+/* All, in order of queueing, without text, extra and mentions. */
 chat_status cache_outbox_load(struct cache *c, cache_outgoing_fn fn, void *user);
 /* One, whole. CHAT_E_NOT_FOUND. */
 chat_status cache_outbox_get(struct cache *c, int64_t row, cache_outgoing_fn fn, void *user);
@@ -175,6 +188,15 @@ chat_status cache_outbox_set_state(struct cache *c, int64_t row, uint32_t state,
 /* A new nonce; the present one becomes the old one. */
 chat_status cache_outbox_rename(struct cache *c, int64_t row, uint64_t device_id, uint64_t counter,
                                 uint64_t base_seq);
+/* Other text, extra and mentions. */
+chat_status cache_outbox_set_content(struct cache *c, int64_t row,
+                                     const struct cache_outgoing *content);
+/* The message it is about has this seq, and no parent. */
+chat_status cache_outbox_set_seq(struct cache *c, int64_t row, uint64_t seq);
+/* What waited for one row waits for another. */
+chat_status cache_outbox_set_parent(struct cache *c, int64_t old_row, int64_t new_row);
+/* All of them may have been sent. */
+chat_status cache_outbox_mark_sent(struct cache *c);
 chat_status cache_outbox_remove(struct cache *c, int64_t row);
 
 /* --- users --- */

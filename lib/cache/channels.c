@@ -49,6 +49,7 @@ static void read_channel(sqlite3_stmt *st, struct cache_channel *out)
         .peer_id = cache_u64(st, 14),
         .last_counter = cache_u64(st, 15),
         .last_device = cache_u64(st, 16),
+        .mentions = cache_u64(st, 18),
     };
     if (name && len > 0 && (unsigned)len <= CHAT_NAME_MAX) {
         memcpy(out->name, name, (size_t)len);
@@ -130,6 +131,7 @@ chat_status cache_channel_save(struct cache *c, const struct cache_channel *chan
     for (int i = 0; i < count; i++)
         cache_bind_u64(st, i + 1, values[i]);
     cache_bind_text(st, count + 1, channel->name, channel->name_len);
+    cache_bind_u64(st, count + 2, channel->mentions);
     status = cache_run(c, st);
     if (status == CHAT_OK)
         status = save_ranges(c, channel->channel_id, &channel->ranges);

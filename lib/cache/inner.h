@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include "cache/cache.h"
+#include "cache/packed.h"
 
 enum statement {
     ST_BEGIN,
@@ -20,15 +21,22 @@ enum statement {
     ST_RANGES_DROP,
     ST_MESSAGE_FIND,
     ST_MESSAGE_PUT,
+    ST_MESSAGE_FROM,
+    ST_MESSAGE_LAST,
     ST_MESSAGE_ALTER,
     ST_MESSAGES_DROP,
     ST_MESSAGES_READ,
     ST_MESSAGES_DELETED,
+    ST_MESSAGES_MENTIONS,
     ST_OUTBOX_ADD,
     ST_OUTBOX_ALL,
     ST_OUTBOX_GET,
     ST_OUTBOX_STATE,
     ST_OUTBOX_RENAME,
+    ST_OUTBOX_CONTENT,
+    ST_OUTBOX_SEQ,
+    ST_OUTBOX_PARENT,
+    ST_OUTBOX_SENT,
     ST_OUTBOX_DROP,
     ST_USER_PUT,
     ST_USER_GET,
@@ -42,6 +50,8 @@ struct cache {
     sqlite3_stmt *statements[ST_COUNT]; /* prepared at first use */
     struct cache_identity identity;
     struct cache_identity committed; /* as of the last commit */
+    struct packed_lists lists;       /* of the row being shown */
+    uint8_t packed[PACKED_REACTIONS_MAX];
     uint32_t wal_pages;
     bool in_memory;
     bool open_txn;

@@ -24,6 +24,79 @@ static chat_status find(struct cache *c, const struct chat_message *m, struct kn
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? CHAT_OK : cache_failed(c, rc, "message");
 }
 
+struct place {
+    uint64_t seq, message_id;
+};
+
+/* The first message from a seq on, or (ST_MESSAGE_LAST) the last one. CHAT_E_NOT_FOUND. */
+static chat_status look(struct cache *c, enum statement which, uint64_t channel_id, uint64_t seq,
+                        struct place *out)
+{
+    chat_status status;
+    sqlite3_stmt *st = cache_statement(c, which, &status);
+    int rc;
+
+    if (!st)
+        return status;
+    cache_bind_u64(st, 1, channel_id);
+    if (which == ST_MESSAGE_FROM)
+        cache_bind_u64(st, 2, seq);
+    rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW)
+        *out = (struct place){cache_u64(st, 0), cache_u64(st, 1)};
+    sqlite3_reset(st);
+    if (rc == SQLITE_ROW)
+        return CHAT_OK;
+    return rc == SQLITE_DONE ? CHAT_E_NOT_FOUND : cache_failed(c, rc, "find");
+}
+
+chat_status cache_message_find(struct cache *c, uint64_t channel_id, uint64_t message_id,
+                               uint64_t *out_seq)
+{
+    struct place at;
+    uint64_t low = 1, high;
+    chat_status status = look(c, ST_MESSAGE_LAST, channel_id, 0, &at);
+
+    if (status != CHAT_OK)
+        return status;
+    high = at.seq;
+    while (low <= high) {
+        uint64_t middle = low + (high - low) / 2;
+
+        status = look(c, ST_MESSAGE_FROM, channel_id, middle, &at);
+        if (status != CHAT_OK)
+            return status;
+        if (at.message_id == message_id) {
+            *out_seq = at.seq;
+            return CHAT_OK;
+        }
+        if (at.seq > high || at.message_id > message_id)
+            high = middle - 1;
+        else
+            low = at.seq + 1;
+    }
+    return CHAT_E_NOT_FOUND;
+}
+
+static bool mentions(const struct chat_message *m, uint64_t user_id)
+{
+    for (size_t i = 0; i < m->mentions_count; i++)
+        if (m->mention_ids[i] == user_id)
+            return true;
+    return false;
+}
+
+/* Text and lists, from parameter `at` on; `ids` stands until the statement is reset. */
+static void bind_content(struct cache *c, sqlite3_stmt *st, int at, const struct chat_message *m,
+                         uint8_t ids[PACKED_IDS_MAX])
+{
+    cache_bind_text(st, at, m->text, m->text_len);
+    cache_bind_blob(st, at + 1, m->extra, m->extra_len);
+    cache_bind_blob(st, at + 2, ids, packed_put_ids(m->mention_ids, m->mentions_count, ids));
+    cache_bind_u64(st, at + 3, mentions(m, c->identity.user_id));
+    cache_bind_blob(st, at + 4, c->packed, packed_put_reactions(m, c->packed));
+}
+
 static chat_status insert(struct cache *c, const struct chat_message *m)
 {
     const uint64_t values[] = {
@@ -40,6 +113,7 @@ static chat_status insert(struct cache *c, const struct chat_message *m)
         m->deleted,
     };
     const int count = (int)(sizeof(values) / sizeof(values[0]));
+    uint8_t ids[PACKED_IDS_MAX];
     chat_status status;
     sqlite3_stmt *st = cache_writer(c, ST_MESSAGE_PUT, &status);
 
@@ -47,13 +121,13 @@ static chat_status insert(struct cache *c, const struct chat_message *m)
         return status;
     for (int i = 0; i < count; i++)
         cache_bind_u64(st, i + 1, values[i]);
-    cache_bind_text(st, count + 1, m->text, m->text_len);
-    cache_bind_blob(st, count + 2, m->extra, m->extra_len);
+    bind_content(c, st, count + 1, m, ids);
     return cache_run(c, st);
 }
 
 static chat_status alter(struct cache *c, uint64_t id, const struct chat_message *m)
 {
+    uint8_t ids[PACKED_IDS_MAX];
     chat_status status;
     sqlite3_stmt *st = cache_writer(c, ST_MESSAGE_ALTER, &status);
 
@@ -63,8 +137,7 @@ static chat_status alter(struct cache *c, uint64_t id, const struct chat_message
     cache_bind_u64(st, 2, (uint64_t)m->edited_at_ms);
     cache_bind_u64(st, 3, m->rev);
     cache_bind_u64(st, 4, m->deleted);
-    cache_bind_text(st, 5, m->text, m->text_len);
-    cache_bind_blob(st, 6, m->extra, m->extra_len);
+    bind_content(c, st, 5, m, ids);
     return cache_run(c, st);
 }
 
@@ -105,11 +178,11 @@ chat_status cache_messages_drop(struct cache *c, uint64_t channel_id, uint64_t f
     return cache_run(c, st);
 }
 
-chat_status cache_messages_count_deleted(struct cache *c, uint64_t channel_id, uint64_t from,
-                                         uint64_t to, uint64_t *out_count)
+static chat_status count_rows(struct cache *c, enum statement which, uint64_t channel_id,
+                              uint64_t from, uint64_t to, uint64_t *out_count)
 {
     chat_status status;
-    sqlite3_stmt *st = cache_statement(c, ST_MESSAGES_DELETED, &status);
+    sqlite3_stmt *st = cache_statement(c, which, &status);
     int rc;
 
     if (!st)
@@ -124,8 +197,23 @@ chat_status cache_messages_count_deleted(struct cache *c, uint64_t channel_id, u
     return rc == SQLITE_ROW ? CHAT_OK : cache_failed(c, rc, "count");
 }
 
-static void read_message(sqlite3_stmt *st, uint64_t channel_id, struct chat_message *out)
+chat_status cache_messages_count_deleted(struct cache *c, uint64_t channel_id, uint64_t from,
+                                         uint64_t to, uint64_t *out_count)
 {
+    return count_rows(c, ST_MESSAGES_DELETED, channel_id, from, to, out_count);
+}
+
+chat_status cache_messages_count_mentions(struct cache *c, uint64_t channel_id, uint64_t from,
+                                          uint64_t to, uint64_t *out_count)
+{
+    return count_rows(c, ST_MESSAGES_MENTIONS, channel_id, from, to, out_count);
+}
+
+static void read_message(struct cache *c, sqlite3_stmt *st, uint64_t channel_id,
+                         struct chat_message *out)
+{
+    const void *packed;
+
     *out = (struct chat_message){
         .channel_id = channel_id,
         .seq = cache_u64(st, 0),
@@ -137,6 +225,7 @@ static void read_message(sqlite3_stmt *st, uint64_t channel_id, struct chat_mess
         .rev = cache_u64(st, 7),
         .reply_to_seq = cache_u64(st, 8),
         .deleted = sqlite3_column_int(st, 9) != 0,
+        .mentions_me = sqlite3_column_int(st, 13) != 0,
     };
     out->text = (const char *)sqlite3_column_text(st, 10);
     out->text_len = (size_t)sqlite3_column_bytes(st, 10);
@@ -146,6 +235,13 @@ static void read_message(sqlite3_stmt *st, uint64_t channel_id, struct chat_mess
         out->text = "";
         out->text_len = 0;
     }
+    packed = sqlite3_column_blob(st, 12);
+    out->mention_ids = c->lists.mention_ids;
+    out->mentions_count =
+        packed_get_ids(packed, (size_t)sqlite3_column_bytes(st, 12), c->lists.mention_ids);
+    packed = sqlite3_column_blob(st, 14);
+    packed_get_reactions(packed, (size_t)sqlite3_column_bytes(st, 14), c->identity.user_id,
+                         &c->lists, out);
 }
 
 chat_status cache_messages_read(struct cache *c, uint64_t channel_id, uint64_t from, uint64_t to,
@@ -168,7 +264,7 @@ chat_status cache_messages_read(struct cache *c, uint64_t channel_id, uint64_t f
             status = cache_failed(c, rc, "messages");
             break;
         }
-        read_message(st, channel_id, &message);
+        read_message(c, st, channel_id, &message);
         status = fn(&message, user);
     }
     sqlite3_reset(st);

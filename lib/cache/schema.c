@@ -51,6 +51,17 @@ static const char *const steps[] = {
     "CREATE TABLE users("
     " user_id INTEGER PRIMARY KEY, name TEXT NOT NULL"
     ");",
+
+    /* Lists are packed.h's bytes. Few messages mention the user: those have an index. */
+    "ALTER TABLE channels ADD COLUMN mentions INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE messages ADD COLUMN mention_ids BLOB NOT NULL DEFAULT x'';"
+    "ALTER TABLE messages ADD COLUMN mentions_me INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE messages ADD COLUMN reactions BLOB NOT NULL DEFAULT x'';"
+    "CREATE INDEX messages_mentioning_me ON messages(channel_id, seq) WHERE mentions_me;"
+    "ALTER TABLE outbox ADD COLUMN mention_ids BLOB NOT NULL DEFAULT x'';"
+    "ALTER TABLE outbox ADD COLUMN removes INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE outbox ADD COLUMN parent INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE outbox ADD COLUMN sent INTEGER NOT NULL DEFAULT 1;", /* for all we know */
 };
 
 #define STEPS_COUNT (sizeof(steps) / sizeof(steps[0]))

@@ -4,7 +4,7 @@
 
 #define OUTGOING_HEAD                                                                              \
     "id,device_id,counter,old_device_id,old_counter,channel_id,kind,state,status,seq,"             \
-    "reply_to_seq,base_seq,created_at_ms"
+    "reply_to_seq,base_seq,created_at_ms,removes,parent,sent"
 
 static const char *const sql[ST_COUNT] = {
     [ST_BEGIN] = "BEGIN IMMEDIATE",
@@ -15,41 +15,52 @@ static const char *const sql[ST_COUNT] = {
     [ST_CHANNELS_ALL] =
         "SELECT channel_id,home_id,kind,permissions,epoch,head_seq,head_message_id,head_rev,"
         "first_seq,stream_seq,read_seq,read_message_id,mark_seq,deleted_unread,peer_id,"
-        "last_counter,last_device,name FROM channels ORDER BY channel_id",
+        "last_counter,last_device,name,mentions FROM channels ORDER BY channel_id",
     [ST_CHANNEL_PUT] =
         "INSERT OR REPLACE INTO channels(channel_id,home_id,kind,permissions,epoch,head_seq,"
         "head_message_id,head_rev,first_seq,stream_seq,read_seq,read_message_id,mark_seq,"
-        "deleted_unread,peer_id,last_counter,last_device,name)"
-        " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)",
+        "deleted_unread,peer_id,last_counter,last_device,name,mentions)"
+        " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19)",
     [ST_CHANNEL_DROP] = "DELETE FROM channels WHERE channel_id=?1",
     [ST_RANGES_ALL] = "SELECT from_seq,to_seq,rev FROM ranges WHERE channel_id=?1"
                       " ORDER BY from_seq",
     [ST_RANGE_PUT] = "INSERT INTO ranges(channel_id,from_seq,to_seq,rev) VALUES(?1,?2,?3,?4)",
     [ST_RANGES_DROP] = "DELETE FROM ranges WHERE channel_id=?1",
     [ST_MESSAGE_FIND] = "SELECT id,message_id,rev FROM messages WHERE channel_id=?1 AND seq=?2",
+    [ST_MESSAGE_FROM] = "SELECT seq,message_id FROM messages"
+                        " WHERE channel_id=?1 AND seq>=?2 ORDER BY seq LIMIT 1",
+    [ST_MESSAGE_LAST] = "SELECT seq,message_id FROM messages"
+                        " WHERE channel_id=?1 ORDER BY seq DESC LIMIT 1",
     [ST_MESSAGE_PUT] =
         "INSERT INTO messages(channel_id,seq,message_id,author_id,device_id,counter,sent_at_ms,"
-        "edited_at_ms,rev,reply_to_seq,deleted,text,extra)"
-        " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)",
+        "edited_at_ms,rev,reply_to_seq,deleted,text,extra,mention_ids,mentions_me,reactions)"
+        " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)",
     [ST_MESSAGE_ALTER] =
-        "UPDATE messages SET edited_at_ms=?2,rev=?3,deleted=?4,text=?5,extra=?6 WHERE id=?1",
+        "UPDATE messages SET edited_at_ms=?2,rev=?3,deleted=?4,text=?5,extra=?6,mention_ids=?7,"
+        "mentions_me=?8,reactions=?9 WHERE id=?1",
     [ST_MESSAGES_DROP] = "DELETE FROM messages WHERE channel_id=?1 AND seq BETWEEN ?2 AND ?3",
     [ST_MESSAGES_READ] =
         "SELECT seq,message_id,author_id,device_id,counter,sent_at_ms,edited_at_ms,rev,"
-        "reply_to_seq,deleted,text,extra FROM messages"
+        "reply_to_seq,deleted,text,extra,mention_ids,mentions_me,reactions FROM messages"
         " WHERE channel_id=?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq LIMIT ?4",
     [ST_MESSAGES_DELETED] = "SELECT count(*) FROM messages"
                             " WHERE channel_id=?1 AND seq BETWEEN ?2 AND ?3 AND deleted",
+    [ST_MESSAGES_MENTIONS] = "SELECT count(*) FROM messages"
+                             " WHERE channel_id=?1 AND seq BETWEEN ?2 AND ?3 AND mentions_me",
     [ST_OUTBOX_ADD] =
         "INSERT INTO outbox(device_id,counter,old_device_id,old_counter,channel_id,kind,state,"
-        "status,seq,reply_to_seq,base_seq,created_at_ms,text,extra)"
-        " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14)",
+        "status,seq,reply_to_seq,base_seq,created_at_ms,removes,parent,sent,text,extra,mention_ids)"
+        " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)",
     [ST_OUTBOX_ALL] = "SELECT " OUTGOING_HEAD " FROM outbox ORDER BY id",
-    [ST_OUTBOX_GET] = "SELECT " OUTGOING_HEAD ",text,extra FROM outbox WHERE id=?1",
+    [ST_OUTBOX_GET] = "SELECT " OUTGOING_HEAD ",text,extra,mention_ids FROM outbox WHERE id=?1",
     [ST_OUTBOX_STATE] = "UPDATE outbox SET state=?2,status=?3 WHERE id=?1",
     [ST_OUTBOX_RENAME] =
         "UPDATE outbox SET old_device_id=device_id,old_counter=counter,device_id=?2,counter=?3,"
         "base_seq=?4 WHERE id=?1",
+    [ST_OUTBOX_CONTENT] = "UPDATE outbox SET text=?2,extra=?3,mention_ids=?4 WHERE id=?1",
+    [ST_OUTBOX_SEQ] = "UPDATE outbox SET seq=?2,parent=0 WHERE id=?1",
+    [ST_OUTBOX_PARENT] = "UPDATE outbox SET parent=?2 WHERE parent=?1",
+    [ST_OUTBOX_SENT] = "UPDATE outbox SET sent=1 WHERE NOT sent",
     [ST_OUTBOX_DROP] = "DELETE FROM outbox WHERE id=?1",
     [ST_USER_PUT] = "INSERT OR REPLACE INTO users(user_id,name) VALUES(?1,?2)",
     [ST_USER_GET] = "SELECT name FROM users WHERE user_id=?1",

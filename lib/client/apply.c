@@ -4,43 +4,13 @@
 #include "base/plant.h"
 #include "client/inner.h"
 
-bool apply_message_is_sane(const WireMessage *m)
-{
-    return m->seq && m->seq <= RANGES_SEQ_MAX && m->rev <= RANGES_SEQ_MAX && m->message_id &&
-           m->author_id && m->reply_to_seq <= RANGES_SEQ_MAX &&
-           (!m->nonce || m->nonce->counter <= (uint64_t)INT64_MAX);
-}
-
-static void convert(const WireMessage *m, struct chat_message *out)
-{
-    *out = (struct chat_message){
-        .channel_id = m->channel_id,
-        .seq = m->seq,
-        .message_id = m->message_id,
-        .author_id = m->author_id,
-        .sent_at_ms = m->sent_at_ms,
-        .edited_at_ms = m->edited_at_ms,
-        .reply_to_seq = m->reply_to_seq,
-        .rev = m->rev,
-        .text = m->text ? m->text : "",
-        .extra = m->extra.data,
-        .extra_len = m->extra.len,
-        .deleted = m->deleted,
-    };
-    out->text_len = strlen(out->text);
-    if (m->nonce) {
-        out->nonce.device_id = m->nonce->device_id;
-        out->nonce.counter = m->nonce->counter;
-    }
-}
-
 bool apply_store(struct client_core *core, struct channel *ch, const WireMessage *m)
 {
     struct chat_message message;
     cache_put put = CACHE_PUT_SAME;
 
-    convert(m, &message);
-    if (!core_ok(core, cache_message_put(core->cache, &message, &put)))
+    if (!core_ok(core, message_of_wire(&core->arena, m, &message)) ||
+        !core_ok(core, cache_message_put(core->cache, &message, &put)))
         return false;
     users_saw(core, m->author_id);
     if (put == CACHE_PUT_OTHER) {
@@ -48,7 +18,7 @@ bool apply_store(struct client_core *core, struct channel *ch, const WireMessage
                   (unsigned long long)ch->c.channel_id, (unsigned long long)m->seq);
         return false;
     }
-    if (put == CACHE_PUT_ALTERED || (put == CACHE_PUT_NEW && m->deleted))
+    if (put == CACHE_PUT_ALTERED || (put == CACHE_PUT_NEW && (m->deleted || m->n_mention_ids)))
         ch->unread_stale = true;
     if (put == CACHE_PUT_ALTERED && m->seq <= ch->c.stream_seq)
         events_changed(core, ch, m->seq);
@@ -194,7 +164,7 @@ void apply_live(struct client_core *core, const WireMessage *m)
 {
     struct channel *ch = channel_find(core, m->channel_id);
 
-    if (!apply_message_is_sane(m)) {
+    if (!message_is_sane(m)) {
         session_protocol_error(core, "a message beyond all bounds");
         return;
     }
@@ -217,7 +187,7 @@ void apply_changed(struct client_core *core, const WireMessage *m)
     struct channel *ch = channel_find(core, m->channel_id);
     uint64_t known;
 
-    if (!apply_message_is_sane(m) || !m->rev) {
+    if (!message_is_sane(m) || !m->rev) {
         session_protocol_error(core, "an alteration beyond all bounds");
         return;
     }

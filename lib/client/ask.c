@@ -48,15 +48,20 @@ void ask_finish_history(struct client_core *core, struct ask *ask, chat_status s
 {
     struct channel *ch = channel_find(core, ask->id);
     struct reply *reply = reply_new(core, 256);
+    uint64_t from, to;
 
     if (!reply) {
         finish(core, ask, CHAT_E_NOMEM, ask->id, 0, NULL);
         return;
     }
-    if (ch) {
-        chat_status read =
-            page_read(core, ch, ask->second_id, ask->number, ask->backwards, &reply->page);
+    if (ch && ask->message_id) { /* nobody knows where it is */
+        if (status == CHAT_OK)
+            status = CHAT_E_NOT_FOUND;
+    } else if (ch) {
+        chat_status read = page_read(core, ch, ask->second_id, ask->number, ask->way, &reply->page);
 
+        if (ask->way == PAGE_AROUND)
+            reply->centre_seq = page_window(ch, ask->second_id, ask->number, &from, &to);
         if (status == CHAT_OK)
             status = read;
         (void)(read == CHAT_E_NOMEM || core_ok(core, read));
@@ -123,12 +128,16 @@ static bool send_history(struct client_core *core, struct ask *ask, struct reque
         r->head_rev = ch->c.head_rev;
     }
     r->start_seq = ask->at_seq;
+    r->message_id = ask->message_id;
     r->limit = ask->left < core->page_max ? ask->left : core->page_max;
-    r->backwards = ask->backwards;
+    r->backwards = ask->next_way == PAGE_BACKWARDS;
+    r->around = ask->next_way == PAGE_AROUND;
     body.channel_id = ask->id;
     body.start_seq = r->start_seq;
+    body.message_id = r->message_id;
     body.limit = r->limit;
     body.backwards = r->backwards;
+    body.around = r->around;
     frame->body_case = WIRE_CLIENT_FRAME__BODY_FETCH_HISTORY;
     frame->fetch_history = &body;
     return request_send(core, r, frame);
@@ -241,6 +250,46 @@ void ask_pump(struct client_core *core)
 
 /* --- answers --- */
 
+/* The seq of the message that was looked for; the page was found to have it. */
+static uint64_t seq_of(const WireHistoryPage *p, uint64_t message_id)
+{
+    for (size_t i = 0; i < p->n_messages; i++)
+        if (p->messages[i]->message_id == message_id)
+            return p->messages[i]->seq;
+    return 0;
+}
+
+/* What of the window around the message is to be asked for next: on which side of what is held,
+ * or all of it where the channel was rebuilt meanwhile. False: nothing is missing. */
+static bool aim(const struct channel *ch, struct ask *ask)
+{
+    uint64_t from, to, low, high;
+    uint64_t centre = page_window(ch, ask->second_id, ask->number, &from, &to);
+
+    if (from > to)
+        return false;
+    if (!ranges_holds(&ch->c.ranges, centre, centre)) {
+        ask->next_way = PAGE_AROUND;
+        ask->at_seq = ask->second_id;
+        ask->left = ask->number;
+        return true;
+    }
+    low = ranges_run_start(&ch->c.ranges, centre);
+    high = ranges_run_end(&ch->c.ranges, centre);
+    if (low > from) {
+        ask->next_way = PAGE_BACKWARDS;
+        ask->at_seq = low - 1;
+        ask->left = (uint32_t)(low - from);
+    } else if (high < to) {
+        ask->next_way = PAGE_FORWARDS;
+        ask->at_seq = high + 1;
+        ask->left = (uint32_t)(to - high);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 static void take_page(struct client_core *core, struct ask *ask, struct request *r,
                       const WireHistoryPage *p)
 {
@@ -257,11 +306,20 @@ static void take_page(struct client_core *core, struct ask *ask, struct request 
         ask_finish_history(core, ask, CHAT_OK);
         return;
     }
+    if (ask->message_id) {
+        ask->second_id = seq_of(p, ask->message_id);
+        ask->message_id = 0;
+    }
+    if (ask->way == PAGE_AROUND) {
+        if (!aim(r->channel, ask))
+            ask_finish_history(core, ask, CHAT_OK);
+        return;
+    }
     got = p->covered->to_seq - p->covered->from_seq + 1;
     ask->left -= (uint32_t)least_u64(ask->left, got);
-    ask->at_seq = ask->backwards ? p->covered->from_seq - 1 : p->covered->to_seq + 1;
-    at_end = ask->backwards ? p->covered->from_seq <= most_u64(p->first_seq, 1)
-                            : p->covered->to_seq >= p->head->seq;
+    ask->at_seq = r->backwards ? p->covered->from_seq - 1 : p->covered->to_seq + 1;
+    at_end = r->backwards ? p->covered->from_seq <= most_u64(p->first_seq, 1)
+                          : p->covered->to_seq >= p->head->seq;
     if (ask->left == 0 || at_end)
         ask_finish_history(core, ask, CHAT_OK);
 }

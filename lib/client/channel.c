@@ -173,6 +173,19 @@ void channel_read_moved(struct client_core *core, struct channel *ch, uint64_t s
         events_read(core, ch);
 }
 
+void channel_mentions(struct client_core *core, const WireMentions *mentions)
+{
+    struct channel *ch = channel_find(core, mentions->channel_id);
+    const uint64_t count = least_u64(mentions->count, CHAT_MENTIONS_COUNT_MAX);
+
+    if (!ch || ch->c.mentions == count)
+        return;
+    ch->c.mentions = count;
+    ch->unread_stale = true; /* what is held here says it more exactly */
+    channel_touch(core, ch);
+    events_channel(core, ch);
+}
+
 /* What a list says of a channel besides its head. True when the application should know. */
 static bool take_listed(struct client_core *core, struct channel *ch, const WireChannel *w)
 {
@@ -235,6 +248,8 @@ static void list_one(struct client_core *core, const WireChannel *w)
     }
     ch->listed = core->list_round;
     changed = take_listed(core, ch, w);
+    if (w->mentions && w->mentions->channel_id == ch->c.channel_id)
+        channel_mentions(core, w->mentions);
     if (is_new || changed)
         events_channel(core, ch);
     if (w->peer_id)
@@ -266,21 +281,35 @@ void channel_list(struct client_core *core, const WireChannelList *list)
 
 /* --- as the application sees it --- */
 
-static uint64_t count_unread(struct client_core *core, struct channel *ch)
+/* What is held here from read + 1 to the head says more exactly than the server what of it
+ * counts. */
+static void recount(struct client_core *core, struct channel *ch, uint64_t read)
 {
-    uint64_t head = ch->c.head_seq, read = most_u64(ch->c.read_seq, ch->c.mark_seq), deleted = 0;
+    uint64_t head = ch->c.head_seq, deleted = 0, mentions = 0;
 
+    if (!ch->unread_stale ||
+        !ranges_holds(&ch->c.ranges, most_u64(read + 1, ch->c.first_seq), head) ||
+        cache_messages_count_deleted(core->cache, ch->c.channel_id, read + 1, head, &deleted) !=
+            CHAT_OK ||
+        cache_messages_count_mentions(core->cache, ch->c.channel_id, read + 1, head, &mentions) !=
+            CHAT_OK)
+        return;
+    ch->c.deleted_unread = deleted;
+    ch->c.mentions = least_u64(mentions, CHAT_MENTIONS_COUNT_MAX);
+    ch->unread_stale = false;
+}
+
+static void count_unread(struct client_core *core, struct channel *ch, struct chat_channel *out)
+{
+    uint64_t head = ch->c.head_seq, read = most_u64(ch->c.read_seq, ch->c.mark_seq);
+
+    out->unread = 0;
+    out->mentions = 0;
     if (read >= head)
-        return 0;
-    if (ch->unread_stale &&
-        ranges_holds(&ch->c.ranges, most_u64(read + 1, ch->c.first_seq), head) &&
-        cache_messages_count_deleted(core->cache, ch->c.channel_id, read + 1, head, &deleted) ==
-            CHAT_OK) {
-        ch->c.deleted_unread = deleted;
-        ch->unread_stale = false;
-    }
-    deleted = ch->c.deleted_unread;
-    return head - read - least_u64(deleted, head - read);
+        return;
+    recount(core, ch, read);
+    out->unread = head - read - least_u64(ch->c.deleted_unread, head - read);
+    out->mentions = (uint32_t)least_u64(ch->c.mentions, head - read);
 }
 
 void channel_view(struct client_core *core, struct channel *ch, struct chat_channel *out)
@@ -295,11 +324,11 @@ void channel_view(struct client_core *core, struct channel *ch, struct chat_chan
         .stream_seq = ch->c.stream_seq,
         .first_seq = most_u64(ch->c.first_seq, 1),
         .read_seq = most_u64(ch->c.read_seq, ch->c.mark_seq),
-        .unread = count_unread(core, ch),
         .peer_id = ch->c.peer_id,
         .name = ch->c.name,
         .name_len = ch->c.name_len,
     };
+    count_unread(core, ch, out);
 }
 
 const struct chat_channel *client_next_channel(struct client_core *core, uint64_t after_id)

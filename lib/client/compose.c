@@ -9,9 +9,22 @@ uint64_t compose_counter(struct client_core *core)
     return ((uint64_t)cache_identity(core->cache)->opens << 32) | ++core->low_counter;
 }
 
-/* The row is committed, the operation linked; nothing of it stays after an error. */
-static chat_status add(struct client_core *core, struct cache_outgoing *o, int64_t replaces_row,
-                       struct out_op **out_op)
+/* Writes the row under a new nonce, in place of another one if that is not 0. What waited for
+ * that one waits for this. */
+static chat_status write_row(struct client_core *core, struct out_op *op,
+                             const struct cache_outgoing *o, int64_t replaces_row)
+{
+    chat_status status = cache_outbox_add(core->cache, o, &op->row);
+
+    if (status == CHAT_OK && replaces_row)
+        status = cache_outbox_remove(core->cache, replaces_row);
+    if (status == CHAT_OK && replaces_row)
+        status = cache_outbox_set_parent(core->cache, replaces_row, op->row);
+    return status;
+}
+
+chat_status compose_add(struct client_core *core, struct cache_outgoing *o, int64_t replaces_row,
+                        struct out_op **out_op)
 {
     struct out_op *op;
     chat_status status;
@@ -20,12 +33,13 @@ static chat_status add(struct client_core *core, struct cache_outgoing *o, int64
     o->counter = compose_counter(core);
     o->state = CHAT_OUTGOING_QUEUED;
     o->status = CHAT_OK;
+    o->sent = session_is_signed_in(core); /* it may go out at once */
     op = outbox_op_new(core, o);
     if (!op)
         return CHAT_E_NOMEM;
-    status = cache_outbox_add(core->cache, o, &op->row);
-    if (status == CHAT_OK && replaces_row)
-        status = cache_outbox_remove(core->cache, replaces_row);
+    status = write_row(core, op, o, replaces_row);
+    if (status == CHAT_OK)
+        status = ops_reserve(core);
     if (status == CHAT_OK)
         status = cache_commit(core->cache);
     if (status != CHAT_OK) {
@@ -39,8 +53,8 @@ static chat_status add(struct client_core *core, struct cache_outgoing *o, int64
     return CHAT_OK;
 }
 
-static chat_status queue(struct client_core *core, struct cache_outgoing *o,
-                         struct chat_nonce *out_nonce)
+chat_status compose_queue(struct client_core *core, struct cache_outgoing *o,
+                          struct chat_nonce *out_nonce)
 {
     struct channel *ch;
     struct out_op *op;
@@ -51,67 +65,91 @@ static chat_status queue(struct client_core *core, struct cache_outgoing *o,
     ch = channel_find(core, o->channel_id);
     if (!ch)
         return CHAT_E_NOT_FOUND;
-    if (core->op_count >= core->cfg.outbox_max)
+    if (core->ops.count >= core->cfg.outbox_max)
         return CHAT_E_FULL;
     if (o->seq > ch->c.head_seq || o->reply_to_seq > ch->c.head_seq)
         return CHAT_E_INVALID;
     o->base_seq = ch->c.head_seq;
     o->created_at_ms = core->now.wall_ms;
-    status = add(core, o, 0, &op);
+    status = compose_add(core, o, 0, &op);
     if (status == CHAT_OK && out_nonce)
         *out_nonce = (struct chat_nonce){op->device_id, op->counter};
     return status;
 }
 
-static chat_status check_body(const char *text, size_t text_len, const uint8_t *extra,
-                              size_t extra_len)
+/* As today's struct, whatever the caller was compiled with. */
+static chat_status take_content(const struct chat_content *from, struct chat_content *out)
 {
-    if (text_len > CHAT_TEXT_MAX || extra_len > CHAT_EXTRA_MAX)
-        return CHAT_E_TOO_LARGE;
-    if ((text_len && !text) || (extra_len && !extra) ||
-        (text_len && !utf8_is_valid((const uint8_t *)text, text_len)))
+    *out = (struct chat_content)CHAT_CONTENT_INIT;
+    if (!from || from->size < sizeof(from->size))
         return CHAT_E_INVALID;
+    memcpy(out, from, from->size < sizeof(*out) ? from->size : sizeof(*out));
+    if (out->text_len > CHAT_TEXT_MAX || out->extra_len > CHAT_EXTRA_MAX ||
+        out->mentions_count > CHAT_MENTIONS_MAX)
+        return CHAT_E_TOO_LARGE;
+    if ((out->text_len && !out->text) || (out->extra_len && !out->extra) ||
+        (out->mentions_count && !out->mention_ids) || (out->text_len == 0 && out->extra_len == 0) ||
+        (out->text_len && !utf8_is_valid((const uint8_t *)out->text, out->text_len)))
+        return CHAT_E_INVALID;
+    for (size_t i = 0; i < out->mentions_count; i++) {
+        for (size_t k = 0; k < i; k++)
+            if (out->mention_ids[k] == out->mention_ids[i])
+                return CHAT_E_INVALID;
+        if (out->mention_ids[i] == 0)
+            return CHAT_E_INVALID;
+    }
     return CHAT_OK;
 }
 
-chat_status client_send(struct client_core *core, uint64_t channel_id, const char *text,
-                        size_t text_len, const uint8_t *extra, size_t extra_len,
-                        uint64_t reply_to_seq, struct chat_nonce *out_nonce)
+static struct cache_outgoing outgoing_of(uint32_t kind, const struct chat_content *content)
 {
-    struct cache_outgoing o = {
-        .channel_id = channel_id,
-        .kind = CHAT_OUTGOING_SEND,
-        .text = text,
-        .text_len = text_len,
-        .extra = extra,
-        .extra_len = extra_len,
-        .reply_to_seq = reply_to_seq,
+    return (struct cache_outgoing){
+        .kind = kind,
+        .text = content->text,
+        .text_len = content->text_len,
+        .extra = content->extra,
+        .extra_len = content->extra_len,
+        .mention_ids = content->mention_ids,
+        .mentions_count = content->mentions_count,
     };
-    chat_status status = check_body(text, text_len, extra, extra_len);
+}
 
-    if (status == CHAT_OK && text_len == 0 && extra_len == 0)
-        status = CHAT_E_INVALID;
-    return status == CHAT_OK ? queue(core, &o, out_nonce) : status;
+chat_status client_send(struct client_core *core, uint64_t channel_id,
+                        const struct chat_content *content, struct chat_nonce *out_nonce)
+{
+    struct chat_content taken;
+    struct cache_outgoing o;
+    chat_status status = take_content(content, &taken);
+
+    if (status != CHAT_OK)
+        return status;
+    o = outgoing_of(CHAT_OUTGOING_SEND, &taken);
+    o.channel_id = channel_id;
+    o.reply_to_seq = taken.reply_to_seq;
+    return compose_queue(core, &o, out_nonce);
+}
+
+chat_status compose_edit(const struct chat_content *content, struct cache_outgoing *out)
+{
+    struct chat_content taken;
+    chat_status status = take_content(content, &taken);
+
+    if (status == CHAT_OK)
+        *out = outgoing_of(CHAT_OUTGOING_EDIT, &taken);
+    return status;
 }
 
 chat_status client_edit(struct client_core *core, uint64_t channel_id, uint64_t seq,
-                        const char *text, size_t text_len, const uint8_t *extra, size_t extra_len,
-                        struct chat_nonce *out_nonce)
+                        const struct chat_content *content, struct chat_nonce *out_nonce)
 {
-    struct cache_outgoing o = {
-        .channel_id = channel_id,
-        .kind = CHAT_OUTGOING_EDIT,
-        .seq = seq,
-        .text = text,
-        .text_len = text_len,
-        .extra = extra,
-        .extra_len = extra_len,
-    };
-    chat_status status = check_body(text, text_len, extra, extra_len);
+    struct cache_outgoing o;
+    chat_status status = compose_edit(content, &o);
 
-    if (status == CHAT_OK && seq == 0)
-        status = CHAT_E_INVALID;
-    return status == CHAT_OK ? queue(core, &o, out_nonce) : status;
+    if (status != CHAT_OK || seq == 0)
+        return status != CHAT_OK ? status : CHAT_E_INVALID;
+    o.channel_id = channel_id;
+    o.seq = seq;
+    return compose_queue(core, &o, out_nonce);
 }
 
 chat_status client_delete(struct client_core *core, uint64_t channel_id, uint64_t seq,
@@ -119,7 +157,31 @@ chat_status client_delete(struct client_core *core, uint64_t channel_id, uint64_
 {
     struct cache_outgoing o = {.channel_id = channel_id, .kind = CHAT_OUTGOING_DELETE, .seq = seq};
 
-    return seq ? queue(core, &o, out_nonce) : CHAT_E_INVALID;
+    return seq ? compose_queue(core, &o, out_nonce) : CHAT_E_INVALID;
+}
+
+chat_status compose_reaction(const char *emoji, size_t len, bool remove, struct cache_outgoing *out)
+{
+    if (len > CHAT_EMOJI_MAX)
+        return CHAT_E_TOO_LARGE;
+    if (len == 0 || !emoji || !utf8_is_valid((const uint8_t *)emoji, len))
+        return CHAT_E_INVALID;
+    *out = (struct cache_outgoing){
+        .kind = CHAT_OUTGOING_REACT, .text = emoji, .text_len = len, .removes = remove};
+    return CHAT_OK;
+}
+
+chat_status client_react(struct client_core *core, uint64_t channel_id, uint64_t seq,
+                         const char *emoji, size_t len, bool remove, struct chat_nonce *out_nonce)
+{
+    struct cache_outgoing o;
+    chat_status status = compose_reaction(emoji, len, remove, &o);
+
+    if (status != CHAT_OK || seq == 0)
+        return status != CHAT_OK ? status : CHAT_E_INVALID;
+    o.channel_id = channel_id;
+    o.seq = seq;
+    return compose_queue(core, &o, out_nonce);
 }
 
 chat_status client_mark_read(struct client_core *core, uint64_t channel_id, uint64_t seq)
@@ -143,132 +205,47 @@ chat_status client_mark_read(struct client_core *core, uint64_t channel_id, uint
     return core_commit(core);
 }
 
-/* --- looking at the outbox, and what becomes of refused operations --- */
+/* --- looking at the outbox --- */
 
-uint32_t client_outgoing_count(const struct client_core *core) { return core->op_count; }
+uint32_t client_outgoing_count(const struct client_core *core) { return core->ops.count; }
 
 static chat_status show(const struct cache_outgoing *o, void *user)
 {
     struct client_core *core = user;
+    struct chat_outgoing *out = &core->view_outgoing;
     char *text = arena_alloc(&core->view_arena, o->text_len + 1);
     void *extra = o->extra_len ? arena_copy(&core->view_arena, o->extra, o->extra_len) : NULL;
+    void *ids = o->mentions_count ? arena_copy(&core->view_arena, o->mention_ids,
+                                               o->mentions_count * sizeof(o->mention_ids[0]))
+                                  : NULL;
 
-    if (!text || (o->extra_len && !extra))
+    if (!text || (o->extra_len && !extra) || (o->mentions_count && !ids))
         return CHAT_E_NOMEM;
     memcpy(text, o->text, o->text_len);
     text[o->text_len] = '\0';
-    core->view_outgoing = (struct chat_outgoing){
-        .nonce = {o->device_id, o->counter},
-        .old_nonce = {o->old_device_id, o->old_counter},
-        .channel_id = o->channel_id,
-        .kind = (chat_outgoing_kind)o->kind,
-        .state = (chat_outgoing_state)o->state,
-        .seq = o->seq,
-        .reply_to_seq = o->reply_to_seq,
-        .created_at_ms = o->created_at_ms,
-        .text = text,
-        .text_len = o->text_len,
-        .extra = extra,
-        .extra_len = o->extra_len,
-        .status = (chat_status)o->status,
-    };
+    out->text = text;
+    out->text_len = o->text_len;
+    out->extra = extra;
+    out->extra_len = o->extra_len;
+    out->mention_ids = ids;
+    out->mentions_count = o->mentions_count;
+    out->status = (chat_status)o->status;
     return CHAT_OK;
 }
 
 bool client_outgoing(struct client_core *core, uint32_t index, const struct chat_outgoing **out)
 {
-    uint32_t at = 0;
+    const struct out_op *op;
 
     if (core_commit(core) != CHAT_OK)
         return false;
+    op = ops_at(core, index);
+    if (!op)
+        return false;
     arena_reset(&core->view_arena);
-    LIST_EACH(node, &core->ops)
-    {
-        {
-            if (at++ < index)
-                continue;
-        }
-        if (cache_outbox_get(core->cache, LIST_ENTRY(node, struct out_op, all)->row, show, core) !=
-            CHAT_OK)
-            return false;
-        *out = &core->view_outgoing;
-        return true;
-    }
-    return false;
-}
-
-static chat_status find_refused(struct client_core *core, const struct chat_nonce *nonce,
-                                struct out_op **out_op)
-{
-    chat_status status = core_commit(core);
-
-    if (status != CHAT_OK)
-        return status;
-    LIST_EACH(node, &core->ops)
-    {
-        struct out_op *op = LIST_ENTRY(node, struct out_op, all);
-
-        if (op->counter != nonce->counter || op->device_id != nonce->device_id)
-            continue;
-        *out_op = op;
-        return op->state == CHAT_OUTGOING_REFUSED ? CHAT_OK : CHAT_E_STATE;
-    }
-    return CHAT_E_NOT_FOUND;
-}
-
-struct again {
-    struct client_core *core;
-    struct out_op *op;
-    const struct channel *channel;
-};
-
-static chat_status queue_again(const struct cache_outgoing *o, void *user)
-{
-    struct again *again = user;
-    struct cache_outgoing copy = *o;
-
-    copy.old_device_id = o->device_id;
-    copy.old_counter = o->counter;
-    copy.base_seq = again->channel->c.head_seq;
-    return add(again->core, &copy, o->row, &again->op);
-}
-
-chat_status client_resend(struct client_core *core, const struct chat_nonce *nonce,
-                          struct chat_nonce *out_nonce)
-{
-    struct again again = {.core = core};
-    struct out_op *op = NULL;
-    chat_status status = find_refused(core, nonce, &op);
-
-    if (status != CHAT_OK)
-        return status;
-    again.channel = channel_find(core, op->channel_id);
-    if (!again.channel)
-        return CHAT_E_NOT_FOUND;
-    status = cache_outbox_get(core->cache, op->row, queue_again, &again);
-    if (status != CHAT_OK)
-        return status;
-    outbox_op_free(core, op);
-    if (out_nonce)
-        *out_nonce = (struct chat_nonce){again.op->device_id, again.op->counter};
-    return CHAT_OK;
-}
-
-chat_status client_discard(struct client_core *core, const struct chat_nonce *nonce)
-{
-    struct out_op *op = NULL;
-    chat_status status = find_refused(core, nonce, &op);
-
-    if (status != CHAT_OK)
-        return status;
-    status = cache_outbox_remove(core->cache, op->row);
-    if (status == CHAT_OK)
-        status = cache_commit(core->cache);
-    if (status != CHAT_OK) {
-        cache_rollback(core->cache);
-        return status;
-    }
-    events_outgoing(core, op, CHAT_OUTGOING_DISCARDED, CHAT_OK, op->seq, NULL);
-    outbox_op_free(core, op);
-    return CHAT_OK;
+    core->view_outgoing = outbox_describe(op);
+    if (cache_outbox_get(core->cache, op->row, show, core) != CHAT_OK)
+        return false;
+    *out = &core->view_outgoing;
+    return true;
 }

@@ -297,7 +297,7 @@ static void init(struct client_core *core)
     list_init(&core->lagging);
     list_init(&core->sending);
     list_init(&core->gone);
-    list_init(&core->ops);
+    ops_init(core);
     list_init(&core->asks);
     list_init(&core->events);
     outq_init(&core->out);
@@ -360,6 +360,7 @@ void client_free(struct client_core *core)
     frame_unref(core->goodbye);
     map_fini(&core->requests_by_id);
     map_fini(&core->known_users);
+    ops_fini(core);
     arena_fini(&core->arena);
     arena_fini(&core->shown_arena);
     arena_fini(&core->view_arena);

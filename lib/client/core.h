@@ -86,14 +86,21 @@ const char *client_last_problem(const struct client_core *core);
 
 /* --- outbox: see <libchat/conn.h> for what these promise --- */
 
-chat_status client_send(struct client_core *core, uint64_t channel_id, const char *text,
-                        size_t text_len, const uint8_t *extra, size_t extra_len,
-                        uint64_t reply_to_seq, struct chat_nonce *out_nonce);
+chat_status client_send(struct client_core *core, uint64_t channel_id,
+                        const struct chat_content *content, struct chat_nonce *out_nonce);
 chat_status client_edit(struct client_core *core, uint64_t channel_id, uint64_t seq,
-                        const char *text, size_t text_len, const uint8_t *extra, size_t extra_len,
-                        struct chat_nonce *out_nonce);
+                        const struct chat_content *content, struct chat_nonce *out_nonce);
 chat_status client_delete(struct client_core *core, uint64_t channel_id, uint64_t seq,
                           struct chat_nonce *out_nonce);
+chat_status client_react(struct client_core *core, uint64_t channel_id, uint64_t seq,
+                         const char *emoji, size_t len, bool remove, struct chat_nonce *out_nonce);
+chat_status client_edit_outgoing(struct client_core *core, const struct chat_nonce *nonce,
+                                 const struct chat_content *content, struct chat_nonce *out_nonce);
+chat_status client_delete_outgoing(struct client_core *core, const struct chat_nonce *nonce,
+                                   struct chat_nonce *out_nonce);
+chat_status client_react_outgoing(struct client_core *core, const struct chat_nonce *nonce,
+                                  const char *emoji, size_t len, bool remove,
+                                  struct chat_nonce *out_nonce);
 chat_status client_mark_read(struct client_core *core, uint64_t channel_id, uint64_t seq);
 uint32_t client_outgoing_count(const struct client_core *core);
 bool client_outgoing(struct client_core *core, uint32_t index, const struct chat_outgoing **out);
@@ -114,6 +121,10 @@ chat_status client_read(struct client_core *core, uint64_t channel_id, uint64_t 
 
 chat_status client_fetch_history(struct client_core *core, uint64_t channel_id, uint64_t start_seq,
                                  uint32_t limit, bool backwards, uint64_t *out_ticket);
+chat_status client_fetch_around(struct client_core *core, uint64_t channel_id, uint64_t seq,
+                                uint32_t limit, uint64_t *out_ticket);
+chat_status client_find_message(struct client_core *core, uint64_t channel_id, uint64_t message_id,
+                                uint32_t limit, uint64_t *out_ticket);
 chat_status client_fetch_users(struct client_core *core, const uint64_t *ids, size_t count,
                                uint64_t *out_ticket);
 chat_status client_find_user(struct client_core *core, const char *subject, size_t len,

@@ -163,6 +163,7 @@ static void push(struct client_core *core, const WireServerFrame *frame)
         if (ch)
             channel_read_moved(core, ch, frame->cursor->read_seq, frame->cursor->read_message_id);
         break;
+    case WIRE_SERVER_FRAME__BODY_MENTIONS: channel_mentions(core, frame->mentions); break;
     case WIRE_SERVER_FRAME__BODY_HEARTBEAT_ACK:
         signin_heartbeat_ack(core, frame->heartbeat_ack);
         break;

@@ -248,18 +248,10 @@ void events_outgoing(struct client_core *core, const struct out_op *op, chat_out
     p->status = status;
     p->row = op->row;
     p->channel_id = op->channel_id;
-    p->outgoing = (struct chat_outgoing){
-        .nonce = {op->device_id, op->counter},
-        .old_nonce = {op->old_device_id, op->old_counter},
-        .channel_id = op->channel_id,
-        .kind = (chat_outgoing_kind)op->kind,
-        .state = state,
-        .seq = seq,
-        .reply_to_seq = op->reply_to_seq,
-        .created_at_ms = op->created_at_ms,
-        .text = "",
-        .status = status,
-    };
+    p->outgoing = outbox_describe(op);
+    p->outgoing.state = state;
+    p->outgoing.status = status;
+    p->outgoing.seq = seq;
     if (!rule || !rule[0])
         return;
     p->reply = reply_new(core, 256);

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/rng.h"
+#include "base/table.h"
 #include "cache/cache.h"
 #include "client/core.h"
 #include "wire/outq.h"
@@ -33,13 +34,17 @@ struct ask;
 /* --- outbox --- */
 
 struct out_op {
-    struct list_node all;    /* in core->ops, by row */
+    struct table_node named; /* in core->ops */
     struct list_node link;   /* in channel->ops while QUEUED */
     struct channel *channel; /* NULL when REFUSED */
     int64_t row;
     uint64_t device_id, counter;
     uint64_t channel_id;
+    /* Of the message that is altered; 0 while that is still in the outbox itself: it waits for
+     * this one, which is NULL once it left the outbox without a seq. */
     uint64_t seq;
+    struct out_op *parent;
+    uint32_t dependents; /* that have it as their parent */
     uint64_t base_seq;
     uint64_t acked_rev; /* Altered came; done when the cache has caught up with it */
     uint64_t old_device_id, old_counter;
@@ -48,8 +53,17 @@ struct out_op {
     uint64_t reply_to_seq;
     uint32_t kind, state;
     uint32_t request_id; /* 0: not in flight */
-    bool was_sent;       /* perhaps in: sent once, or queued by an earlier opening */
+    bool was_sent;       /* perhaps in: sent once, or for all an earlier opening knew */
+    bool marked;         /* its row says that it may have been sent */
+    bool removes;        /* a reaction */
     bool stale;          /* the store does not know its nonce any more: looked for in history */
+};
+
+/* By rising row, items[first] to items[first + count - 1]; and by nonce. */
+struct ops {
+    struct out_op **items;
+    uint32_t first, count, room;
+    struct table named;
 };
 
 /* --- channels --- */
@@ -75,6 +89,7 @@ struct channel {
     int64_t out_wait_until_ms;
     int64_t lane_wait_until_ms;
     uint32_t in_flight;    /* ops */
+    uint32_t acked;        /* ops with an acked_rev */
     uint32_t out_failures; /* in a row, temporary */
     uint32_t events;       /* discrete ones that wait */
     uint32_t listed;       /* core->list_round that named it */
@@ -85,7 +100,7 @@ struct channel {
     bool out_careful;  /* the last one did not get in: one at a time until one does */
     bool verify;       /* the server's head contradicts ours: ask the store */
     bool reread;       /* a REREAD event waits: no others until it is pulled */
-    bool unread_stale; /* deleted_unread is to be counted again */
+    bool unread_stale; /* deleted_unread and mentions are to be counted again */
 };
 
 /* --- requests on the wire --- */
@@ -127,10 +142,14 @@ struct request {
     uint64_t head_seq, head_rev; /* believed */
     uint64_t since_rev;
     uint32_t limit;
-    bool backwards, verify, scan;
+    bool backwards, around, verify, scan;
+    uint64_t message_id; /* in place of start_seq; else 0 */
     uint32_t range_count;
     struct range *ranges; /* owned */
 };
+
+/* Where a page lies to the message it was asked by. */
+enum page_way { PAGE_FORWARDS, PAGE_BACKWARDS, PAGE_AROUND };
 
 /* --- asks of the application --- */
 
@@ -154,11 +173,13 @@ struct ask {
     uint32_t request_id; /* 0: to be sent */
     uint64_t id, second_id;
     uint32_t number; /* limit or permissions */
-    bool backwards;
-    uint64_t at_seq; /* history: the next page starts here */
-    uint32_t left;   /* history: messages still wanted */
-    size_t count;    /* of ids */
-    uint64_t *ids;   /* in the same block */
+    /* History: as it was asked for, and the next page to be asked for. */
+    enum page_way way, next_way;
+    uint64_t message_id; /* whose seq is not known yet; else 0 */
+    uint64_t at_seq;     /* the next page starts here */
+    uint32_t left;       /* messages still wanted */
+    size_t count;        /* of ids */
+    uint64_t *ids;       /* in the same block */
     size_t text_len;
     char *text; /* in the same block */
 };
@@ -174,6 +195,7 @@ struct reply {
     size_t members_count;
     bool more;
     chat_page *page;
+    uint64_t centre_seq; /* of the page; 0 for none */
     const char *rule;
 };
 
@@ -272,8 +294,8 @@ struct client_core {
     uint32_t lanes; /* pages asked for */
 
     /* outbox.c */
-    struct list ops;
-    uint32_t op_count, ops_in_flight;
+    struct ops ops;
+    uint32_t ops_in_flight;
     uint32_t low_counter;
 
     /* ask.c */
@@ -399,6 +421,8 @@ void channel_list(struct client_core *core, const WireChannelList *list);
 void channel_removed(struct client_core *core, uint64_t channel_id);
 void channel_view(struct client_core *core, struct channel *ch, struct chat_channel *out);
 void channel_read_moved(struct client_core *core, struct channel *ch, uint64_t seq, uint64_t id);
+/* The server counted. */
+void channel_mentions(struct client_core *core, const WireMentions *mentions);
 
 /* head.c: what the server says about where a channel stands */
 void head_hint(struct client_core *core, struct channel *ch, const WirePosition *head);
@@ -409,8 +433,15 @@ bool head_proven(struct client_core *core, struct channel *ch, const WirePositio
 void head_rebuild(struct client_core *core, struct channel *ch, const WirePosition *head,
                   const struct request *r);
 
+/* message.c */
+bool message_is_sane(const WireMessage *m);
+/* Borrows all that `m` has; what else it needs lies in `arena`. Errors: CHAT_E_NOMEM. */
+chat_status message_of_wire(struct arena *arena, const WireMessage *m, struct chat_message *out);
+/* With all it points to. Errors: CHAT_E_NOMEM. */
+chat_status message_copy(struct arena *arena, const struct chat_message *from,
+                         struct chat_message *to);
+
 /* apply.c: messages into the cache, the stream to the application */
-bool apply_message_is_sane(const WireMessage *m);
 void apply_live(struct client_core *core, const WireMessage *m);
 void apply_changed(struct client_core *core, const WireMessage *m);
 /* One message of a page, or an own one: into the cache, no range. */
@@ -433,7 +464,13 @@ void lane_changes(struct client_core *core, struct request *r, const WireServerF
 bool page_apply(struct client_core *core, struct channel *ch, const struct request *r,
                 const WireHistoryPage *page);
 chat_status page_read(struct client_core *core, struct channel *ch, uint64_t start_seq,
-                      uint32_t limit, bool backwards, chat_page **out_page);
+                      uint32_t limit, enum page_way way, chat_page **out_page);
+/* NULL: it is not in the page. */
+const struct chat_message *page_find(const chat_page *page, uint64_t seq);
+/* Half before the message, half from there on; what one side lacks the other gets. `out_from` >
+ * `out_to`: the channel is empty. Returns the message that is there. */
+uint64_t page_window(const struct channel *ch, uint64_t seq, uint32_t limit, uint64_t *out_from,
+                     uint64_t *out_to);
 
 /* outbox.c */
 chat_status outbox_load(struct client_core *core);
@@ -449,8 +486,30 @@ void outbox_settle_altered(struct client_core *core, struct channel *ch);
 void outbox_channel_gone(struct client_core *core, struct channel *ch);
 void outbox_check(struct client_core *core, struct channel *ch);
 struct out_op *outbox_op_new(struct client_core *core, const struct cache_outgoing *o);
+/* After ops_reserve(). */
 void outbox_op_link(struct client_core *core, struct out_op *op);
+void outbox_set_parent(struct out_op *op, struct out_op *parent);
+/* What waits for it has no parent then. */
 void outbox_op_free(struct client_core *core, struct out_op *op);
+/* Before the first of those goes out that were queued without a link: written down, synced, that
+ * all of them may have. False: the trouble is noted. */
+bool outbox_mark_sent(struct client_core *core);
+/* All but text, extra and mentions. */
+struct chat_outgoing outbox_describe(const struct out_op *op);
+
+/* ops.c */
+void ops_init(struct client_core *core);
+void ops_fini(struct client_core *core);
+/* Makes room for one more. Errors: CHAT_E_NOMEM. */
+chat_status ops_reserve(struct client_core *core);
+/* Of the greatest row; after ops_reserve(). */
+void ops_add(struct client_core *core, struct out_op *op);
+void ops_remove(struct client_core *core, struct out_op *op);
+void ops_rename(struct client_core *core, struct out_op *op, uint64_t device_id, uint64_t counter);
+/* Oldest first; NULL past the end. */
+struct out_op *ops_at(const struct client_core *core, uint32_t index);
+struct out_op *ops_find(const struct client_core *core, uint64_t device_id, uint64_t counter);
+struct out_op *ops_find_row(const struct client_core *core, int64_t row);
 
 /* gone.c: operations on their way when their channel was removed */
 
@@ -471,6 +530,17 @@ void gone_sweep(struct client_core *core);
 
 /* compose.c */
 uint64_t compose_counter(struct client_core *core);
+/* Of `content`, checked. Errors: CHAT_E_INVALID, CHAT_E_TOO_LARGE. */
+chat_status compose_edit(const struct chat_content *content, struct cache_outgoing *out);
+chat_status compose_reaction(const char *emoji, size_t len, bool remove,
+                             struct cache_outgoing *out);
+/* Takes it into the outbox, durably. */
+chat_status compose_queue(struct client_core *core, struct cache_outgoing *o,
+                          struct chat_nonce *out_nonce);
+/* The same, in place of another row if that is not 0. The row is committed, the operation
+ * linked; nothing of it stays after an error. */
+chat_status compose_add(struct client_core *core, struct cache_outgoing *o, int64_t replaces_row,
+                        struct out_op **out_op);
 
 /* send.c */
 

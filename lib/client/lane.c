@@ -236,7 +236,7 @@ static const char *changes_fault(const struct channel *ch, const struct request 
     for (size_t i = 0; i < p->n_messages; i++) {
         const WireMessage *m = p->messages[i];
 
-        if (m->channel_id != ch->c.channel_id || !apply_message_is_sane(m) || m->rev <= rev ||
+        if (m->channel_id != ch->c.channel_id || !message_is_sane(m) || m->rev <= rev ||
             m->rev > p->covered_to_rev)
             return "changes that do not belong there";
         rev = m->rev;

@@ -36,17 +36,42 @@ struct out_op *outbox_op_new(struct client_core *core, const struct cache_outgoi
     op->reply_to_seq = o->reply_to_seq;
     op->kind = o->kind;
     op->state = o->state;
+    op->removes = o->removes;
+    op->marked = o->sent;
+    if (o->parent)
+        op->parent = ops_find_row(core, o->parent);
     return op;
+}
+
+struct chat_outgoing outbox_describe(const struct out_op *op)
+{
+    struct chat_outgoing out = {
+        .nonce = {op->device_id, op->counter},
+        .old_nonce = {op->old_device_id, op->old_counter},
+        .channel_id = op->channel_id,
+        .kind = (chat_outgoing_kind)op->kind,
+        .state = (chat_outgoing_state)op->state,
+        .seq = op->seq,
+        .reply_to_seq = op->reply_to_seq,
+        .created_at_ms = op->created_at_ms,
+        .text = "",
+        .removes = op->removes,
+    };
+
+    if (op->parent)
+        out.message_nonce = (struct chat_nonce){op->parent->device_id, op->parent->counter};
+    return out;
 }
 
 void outbox_op_link(struct client_core *core, struct out_op *op)
 {
     struct channel *ch = channel_find(core, op->channel_id);
 
+    ops_add(core, op);
+    if (op->parent)
+        op->parent->dependents++;
     if (!ch)
         ch = gone_find(core, op->channel_id);
-    list_push_back(&core->ops, &op->all);
-    core->op_count++;
     if (op->state != CHAT_OUTGOING_QUEUED || !ch)
         return;
     op->channel = ch;
@@ -54,15 +79,61 @@ void outbox_op_link(struct client_core *core, struct out_op *op)
     outbox_check(core, ch);
 }
 
+/* The next one that waits for `parent`, from *index on; NULL: there is no other. */
+static struct out_op *next_dependent(const struct client_core *core, const struct out_op *parent,
+                                     uint32_t *index)
+{
+    struct out_op *op;
+
+    while (parent->dependents > 0 && (op = ops_at(core, *index)) != NULL) {
+        (*index)++;
+        if (op->parent == parent)
+            return op;
+    }
+    return NULL;
+}
+
+void outbox_set_parent(struct out_op *op, struct out_op *parent)
+{
+    if (op->parent)
+        op->parent->dependents--;
+    op->parent = parent;
+    if (parent)
+        parent->dependents++;
+}
+
 void outbox_op_free(struct client_core *core, struct out_op *op)
 {
+    struct out_op *dependent;
+    uint32_t index = 0;
+
+    while ((dependent = next_dependent(core, op, &index)) != NULL)
+        outbox_set_parent(dependent, NULL);
     outbox_unsend(core, op);
+    outbox_set_parent(op, NULL);
     list_remove(&op->link);
-    if (op->channel)
+    if (op->channel) {
+        op->channel->acked -= op->acked_rev ? 1 : 0;
         outbox_check(core, op->channel);
-    list_remove(&op->all);
-    core->op_count--;
+    }
+    ops_remove(core, op);
     alloc_free(core->allocator, op);
+}
+
+static void refuse_one(struct client_core *core, struct out_op *op, chat_status why,
+                       const char *rule)
+{
+    struct channel *ch = op->channel;
+
+    outbox_unsend(core, op);
+    op->state = CHAT_OUTGOING_REFUSED;
+    (void)core_ok(core, cache_outbox_set_state(core->cache, op->row, op->state, why));
+    core->sync_wanted = true; /* told as refused, it must not go out again after power loss */
+    events_outgoing(core, op, CHAT_OUTGOING_REFUSED, why, op->seq, rule);
+    list_remove(&op->link);
+    op->channel = NULL;
+    if (ch)
+        outbox_check(core, ch);
 }
 
 static chat_status take_row(const struct cache_outgoing *o, void *user)
@@ -73,22 +144,46 @@ static chat_status take_row(const struct cache_outgoing *o, void *user)
     if (o->state == CHAT_OUTGOING_QUEUED && !channel_find(core, o->channel_id) &&
         !gone_find(core, o->channel_id) && !gone_make(core, o->channel_id))
         return CHAT_E_NOMEM;
-    op = outbox_op_new(core, o);
+    op = ops_reserve(core) == CHAT_OK ? outbox_op_new(core, o) : NULL;
     if (!op)
         return CHAT_E_NOMEM;
-    op->was_sent = true; /* for all we know */
+    op->was_sent = o->sent;
     outbox_op_link(core, op);
     return CHAT_OK;
 }
 
 chat_status outbox_load(struct client_core *core)
 {
-    return cache_outbox_load(core->cache, take_row, core);
+    chat_status status = cache_outbox_load(core->cache, take_row, core);
+    struct out_op *op;
+
+    /* A message and what waits for it are one transaction: only a file that others wrote has
+     * one without the other. */
+    for (uint32_t i = 0; status == CHAT_OK && (op = ops_at(core, i)) != NULL; i++)
+        if (op->state == CHAT_OUTGOING_QUEUED && op->kind != CHAT_OUTGOING_SEND && !op->seq &&
+            !op->parent)
+            refuse_one(core, op, CHAT_E_NOT_FOUND, "message");
+    return status;
 }
 
 void outbox_free_all(struct client_core *core)
 {
-    LIST_EACH(node, &core->ops) { outbox_op_free(core, LIST_ENTRY(node, struct out_op, all)); }
+    struct out_op *op;
+
+    while ((op = ops_at(core, core->ops.count - 1)) != NULL)
+        outbox_op_free(core, op);
+}
+
+bool outbox_mark_sent(struct client_core *core)
+{
+    struct out_op *op;
+
+    if (!core_ok(core, cache_outbox_mark_sent(core->cache)))
+        return false;
+    core->sync_wanted = true;
+    for (uint32_t i = 0; (op = ops_at(core, i)) != NULL; i++)
+        op->marked = true;
+    return true;
 }
 
 /* The only place that parts an operation from its request: neither names the other after. */
@@ -105,17 +200,13 @@ void outbox_unsend(struct client_core *core, struct out_op *op)
 
 void outbox_refuse(struct client_core *core, struct out_op *op, chat_status why, const char *rule)
 {
-    struct channel *ch = op->channel;
+    struct out_op *dependent;
+    uint32_t index = 0;
 
-    outbox_unsend(core, op);
-    op->state = CHAT_OUTGOING_REFUSED;
-    (void)core_ok(core, cache_outbox_set_state(core->cache, op->row, op->state, why));
-    core->sync_wanted = true; /* told as refused, it must not go out again after power loss */
-    events_outgoing(core, op, CHAT_OUTGOING_REFUSED, why, op->seq, rule);
-    list_remove(&op->link);
-    op->channel = NULL;
-    if (ch)
-        outbox_check(core, ch);
+    refuse_one(core, op, why, rule);
+    while ((dependent = next_dependent(core, op, &index)) != NULL)
+        if (dependent->state == CHAT_OUTGOING_QUEUED)
+            refuse_one(core, dependent, CHAT_E_NOT_FOUND, "message");
 }
 
 /* --- done --- */
@@ -162,8 +253,23 @@ static chat_status keep_sent(const struct cache_outgoing *o, void *user)
     m.extra.data = (uint8_t *)(uintptr_t)o->extra;
     m.extra.len = o->extra_len;
     m.reply_to_seq = o->reply_to_seq;
+    m.mention_ids = (uint64_t *)(uintptr_t)o->mention_ids;
+    m.n_mention_ids = o->mentions_count;
     apply_own(w->core, ch, &m);
     return CHAT_OK;
+}
+
+/* Those that wait for this message know now which it is. */
+static void tell_dependents(struct client_core *core, struct out_op *op, uint64_t seq)
+{
+    struct out_op *dependent;
+    uint32_t index = 0;
+
+    while ((dependent = next_dependent(core, op, &index)) != NULL) {
+        outbox_set_parent(dependent, NULL);
+        dependent->seq = seq;
+        (void)core_ok(core, cache_outbox_set_seq(core->cache, dependent->row, seq));
+    }
 }
 
 static void done(struct client_core *core, struct out_op *op, uint64_t seq)
@@ -175,6 +281,7 @@ static void done(struct client_core *core, struct out_op *op, uint64_t seq)
         ch->c.last_counter = op->counter;
         channel_touch(core, ch);
     }
+    tell_dependents(core, op, seq);
     (void)core_ok(core, cache_outbox_remove(core->cache, op->row));
     events_outgoing(core, op, CHAT_OUTGOING_DONE, CHAT_OK, seq, NULL);
     outbox_op_free(core, op);
@@ -196,17 +303,12 @@ static chat_status compare(const struct cache_outgoing *o, void *user)
 static struct out_op *find_own(const struct client_core *core, const struct channel *ch,
                                const WireMessage *m)
 {
+    struct out_op *op;
+
     if (!m->nonce || m->author_id != client_user_id(core))
         return NULL;
-    LIST_EACH(node, &ch->ops)
-    {
-        struct out_op *op = LIST_ENTRY(node, struct out_op, link);
-
-        if (op->kind == CHAT_OUTGOING_SEND && op->counter == m->nonce->counter &&
-            op->device_id == m->nonce->device_id)
-            return op;
-    }
-    return NULL;
+    op = ops_find(core, m->nonce->device_id, m->nonce->counter);
+    return op && op->channel == ch && op->kind == CHAT_OUTGOING_SEND ? op : NULL;
 }
 
 bool outbox_is_own(const struct client_core *core, const struct channel *ch, const WireMessage *m)
@@ -230,6 +332,8 @@ void outbox_seen(struct client_core *core, struct channel *ch, const WireMessage
 
 void outbox_settle_altered(struct client_core *core, struct channel *ch)
 {
+    if (ch->acked == 0)
+        return;
     LIST_EACH(node, &ch->ops)
     {
         struct out_op *op = LIST_ENTRY(node, struct out_op, link);
@@ -251,9 +355,9 @@ void outbox_channel_gone(struct client_core *core, struct channel *ch)
         if (op->acked_rev)
             done(core, op, op->seq);
         else if (op->stale)
-            outbox_refuse(core, op, CHAT_E_UNKNOWN, "channel");
-        else if (!op->was_sent)
-            outbox_refuse(core, op, CHAT_E_NOT_FOUND, "channel");
+            refuse_one(core, op, CHAT_E_UNKNOWN, "channel");
+        else if (!op->was_sent) /* nor is what waits for it: each has its turn here */
+            refuse_one(core, op, CHAT_E_NOT_FOUND, "channel");
     }
 }
 
@@ -289,17 +393,18 @@ static void take_sent(struct client_core *core, struct channel *ch, struct out_o
 static void take_altered(struct client_core *core, struct channel *ch, struct out_op *op,
                          const WireAltered *a)
 {
-    if (op->kind == CHAT_OUTGOING_SEND || a->channel_id != ch->c.channel_id || !a->rev ||
-        a->rev > RANGES_SEQ_MAX) {
+    if (op->kind == CHAT_OUTGOING_SEND || a->channel_id != ch->c.channel_id ||
+        (!a->rev && op->kind != CHAT_OUTGOING_REACT) || a->rev > RANGES_SEQ_MAX) {
         session_protocol_error(core, "an acknowledgement of something else");
         return;
     }
     ch->out_failures = 0;
     ch->out_careful = false;
-    if (channel_is_gone(ch)) {
+    if (channel_is_gone(ch) || !a->rev) { /* it changed nothing */
         done(core, op, op->seq);
         return;
     }
+    ch->acked += op->acked_rev ? 0 : 1;
     op->acked_rev = a->rev;
     /* Done when the cache shows it; its publication is on its way. */
     ch->expect_rev = most_u64(ch->expect_rev, a->rev);

@@ -3,7 +3,7 @@
 
 #include "client/inner.h"
 
-#define PAGE_BYTES_MAX (4u << 20) /* 200 messages of the greatest size */
+#define PAGE_BYTES_MAX (8u << 20) /* 200 messages of the greatest size */
 
 /* What retention removed is not held any more, whoever told. */
 static void forget_removed(struct client_core *core, struct channel *ch, uint64_t first_seq)
@@ -18,25 +18,43 @@ static void forget_removed(struct client_core *core, struct channel *ch, uint64_
     channel_touch(core, ch);
 }
 
+/* The message that a page around it was asked by. */
+static bool holds_centre(const struct request *r, const WireHistoryPage *p)
+{
+    uint64_t centre = most_u64(least_u64(r->start_seq, p->head->seq), p->first_seq);
+
+    for (size_t i = 0; i < p->n_messages; i++)
+        if (r->message_id ? p->messages[i]->message_id == r->message_id
+                          : p->messages[i]->seq == centre)
+            return true;
+    return false;
+}
+
+static bool is_fairly_empty(const struct request *r, const WireHistoryPage *p)
+{
+    if (r->around)
+        return p->head->seq < most_u64(p->first_seq, 1);
+    return r->backwards ? (p->head->seq == 0 || (r->start_seq && r->start_seq < p->first_seq))
+                        : r->start_seq > p->head->seq;
+}
+
 /* Does the page cover what was asked, and hold each message of what it covers? */
 static const char *find_fault(const struct channel *ch, const struct request *r,
                               const WireHistoryPage *p)
 {
     uint64_t from = p->covered->from_seq, to = p->covered->to_seq, held;
 
-    if (from > to) {
-        bool fair = r->backwards
-                        ? (p->head->seq == 0 || (r->start_seq && r->start_seq < p->first_seq))
-                        : r->start_seq > p->head->seq;
-
+    if (from > to)
         return p->n_messages ? "an empty page with messages"
-                             : (fair ? NULL : "an empty page where messages are");
-    }
+                             : (is_fairly_empty(r, p) ? NULL : "an empty page where messages are");
     if (to > p->head->seq || from == 0)
         return "a page beyond the head";
+    if (r->around && !holds_centre(r, p))
+        return "a page around something else";
     if (r->backwards && to != (r->start_seq ? least_u64(r->start_seq, p->head->seq) : p->head->seq))
         return "a page that ends elsewhere";
-    if (!r->backwards && from != r->start_seq && !(from > r->start_seq && from <= p->first_seq))
+    if (!r->backwards && !r->around && from != r->start_seq &&
+        !(from > r->start_seq && from <= p->first_seq))
         return "a page that begins elsewhere";
     held = most_u64(from, p->first_seq);
     if (p->n_messages > r->limit || p->n_messages != (held > to ? 0 : to - held + 1))
@@ -44,7 +62,7 @@ static const char *find_fault(const struct channel *ch, const struct request *r,
     for (size_t i = 0; i < p->n_messages; i++) {
         const WireMessage *m = p->messages[i];
 
-        if (m->channel_id != ch->c.channel_id || m->seq != held + i || !apply_message_is_sane(m))
+        if (m->channel_id != ch->c.channel_id || m->seq != held + i || !message_is_sane(m))
             return "a page with a message that does not belong there";
     }
     return NULL;
@@ -98,61 +116,79 @@ static chat_status add(const struct chat_message *m, void *user)
 {
     chat_page *page = user;
     struct chat_message *copy = &page->messages[page->count];
-    char *text = arena_alloc(&page->arena, m->text_len + 1);
 
-    if (!text || page->count == page->room)
+    if (page->count == page->room || message_copy(&page->arena, m, copy) != CHAT_OK)
         return CHAT_E_NOMEM;
-    *copy = *m;
-    memcpy(text, m->text, m->text_len);
-    text[m->text_len] = '\0';
-    copy->text = text;
     copy->own = m->author_id == page->user_id;
-    if (m->extra_len) {
-        copy->extra = arena_copy(&page->arena, m->extra, m->extra_len);
-        if (!copy->extra)
-            return CHAT_E_NOMEM;
-    }
     page->count++;
     return CHAT_OK;
 }
 
-/* What of the wanted messages is held, without a jump, from the end asked for. */
-static void plan(const struct channel *ch, uint64_t start, uint32_t limit, bool backwards,
-                 chat_page *page)
+uint64_t page_window(const struct channel *ch, uint64_t seq, uint32_t limit, uint64_t *out_from,
+                     uint64_t *out_to)
+{
+    uint64_t first = most_u64(ch->c.first_seq, 1), head = ch->c.head_seq;
+    uint64_t centre = most_u64(least_u64(seq, head), first);
+
+    *out_from = centre >= first + limit / 2 ? centre - limit / 2 : first;
+    *out_to = *out_from + limit - 1;
+    if (*out_to > head) {
+        *out_to = head;
+        *out_from = head >= first + limit - 1 ? head - limit + 1 : first;
+    }
+    return centre;
+}
+
+/* What is wanted, and what of it is held without a jump from where it is asked by. */
+struct plan {
+    uint64_t from, to;  /* wanted; from > to: nothing */
+    uint64_t low, high; /* held; low > high: nothing */
+};
+
+static struct plan make_plan(const struct channel *ch, uint64_t start, uint32_t limit,
+                             enum page_way way)
 {
     const struct ranges *held = &ch->c.ranges;
-    uint64_t first = most_u64(ch->c.first_seq, 1), head = ch->c.head_seq, from, to, run;
+    uint64_t first = most_u64(ch->c.first_seq, 1), head = ch->c.head_seq, anchor;
+    struct plan p = {0};
 
-    if (backwards) {
-        to = start ? least_u64(start, head) : head;
-        from = to >= first + limit ? to - limit + 1 : first;
-        run = to >= first ? ranges_run_start(held, to) : 0;
-        page->complete = to < from || (run && run <= from);
-        if (run)
-            from = most_u64(from, run);
+    if (way == PAGE_AROUND) {
+        anchor = page_window(ch, start, limit, &p.from, &p.to);
+    } else if (way == PAGE_BACKWARDS) {
+        anchor = p.to = start ? least_u64(start, head) : head;
+        p.from = p.to >= first + limit ? p.to - limit + 1 : first;
     } else {
-        from = most_u64(start, first);
-        to = from <= head && head - from >= limit ? from + limit - 1 : head;
-        run = ranges_run_end(held, from);
-        page->complete = to < from || run >= to;
-        if (run)
-            to = least_u64(to, run);
+        anchor = p.from = most_u64(start, first);
+        p.to = p.from <= head && head - p.from >= limit ? p.from + limit - 1 : head;
     }
-    page->reached_start = from <= first || to < first;
-    page->reached_end = to >= head;
-    if (to < from || !run) { /* nothing */
-        page->from_seq = 1;
-        page->to_seq = 0;
-        page->reached_start = page->reached_start && page->complete;
-        page->reached_end = page->reached_end && page->complete;
-    } else {
-        page->from_seq = from;
-        page->to_seq = to;
+    p.low = 1;
+    if (p.from <= p.to && ranges_holds(held, anchor, anchor)) {
+        p.low = most_u64(p.from, ranges_run_start(held, anchor));
+        p.high = least_u64(p.to, ranges_run_end(held, anchor));
+    }
+    return p;
+}
+
+static void plan_page(const struct channel *ch, uint64_t start, uint32_t limit, enum page_way way,
+                      chat_page *page)
+{
+    const struct plan p = make_plan(ch, start, limit, way);
+    uint64_t first = most_u64(ch->c.first_seq, 1), head = ch->c.head_seq;
+
+    page->complete = p.from > p.to || (p.low == p.from && p.high == p.to);
+    page->from_seq = p.low;
+    page->to_seq = p.high;
+    if (p.low <= p.high) {
+        page->reached_start = p.low <= first;
+        page->reached_end = p.high >= head;
+    } else if (page->complete) { /* nothing is there */
+        page->reached_start = p.from <= first || p.to < first;
+        page->reached_end = p.to >= head;
     }
 }
 
 chat_status page_read(struct client_core *core, struct channel *ch, uint64_t start_seq,
-                      uint32_t limit, bool backwards, chat_page **out_page)
+                      uint32_t limit, enum page_way way, chat_page **out_page)
 {
     chat_page *page = alloc_zeroed(core->allocator, sizeof(*page));
     chat_status status = CHAT_OK;
@@ -163,7 +199,7 @@ chat_status page_read(struct client_core *core, struct channel *ch, uint64_t sta
     page->channel_id = ch->c.channel_id;
     page->user_id = client_user_id(core);
     arena_init(&page->arena, core->allocator, PAGE_BYTES_MAX);
-    plan(ch, start_seq, limit, backwards, page);
+    plan_page(ch, start_seq, limit, way, page);
     if (page->from_seq <= page->to_seq) {
         page->room = (size_t)(page->to_seq - page->from_seq + 1);
         page->messages = arena_alloc(&page->arena, page->room * sizeof(*page->messages));
@@ -197,7 +233,18 @@ chat_status client_read(struct client_core *core, uint64_t channel_id, uint64_t 
     if (status != CHAT_OK)
         return status;
     ch = channel_find(core, channel_id);
-    return ch ? page_read(core, ch, start_seq, limit, backwards, out_page) : CHAT_E_NOT_FOUND;
+    if (!ch)
+        return CHAT_E_NOT_FOUND;
+    return page_read(core, ch, start_seq, limit, backwards ? PAGE_BACKWARDS : PAGE_FORWARDS,
+                     out_page);
+}
+
+const struct chat_message *page_find(const chat_page *page, uint64_t seq)
+{
+    for (size_t i = 0; i < page->count; i++)
+        if (page->messages[i].seq == seq)
+            return &page->messages[i];
+    return NULL;
 }
 
 size_t chat_page_get_count(const chat_page *page) { return page->count; }

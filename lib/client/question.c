@@ -45,11 +45,26 @@ static bool text_is_fine(const char *text, size_t len, size_t max)
     return text && len && len <= max && utf8_is_valid((const uint8_t *)text, len);
 }
 
-chat_status client_fetch_history(struct client_core *core, uint64_t channel_id, uint64_t start_seq,
-                                 uint32_t limit, bool backwards, uint64_t *out_ticket)
+/* Is all of it held already? */
+static bool is_held(struct client_core *core, const struct ask *ask)
+{
+    chat_page *page = NULL;
+    bool complete;
+
+    if (page_read(core, channel_find(core, ask->id), ask->second_id, ask->number, ask->way,
+                  &page) != CHAT_OK)
+        return false;
+    complete = chat_page_is_complete(page);
+    chat_page_free(page);
+    return complete;
+}
+
+/* From `start_seq`, or from where `message_id` is, if that is not 0. */
+static chat_status fetch(struct client_core *core, uint64_t channel_id, uint64_t start_seq,
+                         uint64_t message_id, uint32_t limit, enum page_way way,
+                         uint64_t *out_ticket)
 {
     struct ask *ask;
-    chat_page *page = NULL;
     chat_status status;
 
     if (limit == 0 || limit > CHAT_HISTORY_PAGE_MAX || start_seq > RANGES_SEQ_MAX)
@@ -60,20 +75,43 @@ chat_status client_fetch_history(struct client_core *core, uint64_t channel_id, 
     if (status != CHAT_OK)
         return status;
     ask->id = channel_id;
-    ask->second_id = backwards ? start_seq : most_u64(start_seq, 1);
+    ask->second_id = ask->at_seq = start_seq;
+    ask->message_id = message_id;
     ask->number = ask->left = limit;
-    ask->backwards = backwards;
-    ask->at_seq = ask->second_id;
+    ask->way = ask->next_way = way;
     *out_ticket = ask->ticket;
-    if (page_read(core, channel_find(core, channel_id), ask->second_id, limit, backwards, &page) ==
-        CHAT_OK) {
-        bool complete = chat_page_is_complete(page);
-
-        chat_page_free(page);
-        if (complete)
-            ask_finish_history(core, ask, CHAT_OK);
-    }
+    if (!message_id && is_held(core, ask))
+        ask_finish_history(core, ask, CHAT_OK);
     return CHAT_OK;
+}
+
+chat_status client_fetch_history(struct client_core *core, uint64_t channel_id, uint64_t start_seq,
+                                 uint32_t limit, bool backwards, uint64_t *out_ticket)
+{
+    return backwards ? fetch(core, channel_id, start_seq, 0, limit, PAGE_BACKWARDS, out_ticket)
+                     : fetch(core, channel_id, most_u64(start_seq, 1), 0, limit, PAGE_FORWARDS,
+                             out_ticket);
+}
+
+chat_status client_fetch_around(struct client_core *core, uint64_t channel_id, uint64_t seq,
+                                uint32_t limit, uint64_t *out_ticket)
+{
+    return seq ? fetch(core, channel_id, seq, 0, limit, PAGE_AROUND, out_ticket) : CHAT_E_INVALID;
+}
+
+chat_status client_find_message(struct client_core *core, uint64_t channel_id, uint64_t message_id,
+                                uint32_t limit, uint64_t *out_ticket)
+{
+    uint64_t seq = 0;
+    chat_status status = core_commit(core);
+
+    if (status == CHAT_OK && message_id)
+        status = cache_message_find(core->cache, channel_id, message_id, &seq);
+    if (status != CHAT_OK && status != CHAT_E_NOT_FOUND)
+        return status;
+    if (!message_id)
+        return CHAT_E_INVALID;
+    return fetch(core, channel_id, seq, seq ? 0 : message_id, limit, PAGE_AROUND, out_ticket);
 }
 
 chat_status client_fetch_users(struct client_core *core, const uint64_t *ids, size_t count,

@@ -24,34 +24,64 @@ uint64_t send_predecessor(const struct channel *ch, const struct out_op *op)
                : 0;
 }
 
+/* Whichever the operation is. */
+union body {
+    WireSendMessage send;
+    WireEditMessage edit;
+    WireDeleteMessage delete;
+    WireReact react;
+};
+
 static void fill(WireClientFrame *frame, const struct cache_outgoing *o, WireNonce *nonce,
-                 WireSendMessage *send, WireEditMessage *edit, WireDeleteMessage *delete)
+                 union body *body)
 {
     char *text = (char *)(uintptr_t)o->text;
+    uint64_t *ids = (uint64_t *)(uintptr_t)o->mention_ids;
     const ProtobufCBinaryData extra = {o->extra_len, (uint8_t *)(uintptr_t)o->extra};
 
-    if (o->kind == CHAT_OUTGOING_SEND) {
-        send->channel_id = o->channel_id;
-        send->nonce = nonce;
-        send->text = text;
-        send->extra = extra;
-        send->reply_to_seq = o->reply_to_seq;
+    switch ((chat_outgoing_kind)o->kind) {
+    case CHAT_OUTGOING_SEND:
+        wire_send_message__init(&body->send);
+        body->send.channel_id = o->channel_id;
+        body->send.nonce = nonce;
+        body->send.text = text;
+        body->send.extra = extra;
+        body->send.reply_to_seq = o->reply_to_seq;
+        body->send.mention_ids = ids;
+        body->send.n_mention_ids = o->mentions_count;
         frame->body_case = WIRE_CLIENT_FRAME__BODY_SEND_MESSAGE;
-        frame->send_message = send;
-    } else if (o->kind == CHAT_OUTGOING_EDIT) {
-        edit->channel_id = o->channel_id;
-        edit->nonce = nonce;
-        edit->seq = o->seq;
-        edit->text = text;
-        edit->extra = extra;
+        frame->send_message = &body->send;
+        break;
+    case CHAT_OUTGOING_EDIT:
+        wire_edit_message__init(&body->edit);
+        body->edit.channel_id = o->channel_id;
+        body->edit.nonce = nonce;
+        body->edit.seq = o->seq;
+        body->edit.text = text;
+        body->edit.extra = extra;
+        body->edit.mention_ids = ids;
+        body->edit.n_mention_ids = o->mentions_count;
         frame->body_case = WIRE_CLIENT_FRAME__BODY_EDIT_MESSAGE;
-        frame->edit_message = edit;
-    } else {
-        delete->channel_id = o->channel_id;
-        delete->nonce = nonce;
-        delete->seq = o->seq;
+        frame->edit_message = &body->edit;
+        break;
+    case CHAT_OUTGOING_DELETE:
+        wire_delete_message__init(&body->delete);
+        body->delete.channel_id = o->channel_id;
+        body->delete.nonce = nonce;
+        body->delete.seq = o->seq;
         frame->body_case = WIRE_CLIENT_FRAME__BODY_DELETE_MESSAGE;
-        frame->delete_message = delete;
+        frame->delete_message = &body->delete;
+        break;
+    case CHAT_OUTGOING_REACT:
+        wire_react__init(&body->react);
+        body->react.channel_id = o->channel_id;
+        body->react.nonce = nonce;
+        body->react.seq = o->seq;
+        body->react.emoji = text;
+        body->react.remove = o->removes;
+        frame->body_case = WIRE_CLIENT_FRAME__BODY_REACT;
+        frame->react = &body->react;
+        break;
     }
 }
 
@@ -60,9 +90,7 @@ static chat_status send_row(const struct cache_outgoing *o, void *user)
     struct sending *s = user;
     struct out_op *op = s->op;
     WireClientFrame frame = WIRE_CLIENT_FRAME__INIT;
-    WireSendMessage send = WIRE_SEND_MESSAGE__INIT;
-    WireEditMessage edit = WIRE_EDIT_MESSAGE__INIT;
-    WireDeleteMessage delete = WIRE_DELETE_MESSAGE__INIT;
+    union body body;
     WireNonce nonce = WIRE_NONCE__INIT;
     struct request *r = request_new(s->core, REQ_OP);
     uint32_t id;
@@ -70,13 +98,13 @@ static chat_status send_row(const struct cache_outgoing *o, void *user)
     if (!r)
         return CHAT_OK;
     if (PLANTED(RESEND_NEW_NONCE) && op->was_sent)
-        op->counter = compose_counter(s->core);
+        ops_rename(s->core, op, op->device_id, compose_counter(s->core));
     id = r->id;
     r->op = op;
     nonce.device_id = op->device_id;
     nonce.counter = op->counter;
     nonce.after = op->sent_after = send_predecessor(s->ch, op);
-    fill(&frame, o, &nonce, &send, &edit, &delete);
+    fill(&frame, o, &nonce, &body);
     if (!request_send(s->core, r, &frame))
         return CHAT_OK; /* the trouble is noted */
     op->request_id = id;
@@ -100,6 +128,8 @@ static bool send_ops(struct client_core *core, struct channel *ch)
         s.op = LIST_ENTRY(node, struct out_op, link);
         if (s.op->acked_rev)
             continue;
+        if (s.op->kind != CHAT_OUTGOING_SEND && !s.op->seq)
+            break; /* its message is on its way */
         if (device_id && device_id != s.op->device_id)
             break; /* `after` orders one device only: the other's come first */
         device_id = s.op->device_id;
@@ -109,6 +139,8 @@ static bool send_ops(struct client_core *core, struct channel *ch)
             break;
         if (core->ops_in_flight >= CLIENT_OPS_IN_FLIGHT_MAX ||
             !request_may_send(core, BUDGET_OPERATIONS))
+            return false;
+        if (!s.op->marked && !outbox_mark_sent(core))
             return false;
         if (!core_ok(core, cache_outbox_get(core->cache, s.op->row, send_row, &s)) || !s.sent)
             return false;

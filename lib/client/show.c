@@ -37,13 +37,10 @@ static chat_status keep_message(const struct chat_message *m, void *user)
 {
     struct client_core *core = user;
 
-    core->shown_message = *m;
+    chat_status status = message_copy(&core->shown_arena, m, &core->shown_message);
+
     core->shown_message.own = m->author_id == client_user_id(core);
-    core->shown_message.text = text_of(core, m->text, m->text_len);
-    core->shown_message.extra =
-        m->extra_len ? arena_copy(&core->shown_arena, m->extra, m->extra_len) : NULL;
-    return core->shown_message.text && (core->shown_message.extra || !m->extra_len) ? CHAT_OK
-                                                                                    : CHAT_E_NOMEM;
+    return status;
 }
 
 /* The first message of from..to that the cache has. */
@@ -100,7 +97,13 @@ static chat_status keep_outgoing(const struct cache_outgoing *o, void *user)
     to->text_len = o->text_len;
     to->extra = o->extra_len ? arena_copy(&core->shown_arena, o->extra, o->extra_len) : NULL;
     to->extra_len = o->extra_len;
-    return to->text && (to->extra || !o->extra_len) ? CHAT_OK : CHAT_E_NOMEM;
+    to->mention_ids = o->mentions_count ? arena_copy(&core->shown_arena, o->mention_ids,
+                                                     o->mentions_count * sizeof(o->mention_ids[0]))
+                                        : NULL;
+    to->mentions_count = o->mentions_count;
+    return to->text && (to->extra || !o->extra_len) && (to->mention_ids || !o->mentions_count)
+               ? CHAT_OK
+               : CHAT_E_NOMEM;
 }
 
 static bool show_outgoing(struct client_core *core, struct pending *p, struct chat_event *out)
@@ -124,6 +127,8 @@ static void show_reply(const struct reply *reply, struct chat_event *out)
     out->members = reply->members;
     out->members_count = reply->members_count;
     out->page = reply->page;
+    if (reply->page && reply->centre_seq)
+        out->message = page_find(reply->page, reply->centre_seq);
     out->more = reply->more;
     out->rule = reply->rule;
 }

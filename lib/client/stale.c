@@ -36,8 +36,7 @@ static void rename_op(struct client_core *core, struct channel *ch, struct out_o
 {
     op->old_device_id = op->device_id;
     op->old_counter = op->counter;
-    op->device_id = cache_identity(core->cache)->device_id;
-    op->counter = compose_counter(core);
+    ops_rename(core, op, cache_identity(core->cache)->device_id, compose_counter(core));
     op->base_seq = ch->c.head_seq;
     op->was_sent = false;
     op->stale = false;

@@ -58,11 +58,19 @@ static const struct codec_field range_fields[] = {
     N(range, 1, from_seq), N(range, 2, to_seq),
 };
 MAP(range);
+static const struct codec_field mentions_fields[] = {
+    N(mentions, 1, channel_id), N(mentions, 2, count),
+};
+MAP(mentions);
+static const struct codec_field reaction_fields[] = {
+    T(reaction, 1, emoji), L(reaction, 2, user_ids),
+};
+MAP(reaction);
 static const struct codec_field channel_fields[] = {
     M(channel, 1, head, position), N(channel, 2, home_id), N(channel, 3, kind),
     T(channel, 4, name), N(channel, 5, first_seq), N(channel, 6, permissions),
     N(channel, 7, read_seq), N(channel, 8, read_message_id), N(channel, 9, peer_id),
-    N(channel, 10, deleted_unread), N(channel, 11, unavailable),
+    N(channel, 10, deleted_unread), N(channel, 11, unavailable), M(channel, 12, mentions, mentions),
 };
 MAP(channel);
 static const struct codec_field member_fields[] = {
@@ -88,7 +96,7 @@ MAP(limits);
 
 static const struct codec_field send_message_fields[] = {
     N(send_message, 1, channel_id), M(send_message, 2, nonce, nonce), T(send_message, 3, text),
-    T(send_message, 4, extra), N(send_message, 5, reply_to_seq),
+    T(send_message, 4, extra), N(send_message, 5, reply_to_seq), L(send_message, 6, mention_ids),
 };
 MAP(send_message);
 static const struct codec_field mark_read_fields[] = {
@@ -101,7 +109,7 @@ static const struct codec_field heartbeat_fields[] = {
 MAP(heartbeat);
 static const struct codec_field fetch_history_fields[] = {
     N(fetch_history, 1, channel_id), N(fetch_history, 2, start_seq), N(fetch_history, 3, limit),
-    N(fetch_history, 4, backwards),
+    N(fetch_history, 4, backwards), N(fetch_history, 5, around), N(fetch_history, 6, message_id),
 };
 MAP(fetch_history);
 static const struct codec_field hello_fields[] = {
@@ -111,7 +119,7 @@ static const struct codec_field hello_fields[] = {
 MAP(hello);
 static const struct codec_field edit_message_fields[] = {
     N(edit_message, 1, channel_id), M(edit_message, 2, nonce, nonce), N(edit_message, 3, seq),
-    T(edit_message, 4, text), T(edit_message, 5, extra),
+    T(edit_message, 4, text), T(edit_message, 5, extra), L(edit_message, 6, mention_ids),
 };
 MAP(edit_message);
 static const struct codec_field delete_message_fields[] = {
@@ -161,6 +169,11 @@ static const struct codec_field refresh_token_fields[] = {
 };
 MAP(refresh_token);
 MAP_EMPTY(goodbye);
+static const struct codec_field react_fields[] = {
+    N(react, 1, channel_id), M(react, 2, nonce, nonce), N(react, 3, seq), T(react, 4, emoji),
+    N(react, 5, remove),
+};
+MAP(react);
 
 /* --- from the server --- */
 
@@ -168,7 +181,8 @@ static const struct codec_field message_fields[] = {
     N(message, 1, channel_id), N(message, 2, seq), N(message, 3, message_id),
     N(message, 4, author_id), N(message, 5, sent_at_ms), M(message, 6, nonce, nonce),
     T(message, 7, text), T(message, 8, extra), N(message, 9, reply_to_seq), N(message, 10, rev),
-    N(message, 11, edited_at_ms), N(message, 12, deleted),
+    N(message, 11, edited_at_ms), N(message, 12, deleted), LM(message, 13, reactions, reaction),
+    L(message, 14, mention_ids),
 };
 MAP(message);
 static const struct codec_field sent_fields[] = {
@@ -269,6 +283,7 @@ static const struct codec_kind kinds[] = {
     {CHAT_FRAME_SET_PRESENCE, &map_set_presence},
     {CHAT_FRAME_REFRESH_TOKEN, &map_refresh_token},
     {CHAT_FRAME_GOODBYE, &map_goodbye},
+    {CHAT_FRAME_REACT, &map_react},
     {CHAT_FRAME_MESSAGE, &map_message},
     {CHAT_FRAME_SENT, &map_sent},
     {CHAT_FRAME_CHANGED, &map_message},
@@ -289,6 +304,7 @@ static const struct codec_kind kinds[] = {
     {CHAT_FRAME_GOING_AWAY, &map_going_away},
     {CHAT_FRAME_TICKET, &map_ticket},
     {CHAT_FRAME_OK, &map_ok},
+    {CHAT_FRAME_MENTIONS, &map_mentions},
 };
 
 /* clang-format on */

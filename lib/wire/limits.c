@@ -72,6 +72,12 @@ static const struct limits_field ticket[] = {
 static const struct limits_field message[] = {
     TEXT(7, CHAT_TEXT_MAX, "Message.text"),
     TEXT(8, CHAT_EXTRA_MAX, "Message.extra"),
+    LIST(13, CHAT_REACTION_KINDS_MAX, "Message.reactions"),
+    LIST(14, CHAT_MENTIONS_MAX, "Message.mention_ids"),
+};
+static const struct limits_field reaction[] = {
+    TEXT(1, CHAT_EMOJI_MAX, "Reaction.emoji"),
+    LIST(2, CHAT_REACTIONS_MAX, "Reaction.user_ids"),
 };
 static const struct limits_field channel[] = {
     TEXT(4, CHAT_NAME_MAX, "Channel.name"),
@@ -82,10 +88,15 @@ static const struct limits_field user[] = {
 static const struct limits_field send_message[] = {
     TEXT(3, CHAT_TEXT_MAX, "SendMessage.text"),
     TEXT(4, CHAT_EXTRA_MAX, "SendMessage.extra"),
+    LIST(6, CHAT_MENTIONS_MAX, "SendMessage.mention_ids"),
 };
 static const struct limits_field edit_message[] = {
     TEXT(4, CHAT_TEXT_MAX, "EditMessage.text"),
     TEXT(5, CHAT_EXTRA_MAX, "EditMessage.extra"),
+    LIST(6, CHAT_MENTIONS_MAX, "EditMessage.mention_ids"),
+};
+static const struct limits_field react[] = {
+    TEXT(4, CHAT_EMOJI_MAX, "React.emoji"),
 };
 static const struct limits_field history_page[] = {
     LIST(5, CHAT_HISTORY_PAGE_MAX, "HistoryPage.messages"),
@@ -186,6 +197,7 @@ static const struct limits_message table[] = {
     LINES(hello),        LINES(welcome),        LINES(refresh_token),  LINES(ticket),
     LINES(link_hello),   LINES(link_welcome),   LINES(open_session),   LINES(session_opened),
     LINES(subscribe),    LINES(subscribed),     LINES(find_user_in),   LINES(watch),
+    LINES(reaction),     LINES(react),
 };
 
 const struct limits_field *limits_find(const ProtobufCMessageDescriptor *descriptor,

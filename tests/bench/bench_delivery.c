@@ -246,7 +246,7 @@ static uint64_t send_one(struct client *c, uint64_t channel_id)
     uint64_t begun = bench_now_ns();
 
     (void)snprintf(text, sizeof(text), "%020" PRIu64 "%*s", begun, (int)TEXT_LEN - 20, "");
-    must(chat_conn_send(c->conn, channel_id, text, TEXT_LEN, NULL, 0, 0, &nonce), "send");
+    must(chat_conn_send_text(c->conn, channel_id, text, TEXT_LEN, &nonce), "send");
     for (;;) {
         if (bench_now_ns() - begun > PATIENCE_NS)
             bench_fail("no acknowledgement");

@@ -33,6 +33,7 @@ static inline void rig_note(struct rig *rig, const WireClientFrame *f)
         h->start = f->fetch_history->start_seq;
         h->limit = f->fetch_history->limit;
         h->backwards = f->fetch_history->backwards;
+        h->around = f->fetch_history->around;
     } else if (f->body_case == WIRE_CLIENT_FRAME__BODY_FETCH_CHANGES) {
         h->channel_id = f->fetch_changes->channel_id;
         h->start = f->fetch_changes->since_rev;
@@ -242,12 +243,36 @@ static inline void rig_expect_stream(const struct rig *rig, uint64_t channel_id,
     ck_assert_uint_eq(from, to + 1);
 }
 
+static inline struct chat_content rig_content(const char *text, size_t len)
+{
+    struct chat_content content = CHAT_CONTENT_INIT;
+
+    content.text = text;
+    content.text_len = len;
+    return content;
+}
+
+static inline chat_status rig_try_send(struct rig *rig, uint64_t channel_id, const char *text,
+                                       size_t len, struct chat_nonce *out_nonce)
+{
+    struct chat_content content = rig_content(text, len);
+
+    return client_send(rig->core, channel_id, &content, out_nonce);
+}
+
+static inline chat_status rig_try_edit(struct rig *rig, uint64_t channel_id, uint64_t seq,
+                                       const char *text)
+{
+    struct chat_content content = rig_content(text, strlen(text));
+
+    return client_edit(rig->core, channel_id, seq, &content, NULL);
+}
+
 static inline struct chat_nonce rig_type(struct rig *rig, uint64_t channel_id, const char *text)
 {
     struct chat_nonce nonce = {0};
 
-    ck_assert_int_eq(client_send(rig->core, channel_id, text, strlen(text), NULL, 0, 0, &nonce),
-                     CHAT_OK);
+    ck_assert_int_eq(rig_try_send(rig, channel_id, text, strlen(text), &nonce), CHAT_OK);
     return nonce;
 }
 

@@ -18,17 +18,22 @@
 #define CH UINT64_C(500)
 #define CH2 UINT64_C(501)
 #define RIG_MESSAGES_MAX 4000
+#define RIG_WIRED_MAX 512 /* messages in one answer */
 #define RIG_SEEN_MAX 8192
 #define RIG_HEARD_MAX 8192
 
 struct rig_message {
     uint64_t message_id, author, device, counter, rev, reply_to;
     bool deleted;
+    bool mentions_me;
     char text[48];
+    char emoji[8];    /* "": none */
+    uint64_t reactor; /* who reacted with it */
 };
 
 struct rig_channel {
     uint64_t id, peer, read_seq, first_seq;
+    int64_t mentions; /* as it is listed; -1: that is not told */
     uint32_t epoch, permissions;
     uint64_t seq, rev;
     struct rig_message *messages; /* [seq] */
@@ -52,7 +57,7 @@ struct rig_heard {
     uint32_t request_id;
     uint64_t channel_id, start, counter, device, after;
     uint32_t limit;
-    bool backwards, by_ticket;
+    bool backwards, around, by_ticket;
     char text[64];
 };
 
@@ -85,6 +90,8 @@ struct rig {
     /* True: the test has dealt with it. */
     bool (*on_frame)(struct rig *rig, const WireClientFrame *frame);
     uint64_t keep_device;
+    uint64_t altered[256]; /* counters of edits, deletions and reactions that are in */
+    size_t altered_count;
 };
 
 /* --- saying --- */
@@ -157,9 +164,27 @@ static inline WirePosition rig_head(const struct rig_channel *ch)
     return head;
 }
 
+static inline void rig_wire_reaction(struct rig_message *from, WireMessage *m)
+{
+    static WireReaction reactions[RIG_WIRED_MAX], *pointers[RIG_WIRED_MAX];
+    static size_t next;
+    const size_t at = next++ % RIG_WIRED_MAX; /* as many as one answer holds */
+
+    if (!from->emoji[0])
+        return;
+    wire_reaction__init(&reactions[at]);
+    reactions[at].emoji = from->emoji;
+    reactions[at].user_ids = &from->reactor;
+    reactions[at].n_user_ids = 1;
+    pointers[at] = &reactions[at];
+    m->reactions = &pointers[at];
+    m->n_reactions = 1;
+}
+
 static inline void rig_wire(const struct rig_channel *ch, uint64_t seq, WireMessage *m,
                             WireNonce *n)
 {
+    static uint64_t me = ME;
     struct rig_message *from = &ch->messages[seq];
 
     wire_message__init(m);
@@ -176,6 +201,9 @@ static inline void rig_wire(const struct rig_channel *ch, uint64_t seq, WireMess
     m->reply_to_seq = from->reply_to;
     m->rev = from->rev;
     m->deleted = from->deleted;
+    m->mention_ids = &me;
+    m->n_mention_ids = from->mentions_me;
+    rig_wire_reaction(from, m);
 }
 
 static inline void rig_publish(struct rig *rig, uint64_t channel_id, uint64_t seq, bool changed)
@@ -231,7 +259,8 @@ static inline void rig_add_channel(struct rig *rig, uint64_t id)
 {
     struct rig_channel *ch = &rig->channels[rig->channel_count++];
 
-    *ch = (struct rig_channel){.id = id, .peer = BOB, .epoch = 1, .permissions = 3, .first_seq = 1};
+    *ch = (struct rig_channel){
+        .id = id, .peer = BOB, .epoch = 1, .permissions = 3, .first_seq = 1, .mentions = -1};
     ch->messages = calloc(RIG_MESSAGES_MAX, sizeof(*ch->messages));
 }
 
@@ -242,9 +271,14 @@ static inline void rig_list(struct rig *rig)
     WireChannelList list = WIRE_CHANNEL_LIST__INIT;
     WireChannel wire[3], *pointers[3];
     WirePosition heads[3];
+    WireMentions mentions[3];
 
     for (uint32_t i = 0; i < rig->channel_count; i++) {
         wire_channel__init(&wire[i]);
+        wire_mentions__init(&mentions[i]);
+        mentions[i].channel_id = rig->channels[i].id;
+        mentions[i].count = (uint32_t)rig->channels[i].mentions;
+        wire[i].mentions = rig->channels[i].mentions >= 0 ? &mentions[i] : NULL;
         heads[i] = rig_head(&rig->channels[i]);
         wire[i].head = &heads[i];
         wire[i].home_id = rig->channels[i].id;
@@ -289,6 +323,23 @@ static inline void rig_hello(struct rig *rig, const WireClientFrame *f)
         rig_list(rig);
 }
 
+static inline void rig_window(const struct rig_channel *ch, const WireFetchHistory *ask,
+                              uint64_t limit, uint64_t *from, uint64_t *to)
+{
+    uint64_t centre = ask->start_seq;
+
+    for (uint64_t s = 1; ask->message_id && s <= ch->seq; s++)
+        if (ch->messages[s].message_id == ask->message_id)
+            centre = s;
+    centre = centre > ch->seq ? ch->seq : centre < ch->first_seq ? ch->first_seq : centre;
+    *from = centre >= ch->first_seq + limit / 2 ? centre - limit / 2 : ch->first_seq;
+    *to = *from + limit - 1;
+    if (*to > ch->seq) {
+        *to = ch->seq;
+        *from = ch->seq >= ch->first_seq + limit - 1 ? ch->seq - limit + 1 : ch->first_seq;
+    }
+}
+
 static inline void rig_page(struct rig *rig, const WireClientFrame *f)
 {
     const WireFetchHistory *ask = f->fetch_history;
@@ -306,7 +357,14 @@ static inline void rig_page(struct rig *rig, const WireClientFrame *f)
         limit = rig->page_cut;
         page.partial = true;
     }
-    if (ask->backwards) {
+    if (ask->message_id && ask->message_id % 10) { /* no message has such an id */
+        rig_problem(rig, f->request_id, WIRE_PROBLEM_CODE__PROBLEM_NOT_FOUND,
+                    WIRE_RETRY__RETRY_NEVER, 0);
+        return;
+    }
+    if (ask->around) {
+        rig_window(ch, ask, limit, &from, &to);
+    } else if (ask->backwards) {
         to = ask->start_seq && ask->start_seq < ch->seq ? ask->start_seq : ch->seq;
         from = to >= ch->first_seq + limit ? to - limit + 1 : ch->first_seq;
     } else {
@@ -384,6 +442,8 @@ static inline void rig_send(struct rig *rig, const WireClientFrame *f)
         if (ch->messages[i].counter == s->nonce->after)
             after_in = true;
     }
+    for (size_t i = 0; i < rig->altered_count; i++)
+        after_in |= rig->altered[i] == s->nonce->after;
     if (rig->op_problems && !seq) {
         rig->op_problems--;
         rig_problem(rig, f->request_id, rig->op_problem, rig->problem_retry, rig->problem_after_ms);
@@ -408,18 +468,32 @@ static inline void rig_send(struct rig *rig, const WireClientFrame *f)
 static inline void rig_edit(struct rig *rig, const WireClientFrame *f)
 {
     WireAltered altered = WIRE_ALTERED__INIT;
-    uint64_t channel_id, seq;
+    uint64_t channel_id, seq, counter;
 
     if (f->body_case == WIRE_CLIENT_FRAME__BODY_EDIT_MESSAGE) {
+        counter = f->edit_message->nonce->counter;
         channel_id = f->edit_message->channel_id;
         seq = f->edit_message->seq;
         rig_alter(rig, channel_id, seq, f->edit_message->text);
+    } else if (f->body_case == WIRE_CLIENT_FRAME__BODY_REACT) {
+        struct rig_message *m;
+
+        counter = f->react->nonce->counter;
+        channel_id = f->react->channel_id;
+        seq = f->react->seq;
+        m = &rig_channel(rig, channel_id)->messages[seq];
+        snprintf(m->emoji, sizeof(m->emoji), "%s", f->react->remove ? "" : f->react->emoji);
+        m->reactor = ME;
+        m->rev = ++rig_channel(rig, channel_id)->rev;
     } else {
+        counter = f->delete_message->nonce->counter;
         channel_id = f->delete_message->channel_id;
         seq = f->delete_message->seq;
         rig_alter(rig, channel_id, seq, "");
         rig_channel(rig, channel_id)->messages[seq].deleted = true;
     }
+    ck_assert_uint_lt(rig->altered_count, 256);
+    rig->altered[rig->altered_count++] = counter;
     altered.channel_id = channel_id;
     altered.seq = seq;
     altered.rev = rig_channel(rig, channel_id)->rev;
@@ -481,6 +555,7 @@ static inline void rig_answer(struct rig *rig, const WireClientFrame *f)
         break;
     case WIRE_CLIENT_FRAME__BODY_EDIT_MESSAGE:
     case WIRE_CLIENT_FRAME__BODY_DELETE_MESSAGE:
+    case WIRE_CLIENT_FRAME__BODY_REACT:
         if (!rig->keep_sends)
             rig_edit(rig, f);
         break;

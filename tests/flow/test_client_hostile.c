@@ -263,9 +263,9 @@ START_TEST(random_frames_never_crash_hang_or_grow)
     rig_start(&rig);
     for (int step = 0; step < 300; step++) {
         if (rng_below(&hostile_rng, 4) == 0)
-            (void)client_send(rig.core, CH, "x", 1, NULL, 0, 0, NULL);
+            (void)rig_try_send(&rig, CH, "x", 1, NULL);
         if (rng_below(&hostile_rng, 8) == 0)
-            (void)client_edit(rig.core, CH, 1, "y", 1, NULL, 0, NULL);
+            (void)rig_try_edit(&rig, CH, 1, "y");
         if (rng_below(&hostile_rng, 8) == 0)
             (void)client_fetch_history(rig.core, CH, 3, 9, rng_below(&hostile_rng, 2), &ticket);
         random_frame(&rig, &hostile_rng, (uint32_t)rng_below(&hostile_rng, 20));
@@ -431,7 +431,7 @@ START_TEST(memory_that_ends_at_any_point_loses_nothing)
         ck_assert_int_eq(client_start(r->core), CHAT_OK);
         rig_store_many(r, CH, 3);
         rig_wait(r, 100);
-        (void)client_send(r->core, CH, "x", 1, NULL, 0, 0, NULL);
+        (void)rig_try_send(r, CH, "x", 1, NULL);
         (void)client_fetch_history(r->core, CH, 0, 5, true, &ticket);
         rig_wait(r, 100);
         rig_pull(r);

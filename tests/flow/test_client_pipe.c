@@ -258,7 +258,7 @@ START_TEST(a_message_goes_all_the_way_over_a_pipe)
 
     go_live();
     ck_assert_str_eq(chat_conn_get_channel(conn, 500)->name, "room");
-    ck_assert_int_eq(chat_conn_send(conn, 500, "hello", 5, NULL, 0, 0, &nonce), CHAT_OK);
+    ck_assert_int_eq(chat_conn_send_text(conn, 500, "hello", 5, &nonce), CHAT_OK);
     ck_assert_int_eq(chat_loop_get_timeout_ms(loop), 0);
     ck_assert(wait_for(CHAT_EVENT_MESSAGE, &event));
     ck_assert_uint_eq(event.message->nonce.counter, nonce.counter);

@@ -565,7 +565,7 @@ START_TEST(a_full_cache_refuses_keeps_and_recovers)
     rig_cut(&rig, 1006);
     rig.dial_fails = true;
     while (status == CHAT_OK && queued < 100) {
-        status = client_send(rig.core, CH, big, sizeof(big), NULL, 0, 0, NULL);
+        status = rig_try_send(&rig, CH, big, sizeof(big), NULL);
         queued += status == CHAT_OK;
     }
     ck_assert_int_eq(status, CHAT_E_FULL);

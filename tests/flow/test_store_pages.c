@@ -196,6 +196,129 @@ START_TEST(a_page_is_cut_by_size_and_says_so)
 }
 END_TEST
 
+/* --- around a message --- */
+
+static const WireLinkFrame *ask_around(uint64_t seq, uint64_t message_id, uint32_t limit)
+{
+    WireLinkFrame frame = WIRE_LINK_FRAME__INIT;
+    WireFetchHistory fetch = WIRE_FETCH_HISTORY__INIT;
+
+    fetch.channel_id = channel;
+    fetch.start_seq = seq;
+    fetch.message_id = message_id;
+    fetch.limit = limit;
+    fetch.around = true;
+    frame.user_id = bob;
+    frame.body_case = WIRE_LINK_FRAME__BODY_FETCH_HISTORY;
+    frame.fetch_history = &fetch;
+    return store_host_ask(&h, link, &frame);
+}
+
+static const WireHistoryPage *around(uint64_t seq, uint32_t limit)
+{
+    const WireLinkFrame *answer = ask_around(seq, 0, limit);
+
+    ck_assert_ptr_nonnull(answer);
+    ck_assert_int_eq(answer->body_case, WIRE_LINK_FRAME__BODY_HISTORY_PAGE);
+    return answer->history_page;
+}
+
+START_TEST(a_page_around_a_message_is_exact_wherever_the_rows_are)
+{
+    place_messages(_i);
+
+    expect_page(around(30, 10), 25, 34, 60);
+    expect_page(around(30, 11), 25, 35, 60);
+    expect_page(around(30, 1), 30, 30, 60);
+    expect_page(around(2, 10), 1, 10, 60); /* what one side lacks the other gets */
+    expect_page(around(58, 10), 51, 60, 60);
+    expect_page(around(60, 10), 51, 60, 60);
+    expect_page(around(1000, 10), 51, 60, 60);
+    expect_page(around(0, 10), 1, 10, 60);
+    expect_page(around(30, 200), 1, 60, 60);
+}
+END_TEST
+
+START_TEST(around_in_an_empty_channel_there_is_nothing)
+{
+    const WireHistoryPage *page = around(5, 10);
+
+    ck_assert_uint_eq(page->n_messages, 0);
+    ck_assert_uint_gt(page->covered->from_seq, page->covered->to_seq);
+}
+END_TEST
+
+START_TEST(a_page_around_is_cut_by_size_where_it_is_farthest_away)
+{
+    char text[8001];
+    const WireHistoryPage *page;
+
+    memset(text, 'x', 8000);
+    text[8000] = '\0';
+    for (uint64_t i = 1; i <= 200; i++)
+        expect_sent(host_send(&h, link, ann, channel, i, 0, text), i);
+    page = around(100, 200);
+    ck_assert(page->partial);
+    ck_assert_uint_gt(page->n_messages, 50);
+    ck_assert_uint_eq(page->n_messages, page->covered->to_seq - page->covered->from_seq + 1);
+    ck_assert_uint_eq(page->messages[0]->seq, page->covered->from_seq);
+    ck_assert_uint_le(page->covered->to_seq - 100, 101 - page->covered->from_seq);
+    ck_assert_uint_le(100 - page->covered->from_seq, page->covered->to_seq - 99);
+    page = around(195, 200); /* the near end stays */
+    ck_assert_uint_eq(page->covered->to_seq, 200);
+}
+END_TEST
+
+START_TEST(a_message_is_found_by_its_id_wherever_its_row_is)
+{
+    const WireHistoryPage *all;
+    uint64_t ids[61];
+
+    place_messages(_i);
+    all = host_history(&h, link, ann, channel, 1, 60, false);
+    for (size_t i = 0; i < 60; i++)
+        ids[i + 1] = all->messages[i]->message_id;
+    for (uint64_t seq = 1; seq <= 60; seq++) {
+        const WireLinkFrame *answer = ask_around(0, ids[seq], 1);
+
+        ck_assert_int_eq(answer->body_case, WIRE_LINK_FRAME__BODY_HISTORY_PAGE);
+        expect_page(answer->history_page, seq, seq, 60);
+    }
+    expect_problem(ask_around(0, ids[1] - 1, 1), PROBLEM_OF(NOT_FOUND));
+    expect_problem(ask_around(0, ids[60] + 1, 1), PROBLEM_OF(NOT_FOUND));
+}
+END_TEST
+
+/* More than fit one read of probes. */
+START_TEST(a_message_is_found_among_many)
+{
+    uint64_t ids[1001];
+
+    for (uint64_t i = 1; i <= 1000; i++)
+        ids[i] = expect_sent(host_send(&h, link, ann, channel, i, 0, "x"), i)->message_id;
+    store_host_wait(&h, 3000);
+    for (uint64_t seq = 1; seq <= 1000; seq += 37) {
+        const WireLinkFrame *answer = ask_around(0, ids[seq], 3);
+
+        ck_assert_int_eq(answer->body_case, WIRE_LINK_FRAME__BODY_HISTORY_PAGE);
+        ck_assert_uint_eq(answer->history_page->n_messages, 3);
+        if (seq > 1 && ids[seq] - 1 != ids[seq - 1])
+            expect_problem(ask_around(0, ids[seq] - 1, 3), PROBLEM_OF(NOT_FOUND));
+    }
+    expect_problem(ask_around(0, ids[1000] + 1, 3), PROBLEM_OF(NOT_FOUND));
+}
+END_TEST
+
+START_TEST(in_an_empty_channel_no_id_is_found)
+{
+    struct store_stats stats;
+
+    expect_problem(ask_around(0, 77, 10), PROBLEM_OF(NOT_FOUND));
+    store_get_stats(h.stores[0], &stats);
+    ck_assert_uint_eq(stats.reads, 0);
+}
+END_TEST
+
 START_TEST(a_page_limit_out_of_bounds_is_refused)
 {
     WireLinkFrame frame = WIRE_LINK_FRAME__INIT;
@@ -296,6 +419,12 @@ int main(void)
     tcase_add_test(pages, a_read_that_waited_for_its_turn_misses_nothing_said_meanwhile);
     tcase_add_test(pages, a_page_is_cut_by_size_and_says_so);
     tcase_add_test(pages, a_page_limit_out_of_bounds_is_refused);
+    tcase_add_loop_test(pages, a_page_around_a_message_is_exact_wherever_the_rows_are, 0, PLACES);
+    tcase_add_test(pages, around_in_an_empty_channel_there_is_nothing);
+    tcase_add_test(pages, a_page_around_is_cut_by_size_where_it_is_farthest_away);
+    tcase_add_loop_test(pages, a_message_is_found_by_its_id_wherever_its_row_is, 0, PLACES);
+    tcase_add_test(pages, a_message_is_found_among_many);
+    tcase_add_test(pages, in_an_empty_channel_no_id_is_found);
     tcase_add_loop_test(pages, changes_hold_the_latest_of_each_altered_message, 0, PLACES);
     tcase_add_test(pages, a_page_of_changes_holds_at_most_500_and_goes_on_from_there);
     tcase_add_test(pages, ranges_must_be_ascending_and_apart);

@@ -41,7 +41,7 @@ static void act_send(struct sim_app *app)
         struct chat_nonce nonce;
         struct check_nonce n;
 
-        if (chat_conn_send(sim_app_conn(app), channel_id, text, len, NULL, 0, 0, &nonce) != CHAT_OK)
+        if (chat_conn_send_text(sim_app_conn(app), channel_id, text, len, &nonce) != CHAT_OK)
             return;
         n = (struct check_nonce){channel_id, chat_conn_get_user_id(sim_app_conn(app)),
                                  nonce.device_id, nonce.counter};
@@ -69,6 +69,7 @@ static void act_alter(struct sim_app *app, bool delete)
 {
     uint64_t channel_id = some_channel(app);
     uint64_t seq = channel_id ? some_own_seq(app, channel_id) : 0;
+    struct chat_content content = CHAT_CONTENT_INIT;
     char text[4096];
     size_t len;
 
@@ -82,7 +83,9 @@ static void act_alter(struct sim_app *app, bool delete)
     len = some_text(app, text, sizeof(text));
     checker_attempted_change(app->crowd->checker, channel_id, seq, sim_app_body(text, len, NULL, 0),
                              false);
-    (void)!chat_conn_edit(sim_app_conn(app), channel_id, seq, text, len, NULL, 0, NULL);
+    content.text = text;
+    content.text_len = len;
+    (void)!chat_conn_edit(sim_app_conn(app), channel_id, seq, &content, NULL);
 }
 
 static void act_read(struct sim_app *app)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "server/store/rows.h"
 
 #define VIEW WIRE_PERMISSION__PERMISSION_VIEW
 #define SEND WIRE_PERMISSION__PERMISSION_SEND
@@ -66,7 +67,8 @@ static void tell(struct checker *checker, const WireRecord *record)
 
     switch ((int)record->body_case) {
     case WIRE_RECORD__BODY_MESSAGE:
-        m = sim_tap_message(record->message);
+    case WIRE_RECORD__BODY_MENTIONING:
+        m = sim_tap_message(row_new_message(record));
         checker_logged_author(checker, record->home_id, m.author_id, VIEW | SEND);
         checker_logged_message(checker, record->home_id, record->lsn, &m);
         break;

@@ -134,7 +134,7 @@ static void open_direct(void)
 static void say(const char *text)
 {
     ck_assert_int_eq(
-        chat_conn_send(people[0].conn, people[0].opened_id, text, strlen(text), NULL, 0, 0, NULL),
+        chat_conn_send_text(people[0].conn, people[0].opened_id, text, strlen(text), NULL),
         CHAT_OK);
     until(told);
 }

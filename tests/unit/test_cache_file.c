@@ -58,6 +58,14 @@ static void sql(const char *text)
     sqlite3_close(db);
 }
 
+static void set_version(int version)
+{
+    char text[64];
+
+    snprintf(text, sizeof(text), "PRAGMA user_version=%d", version);
+    sql(text);
+}
+
 static int64_t queue(uint64_t counter, const char *text)
 {
     const struct cache_outgoing o = {
@@ -178,9 +186,9 @@ START_TEST(a_newer_schema_is_unsupported_and_left_alone)
     ck_assert_int_eq(cache_commit(c), CHAT_OK);
     cache_close(c);
     c = NULL;
-    sql("PRAGMA user_version=2");
+    set_version(CACHE_SCHEMA_VERSION + 1);
     ck_assert_int_eq(open_cache(), CHAT_E_UNSUPPORTED);
-    sql("PRAGMA user_version=1");
+    set_version(CACHE_SCHEMA_VERSION);
     ck_assert_int_eq(open_cache(), CHAT_OK);
 
     struct seen seen = {0};

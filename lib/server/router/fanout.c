@@ -62,7 +62,9 @@ static void add_message(struct router *r, struct home *h, struct run *run, WireM
     frame->body_case = changed ? WIRE_SERVER_FRAME__BODY_CHANGED : WIRE_SERVER_FRAME__BODY_MESSAGE;
     frame->message = message;
     run->pointers[run->count++] = frame;
-    run->bytes += message->extra.len + strlen(message->text) + 64;
+    run->bytes += message->extra.len + strlen(message->text) + 8 * message->n_mention_ids + 64;
+    for (size_t i = 0; i < message->n_reactions; i++)
+        run->bytes += 8 * message->reactions[i]->n_user_ids + CHAT_EMOJI_MAX;
     if (run->bytes >= RUN_BYTES_MAX)
         flush_run(r, h, run);
 }

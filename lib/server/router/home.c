@@ -293,12 +293,18 @@ void home_send_channel(struct router *r, const struct home *h, struct session *s
     WireServerFrame frame = WIRE_SERVER_FRAME__INIT;
     WireChannelList list = WIRE_CHANNEL_LIST__INIT;
     WirePosition head;
+    WireMentions mentions = WIRE_MENTIONS__INIT;
     WireChannel channel, *channels[1] = {&channel};
 
     describe(h, s, permissions, &head, &channel);
     if (seen) {
         channel.read_seq = seen->read_seq;
         channel.read_message_id = seen->read_message_id;
+        if (seen->has_mentions) {
+            mentions.channel_id = h->home_id;
+            mentions.count = seen->mentions;
+            channel.mentions = &mentions;
+        }
         if (seen->state && seen->state->head) {
             channel.head = seen->state->head;
             channel.first_seq = seen->state->first_seq;

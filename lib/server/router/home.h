@@ -89,6 +89,8 @@ void home_leave_all(struct router *r, struct session *s);
 struct home_seen {
     const WireChannelState *state; /* newer than what was published so far; NULL: the home's */
     uint64_t read_seq, read_message_id;
+    uint32_t mentions;
+    bool has_mentions; /* false: nobody said how many */
 };
 /* One ChannelList with this home, to one session. `seen` may be NULL: cursors never move
  * back, so a read_seq of 0 tells a client nothing. */

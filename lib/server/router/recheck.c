@@ -225,34 +225,61 @@ static void pump_users(struct router *r, struct list *users, uint32_t shard)
     }
 }
 
-/* Cursors may have moved meanwhile: all of them again, in one frame. */
-static void send_cursors(struct router *r, struct session *s, const WireSessionOpened *said)
+static WireServerFrame *cursor_of(struct arena *arena, const WireUserChannel *channel)
+{
+    WireServerFrame *frame = arena_alloc(arena, sizeof(*frame));
+    WireCursor *cursor = arena_alloc(arena, sizeof(*cursor));
+
+    if (!frame || !cursor)
+        return NULL;
+    *frame = (WireServerFrame)WIRE_SERVER_FRAME__INIT;
+    *cursor = (WireCursor)WIRE_CURSOR__INIT;
+    cursor->channel_id = channel->home_id;
+    cursor->read_seq = channel->read_seq;
+    cursor->read_message_id = channel->read_message_id;
+    frame->body_case = WIRE_SERVER_FRAME__BODY_CURSOR;
+    frame->cursor = cursor;
+    return frame;
+}
+
+static WireServerFrame *mentions_of(struct arena *arena, const WireUserChannel *channel)
+{
+    WireServerFrame *frame = arena_alloc(arena, sizeof(*frame));
+    WireMentions *mentions = arena_alloc(arena, sizeof(*mentions));
+
+    if (!frame || !mentions)
+        return NULL;
+    *frame = (WireServerFrame)WIRE_SERVER_FRAME__INIT;
+    *mentions = (WireMentions)WIRE_MENTIONS__INIT;
+    mentions->channel_id = channel->home_id;
+    mentions->count = channel->mentions;
+    frame->body_case = WIRE_SERVER_FRAME__BODY_MENTIONS;
+    frame->mentions = mentions;
+    return frame;
+}
+
+_Static_assert(2 * CHAT_USER_CHANNELS_MAX <= CHAT_SERVER_FRAMES_MAX, "one message has them all");
+
+/* Cursors may have moved meanwhile, mentions come and gone: all of them again, at once. */
+static void send_read_states(struct router *r, struct session *s, const WireSessionOpened *said)
 {
     const WireServerFrame **frames;
     struct frame *encoded;
     size_t count = 0;
 
     arena_reset(&r->scratch);
-    frames = arena_alloc(&r->scratch, (said->n_channels + 1) * sizeof(*frames));
+    frames = arena_alloc(&r->scratch, (2 * said->n_channels + 1) * sizeof(*frames));
     for (size_t i = 0; frames && i < said->n_channels; i++) {
         const WireUserChannel *channel = said->channels[i];
-        WireServerFrame *frame;
-        WireCursor *cursor;
 
-        if (channel->read_seq == 0)
-            continue;
-        frame = arena_alloc(&r->scratch, sizeof(*frame));
-        cursor = arena_alloc(&r->scratch, sizeof(*cursor));
-        if (!frame || !cursor)
+        if (channel->read_seq != 0 && !(frames[count++] = cursor_of(&r->scratch, channel)))
             break;
-        *frame = (WireServerFrame)WIRE_SERVER_FRAME__INIT;
-        *cursor = (WireCursor)WIRE_CURSOR__INIT;
-        cursor->channel_id = channel->home_id;
-        cursor->read_seq = channel->read_seq;
-        cursor->read_message_id = channel->read_message_id;
-        frame->body_case = WIRE_SERVER_FRAME__BODY_CURSOR;
-        frame->cursor = cursor;
-        frames[count++] = frame;
+        if (!(frames[count++] = mentions_of(&r->scratch, channel)))
+            break;
+    }
+    if (count > 0 && !frames[count - 1]) {
+        output_starve(r, s);
+        return;
     }
     if (count == 0)
         return;
@@ -274,9 +301,9 @@ static void take_opened(struct router *r, struct user *u, struct session *s,
         const struct home *h = home_find(r, said->channels[i]->home_id);
 
         if (!h || home_slot(h, s) == SLAB_NONE)
-            sync_add(r, s, said->channels[i]);
+            sync_add(r, s, said->channels[i], true);
     }
-    send_cursors(r, s, said);
+    send_read_states(r, s, said);
     if (s->auth_epoch < said->auth_epoch)
         session_end(r, s,
                     &(struct session_end){

@@ -272,6 +272,9 @@ static void handle(struct router *r, struct session *s, const WireClientFrame *f
         pass_to_home(r, s, f, f->delete_message->channel_id, WIRE_LINK_FRAME__BODY_DELETE_MESSAGE,
                      f->delete_message);
         break;
+    case WIRE_CLIENT_FRAME__BODY_REACT:
+        pass_to_home(r, s, f, f->react->channel_id, WIRE_LINK_FRAME__BODY_REACT, f->react);
+        break;
     case WIRE_CLIENT_FRAME__BODY_FETCH_HISTORY:
         pass_to_home(r, s, f, f->fetch_history->channel_id, WIRE_LINK_FRAME__BODY_FETCH_HISTORY,
                      f->fetch_history);

@@ -118,7 +118,7 @@ struct router_config {
 };
 
 #define ROUTER_PROBLEM_CODES 21u /* ProblemCode values, 0 included */
-#define ROUTER_BODIES 30u        /* body numbers of ClientFrame */
+#define ROUTER_BODIES 31u        /* body numbers of ClientFrame */
 
 struct router_stats {
     struct links_stats links;

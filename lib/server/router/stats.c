@@ -152,7 +152,7 @@ static const char *const bodies[ROUTER_BODIES] = {
     [24] = "body=\"create_group\"",   [25] = "body=\"set_member\"",
     [26] = "body=\"watch_presence\"", [27] = "body=\"set_presence\"",
     [28] = "body=\"refresh_token\"",  [29] = "body=\"goodbye\"",
-    [0] = "body=\"unknown\"",
+    [30] = "body=\"react\"",          [0] = "body=\"unknown\"",
 };
 
 static const char *const problems[ROUTER_PROBLEM_CODES] = {

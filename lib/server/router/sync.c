@@ -15,7 +15,11 @@ struct sync_item {
     uint64_t home_id, read_seq, read_message_id;
     uint8_t state; /* enum item_state */
     uint8_t kind;  /* WireHomeKind */
+    uint8_t mentions;
+    bool has_mentions;
 };
+
+_Static_assert(CHAT_MENTIONS_COUNT_MAX <= UINT8_MAX, "an item's mentions");
 
 struct sync {
     struct list_node runnable; /* in router.syncs: has something to ask */
@@ -97,7 +101,13 @@ static void make_runnable(struct router *r, struct sync *y)
         list_push_back(&r->syncs, &y->runnable);
 }
 
-static void append(struct router *r, struct sync *y, const WireUserChannel *channel)
+static uint8_t at_most_max(uint32_t mentions)
+{
+    return (uint8_t)(mentions < CHAT_MENTIONS_COUNT_MAX ? mentions : CHAT_MENTIONS_COUNT_MAX);
+}
+
+static void append(struct router *r, struct sync *y, const WireUserChannel *channel,
+                   bool has_mentions)
 {
     if (router_shard(r, channel->home_id) == SHARD_NONE)
         return; /* there is no such home: nobody could be asked */
@@ -107,6 +117,8 @@ static void append(struct router *r, struct sync *y, const WireUserChannel *chan
         .read_message_id = channel->read_message_id,
         .state = ITEM_OPEN,
         .kind = (uint8_t)channel->kind,
+        .mentions = at_most_max(channel->mentions),
+        .has_mentions = has_mentions,
     };
     y->left++;
     make_runnable(r, y);
@@ -177,12 +189,13 @@ bool sync_start(struct router *r, struct session *s, WireUserChannel *const *cha
         return false;
     home_expect(r, s, count);
     for (size_t i = 0; i < count; i++)
-        append(r, y, channels[i]);
+        append(r, y, channels[i], true);
     finish_if_done(r, s);
     return true;
 }
 
-void sync_add(struct router *r, struct session *s, const WireUserChannel *channel)
+void sync_add(struct router *r, struct session *s, const WireUserChannel *channel,
+              bool has_mentions)
 {
     struct sync *y = s->sync ? s->sync : sync_new(r, s, 1);
 
@@ -191,7 +204,17 @@ void sync_add(struct router *r, struct session *s, const WireUserChannel *channe
         return;
     }
     if (item_of(y, channel->home_id) == SYNC_NONE)
-        append(r, y, channel);
+        append(r, y, channel, has_mentions);
+}
+
+void sync_set_mentions(struct session *s, const WireMentions *mentions)
+{
+    const uint32_t i = s->sync ? item_of(s->sync, mentions->channel_id) : SYNC_NONE;
+
+    if (i == SYNC_NONE)
+        return;
+    s->sync->items[i].mentions = at_most_max(mentions->count);
+    s->sync->items[i].has_mentions = true;
 }
 
 /* --- asking --- */
@@ -332,6 +355,8 @@ static void take_subscribed(struct router *r, struct session *s, uint32_t i, str
         .state = said->n_channels > 0 ? said->channels[0] : NULL,
         .read_seq = item->read_seq,
         .read_message_id = item->read_message_id,
+        .mentions = item->mentions,
+        .has_mentions = item->has_mentions,
     };
 
     if (!home_learn(r, h, said)) {

@@ -156,20 +156,35 @@ static void end_older_epochs(struct router *r, struct user *u, uint64_t epoch)
     }
 }
 
-static void push_cursor(struct router *r, struct user *u, WireCursor *cursor)
+static void push_to_sessions(struct router *r, struct user *u, const WireServerFrame *frame)
 {
-    WireServerFrame frame = WIRE_SERVER_FRAME__INIT;
-    struct frame *encoded;
+    struct frame *encoded = wire_encode_server(r->allocator, frame);
 
-    frame.body_case = WIRE_SERVER_FRAME__BODY_CURSOR;
-    frame.cursor = cursor;
-    encoded = wire_encode_server(r->allocator, &frame);
     if (!encoded) {
         user_lose(r, u); /* told again when it is announced */
         return;
     }
     USER_EACH_SESSION(s, u) { output_push(r, s, encoded); }
     frame_unref(encoded);
+}
+
+static void push_cursor(struct router *r, struct user *u, WireCursor *cursor)
+{
+    WireServerFrame frame = WIRE_SERVER_FRAME__INIT;
+
+    frame.body_case = WIRE_SERVER_FRAME__BODY_CURSOR;
+    frame.cursor = cursor;
+    push_to_sessions(r, u, &frame);
+}
+
+static void push_mentions(struct router *r, struct user *u, WireMentions *mentions)
+{
+    WireServerFrame frame = WIRE_SERVER_FRAME__INIT;
+
+    frame.body_case = WIRE_SERVER_FRAME__BODY_MENTIONS;
+    frame.mentions = mentions;
+    USER_EACH_SESSION(s, u) { sync_set_mentions(s, mentions); }
+    push_to_sessions(r, u, &frame);
 }
 
 /* The conversation's home is the truth about who belongs to it, and this note may be older
@@ -183,7 +198,7 @@ static void remove_channel(struct router *r, struct user *u, uint64_t home_id)
     USER_EACH_SESSION(s, u)
     {
         if (h && home_slot(h, s) != SLAB_NONE)
-            sync_add(r, s, &channel);
+            sync_add(r, s, &channel, false);
         else if (!sync_has(s, home_id))
             home_send_removed(r, home_id, 0, s);
     }
@@ -193,8 +208,9 @@ static void take_event(struct router *r, struct user *u, const WireHomeEvent *ev
 {
     switch ((int)event->body_case) {
     case WIRE_HOME_EVENT__BODY_CURSOR: push_cursor(r, u, event->cursor); break;
+    case WIRE_HOME_EVENT__BODY_MENTIONS: push_mentions(r, u, event->mentions); break;
     case WIRE_HOME_EVENT__BODY_CHANNEL_ADDED:
-        USER_EACH_SESSION(s, u) { sync_add(r, s, event->channel_added); }
+        USER_EACH_SESSION(s, u) { sync_add(r, s, event->channel_added, true); }
         break;
     case WIRE_HOME_EVENT__BODY_CHANNEL_REMOVED: remove_channel(r, u, event->channel_removed); break;
     case WIRE_HOME_EVENT__BODY_SESSION_STARTED:

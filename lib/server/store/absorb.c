@@ -2,6 +2,7 @@
 
 #include "base/plant.h"
 #include "server/store/directory.h"
+#include "server/store/mentions.h"
 #include "server/store/notes.h"
 #include "server/store/role.h"
 #include "server/store/rows.h"
@@ -42,10 +43,9 @@ static chat_status put_head(struct shard *s, const WireRecord *record, uint64_t 
 }
 
 /* A message is the last field of its record: its row is the record's end. */
-static chat_status put_message(struct shard *s, const WireRecord *record,
+static chat_status put_message(struct shard *s, const WireRecord *record, const WireMessage *m,
                                const struct engine_record *bytes)
 {
-    const WireMessage *m = record->message;
     const struct engine_key key = row_key(m->channel_id, m->seq, 0);
     const size_t len = row_size(m);
 
@@ -58,18 +58,66 @@ static chat_status put_message(struct shard *s, const WireRecord *record,
 static chat_status absorb_message(struct shard *s, const WireRecord *record,
                                   const struct engine_record *bytes)
 {
-    const WireMessage *m = record->message;
+    const WireMessage *m = row_new_message(record);
     const uint64_t position = bytes->position;
     chat_status status;
 
+    if (!m)
+        return CHAT_E_CORRUPT;
     saw_id(s, m->message_id);
-    status = put_message(s, record, bytes);
+    status = put_message(s, record, m, bytes);
     if (status != CHAT_OK)
         return status;
     return put_head(s, record, m->channel_id, m->seq, m->message_id, position);
 }
 
-static chat_status absorb_altered(struct shard *s, const WireRecord *record, uint64_t position)
+static chat_status put_note(struct shard *s, const WireNote *note, uint64_t position, bool live)
+{
+    chat_status status =
+        put(s, TABLE_NOTE_OUT, row_key(note->source_home, note->dest_home, note->number), note,
+            position);
+
+    if (status == CHAT_OK && live)
+        status = notes_add(s, note, true);
+    return status;
+}
+
+/* A note to each of `ids` that the message at seq mentions him, or does no more. */
+static chat_status put_mentions(struct shard *s, const WireRecord *record, WireNote__BodyCase body,
+                                uint64_t seq, const uint64_t *ids, size_t count, uint64_t position,
+                                bool live)
+{
+    WireNote note = WIRE_NOTE__INIT;
+    WireMention mention = WIRE_MENTION__INIT;
+    chat_status status = CHAT_OK;
+
+    mention.channel_id = record->home_id;
+    mention.seq = seq;
+    note.source_home = record->home_id;
+    note.number = mentions_note_number(record->lsn);
+    note.body_case = body;
+    note.mentioned = &mention; /* both are of this type */
+    for (size_t i = 0; i < count && status == CHAT_OK; i++) {
+        note.dest_home = ids[i];
+        status = put_note(s, &note, position, live);
+    }
+    return status;
+}
+
+static chat_status absorb_mentioning(struct shard *s, const WireRecord *record,
+                                     const struct engine_record *bytes, bool live)
+{
+    const WireMentioningRecord *m = record->mentioning;
+    chat_status status = absorb_message(s, record, bytes);
+
+    if (status != CHAT_OK)
+        return status;
+    return put_mentions(s, record, WIRE_NOTE__BODY_MENTIONED, m->message->seq, m->told, m->n_told,
+                        bytes->position, live);
+}
+
+static chat_status absorb_altered(struct shard *s, const WireRecord *record, uint64_t position,
+                                  bool live)
 {
     const WireAlteredRecord *a = record->altered;
     WireChangeRow change = WIRE_CHANGE_ROW__INIT;
@@ -85,6 +133,12 @@ static chat_status absorb_altered(struct shard *s, const WireRecord *record, uin
     if (status == CHAT_OK && a->prev_rev != 0)
         status = overlay_put(&s->overlay, TABLE_CHANGE, row_key(m->channel_id, a->prev_rev, 0),
                              NULL, 0, position);
+    if (status == CHAT_OK)
+        status = put_mentions(s, record, WIRE_NOTE__BODY_MENTIONED, m->seq, a->mentioned,
+                              a->n_mentioned, position, live);
+    if (status == CHAT_OK)
+        status = put_mentions(s, record, WIRE_NOTE__BODY_UNMENTIONED, m->seq, a->unmentioned,
+                              a->n_unmentioned, position, live);
     if (status != CHAT_OK)
         return status;
     return put_head(s, record, m->channel_id, a->head_seq, a->head_message_id, position);
@@ -111,17 +165,6 @@ static chat_status put_member(struct shard *s, uint64_t home_id, const WireMembe
     row.permissions = member->permissions;
     row.joined_at_ms = member->joined_at_ms;
     return put(s, TABLE_MEMBER, key, &row, position);
-}
-
-static chat_status put_note(struct shard *s, const WireNote *note, uint64_t position, bool live)
-{
-    chat_status status =
-        put(s, TABLE_NOTE_OUT, row_key(note->source_home, note->dest_home, note->number), note,
-            position);
-
-    if (status == CHAT_OK && live)
-        status = notes_add(s, note, true);
-    return status;
 }
 
 static chat_status put_joined(struct shard *s, uint64_t home_id, WireHomeKind kind,
@@ -190,6 +233,19 @@ static chat_status absorb_listed(struct shard *s, const WireRecord *record, uint
     return status;
 }
 
+static chat_status absorb_mentions(struct shard *s, const WireRecord *record, uint64_t position)
+{
+    const WireMentionsRecord *m = record->mentions;
+    WireListRow row = WIRE_LIST_ROW__INIT;
+
+    row.kind = m->kind;
+    row.note_number = m->note_number;
+    row.mention_seqs = m->seqs;
+    row.n_mention_seqs = m->n_seqs;
+    row.dropped_seq = m->dropped_seq;
+    return put(s, TABLE_LIST, row_key(record->home_id, m->channel_id, 0), &row, position);
+}
+
 static chat_status put_channel(struct shard *s, const WireCreatedRecord *c, uint64_t position)
 {
     WireChannelRow row = WIRE_CHANNEL_ROW__INIT;
@@ -255,7 +311,8 @@ static chat_status absorb_body(struct shard *s, const WireRecord *record,
 
     switch ((int)record->body_case) {
     case WIRE_RECORD__BODY_MESSAGE: return absorb_message(s, record, bytes);
-    case WIRE_RECORD__BODY_ALTERED: return absorb_altered(s, record, position);
+    case WIRE_RECORD__BODY_MENTIONING: return absorb_mentioning(s, record, bytes, live);
+    case WIRE_RECORD__BODY_ALTERED: return absorb_altered(s, record, position, live);
     case WIRE_RECORD__BODY_CURSOR: return absorb_cursor(s, record, position);
     case WIRE_RECORD__BODY_MEMBER: return absorb_member(s, record, position, live);
     case WIRE_RECORD__BODY_LISTED: return absorb_listed(s, record, position);
@@ -263,7 +320,9 @@ static chat_status absorb_body(struct shard *s, const WireRecord *record,
     case WIRE_RECORD__BODY_INFO:
         return put(s, TABLE_HOME, row_key(record->home_id, HOME_INFO, 0), record->info, position);
     case WIRE_RECORD__BODY_NOTES_ACKED: return absorb_acked(s, record, position);
-    default: return CHAT_E_UNSUPPORTED; /* of a newer version: rows would be missing */
+    case WIRE_RECORD__BODY_MENTIONS: return absorb_mentions(s, record, position);
+    case WIRE_RECORD__BODY_PASSED: return CHAT_OK; /* its nonce is all there is of it */
+    default: return CHAT_E_UNSUPPORTED;            /* of a newer version: rows would be missing */
     }
 }
 
@@ -273,7 +332,7 @@ chat_status absorb(struct shard *s, const WireRecord *record, const struct engin
     chat_status status = absorb_body(s, record, bytes, live);
 
     /* A channel's row has the lsn with it. */
-    if (status == CHAT_OK && record->body_case != WIRE_RECORD__BODY_MESSAGE &&
+    if (status == CHAT_OK && !row_new_message(record) &&
         record->body_case != WIRE_RECORD__BODY_ALTERED)
         status = put_lsn(s, record, bytes->position);
     if (status == CHAT_OK && ring)
@@ -283,7 +342,7 @@ chat_status absorb(struct shard *s, const WireRecord *record, const struct engin
 
 static bool nonce_of_message(const WireMessage *m, struct nonce_of *out)
 {
-    if (!m->nonce)
+    if (!m || !m->nonce)
         return false;
     *out = (struct nonce_of){
         .channel = m->channel_id, .user = m->author_id, .device = m->nonce->device_id};
@@ -291,8 +350,13 @@ static bool nonce_of_message(const WireMessage *m, struct nonce_of *out)
     out->nonce.seq = m->seq;
     out->nonce.message_id = m->message_id;
     out->nonce.sent_at_ms = m->sent_at_ms;
-    out->nonce.body_hash =
-        body_hash(BODY_SEND, m->reply_to_seq, m->text, m->extra.data, m->extra.len);
+    out->nonce.body_hash = body_hash(&(struct body){.kind = BODY_SEND,
+                                                    .seq = m->reply_to_seq,
+                                                    .text = m->text,
+                                                    .extra = m->extra.data,
+                                                    .extra_len = m->extra.len,
+                                                    .mention_ids = m->mention_ids,
+                                                    .mention_count = m->n_mention_ids});
     return true;
 }
 
@@ -307,17 +371,42 @@ static bool nonce_of_altered(const WireAlteredRecord *a, struct nonce_of *out)
     out->nonce.counter = a->nonce->counter;
     out->nonce.seq = m->seq;
     out->nonce.rev = m->rev;
-    out->nonce.body_hash = m->deleted
-                               ? body_hash(BODY_DELETE, m->seq, "", NULL, 0)
-                               : body_hash(BODY_EDIT, m->seq, m->text, m->extra.data, m->extra.len);
+    if (a->emoji[0] != '\0') {
+        out->nonce.body_hash = body_hash_reaction(m->seq, a->emoji, a->removed);
+        return true;
+    }
+    out->nonce.body_hash =
+        body_hash(m->deleted ? &(struct body){.kind = BODY_DELETE, .seq = m->seq, .text = ""}
+                             : &(struct body){.kind = BODY_EDIT,
+                                              .seq = m->seq,
+                                              .text = m->text,
+                                              .extra = m->extra.data,
+                                              .extra_len = m->extra.len,
+                                              .mention_ids = m->mention_ids,
+                                              .mention_count = m->n_mention_ids});
+    return true;
+}
+
+static bool nonce_of_passed(const WirePassedRecord *p, struct nonce_of *out)
+{
+    if (!p->nonce)
+        return false;
+    *out = (struct nonce_of){
+        .channel = p->channel_id, .user = p->actor_id, .device = p->nonce->device_id};
+    out->nonce.counter = p->nonce->counter;
+    out->nonce.seq = p->seq;
+    out->nonce.rev = p->rev;
+    out->nonce.body_hash = p->body_hash;
     return true;
 }
 
 bool absorb_nonce_of(const WireRecord *record, struct nonce_of *out_nonce)
 {
     switch ((int)record->body_case) {
-    case WIRE_RECORD__BODY_MESSAGE: return nonce_of_message(record->message, out_nonce);
+    case WIRE_RECORD__BODY_MESSAGE:
+    case WIRE_RECORD__BODY_MENTIONING: return nonce_of_message(row_new_message(record), out_nonce);
     case WIRE_RECORD__BODY_ALTERED: return nonce_of_altered(record->altered, out_nonce);
+    case WIRE_RECORD__BODY_PASSED: return nonce_of_passed(record->passed, out_nonce);
     default: return false;
     }
 }

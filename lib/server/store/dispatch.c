@@ -19,6 +19,7 @@ static uint64_t home_of(const WireLinkFrame *frame)
     case BODY(SEND_MESSAGE): return frame->send_message->channel_id;
     case BODY(EDIT_MESSAGE): return frame->edit_message->channel_id;
     case BODY(DELETE_MESSAGE): return frame->delete_message->channel_id;
+    case BODY(REACT): return frame->react->channel_id;
     case BODY(FETCH_HISTORY): return frame->fetch_history->channel_id;
     case BODY(FETCH_CHANGES): return frame->fetch_changes->channel_id;
     case BODY(FETCH_MEMBERS): return frame->fetch_members->home_id;
@@ -62,6 +63,7 @@ static handler handler_of(const WireLinkFrame *frame)
     case BODY(SEND_MESSAGE): return messages_send;
     case BODY(EDIT_MESSAGE): return messages_edit;
     case BODY(DELETE_MESSAGE): return messages_delete;
+    case BODY(REACT): return messages_react;
     case BODY(FETCH_HISTORY): return history_fetch;
     case BODY(FETCH_CHANGES): return changes_fetch;
     case BODY(FETCH_MEMBERS): return members_fetch;

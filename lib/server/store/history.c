@@ -1,4 +1,4 @@
-/* Pages of history, both ways, from the table and the overlay. */
+/* Pages of history, both ways and around a message, from the table and the overlay. */
 #include "base/log.h"
 #include "base/plant.h"
 #include "server/store/answer.h"
@@ -6,26 +6,48 @@
 #include "server/store/page.h"
 #include "server/store/role.h"
 #include "server/store/rows.h"
+#include "server/store/seek.h"
 
 enum { Q_CHANNEL, Q_MESSAGES, Q_COUNT };
 
 /* The page being put together. */
 struct span {
     uint64_t low, high; /* wanted; low > high: nothing */
+    uint64_t centre;    /* of a page around it; else 0 */
     bool backwards;
 };
 
-static struct span span_of(const WireFetchHistory *f, uint64_t first_seq, uint64_t head_seq)
+/* Half before the centre, half from there on; what one side lacks the other gets. */
+static struct span span_around(uint64_t start, uint32_t limit, uint64_t first_seq,
+                               uint64_t head_seq)
+{
+    struct span span = {.centre = start < head_seq ? start : head_seq};
+
+    if (span.centre < first_seq)
+        span.centre = first_seq;
+    span.low = span.centre >= first_seq + limit / 2 ? span.centre - limit / 2 : first_seq;
+    span.high = span.low + limit - 1;
+    if (span.high > head_seq) {
+        span.high = head_seq;
+        span.low = head_seq >= first_seq + limit - 1 ? head_seq - limit + 1 : first_seq;
+    }
+    return span;
+}
+
+static struct span span_of(const WireFetchHistory *f, uint64_t start_seq, uint64_t first_seq,
+                           uint64_t head_seq)
 {
     struct span span = {.backwards = f->backwards};
 
+    if (f->around)
+        return span_around(start_seq, f->limit, first_seq, head_seq);
     if (f->backwards) {
-        span.high = f->start_seq == 0 || f->start_seq > head_seq ? head_seq : f->start_seq;
+        span.high = start_seq == 0 || start_seq > head_seq ? head_seq : start_seq;
         span.low = span.high >= f->limit ? span.high - f->limit + 1 : 1;
         if (span.low < first_seq)
             span.low = first_seq;
     } else {
-        span.low = f->start_seq > first_seq ? f->start_seq : first_seq;
+        span.low = start_seq > first_seq ? start_seq : first_seq;
         span.high = span.low + f->limit - 1;
         if (span.high > head_seq)
             span.high = head_seq;
@@ -82,11 +104,51 @@ static chat_status fill(struct shard *s, uint64_t channel_id, const struct span 
     return CHAT_OK;
 }
 
-static chat_status answer_page(struct shard *s, struct home *home, const struct request *req,
-                               const WireChannelRow *channel, const struct engine_result *found,
-                               struct arena *arena)
+/*
+ * The same for a page around a message. What page_bytes leaves no room for is cut where it is
+ * farthest from there.
+ */
+static chat_status fill_around(struct shard *s, uint64_t channel_id, const struct span *span,
+                               const struct engine_result *found, struct arena *arena,
+                               WireHistoryPage *page, WireRange *covered)
 {
-    const struct span span = span_of(req->frame->fetch_history, channel->first_seq, channel->seq);
+    const size_t count = span->low <= span->high ? (size_t)(span->high - span->low + 1) : 0;
+    WireMessage **list = arena_alloc(arena, (count + 1) * sizeof(WireMessage *));
+    size_t *lens = arena_alloc(arena, (count + 1) * sizeof(*lens));
+    uint64_t low = span->low, high = span->high;
+    size_t bytes = 0, next = 0;
+
+    if (!list || !lens)
+        return CHAT_E_NOMEM;
+    for (size_t i = 0; i < count; i++) {
+        list[i] = (WireMessage *)(uintptr_t)page_message(
+            s, channel_id, low + i, row_for(found, &next, low + i, false), arena, &lens[i]);
+        if (!list[i])
+            return CHAT_E_NOT_FOUND;
+        bytes += lens[i];
+    }
+    while (low < high && bytes > s->limits->page_bytes) {
+        page->partial = true;
+        if (high - span->centre >= span->centre - low)
+            bytes -= lens[high-- - span->low];
+        else
+            bytes -= lens[low++ - span->low];
+    }
+    wire_range__init(covered);
+    covered->from_seq = low;
+    covered->to_seq = high;
+    page->covered = covered;
+    page->messages = list + (low - span->low);
+    page->n_messages = count > 0 ? (size_t)(high - low + 1) : 0;
+    return CHAT_OK;
+}
+
+static chat_status answer_page(struct shard *s, struct home *home, const struct request *req,
+                               uint64_t start_seq, const WireChannelRow *channel,
+                               const struct engine_result *found, struct arena *arena)
+{
+    const WireFetchHistory *f = req->frame->fetch_history;
+    const struct span span = span_of(f, start_seq, channel->first_seq, channel->seq);
     WireLinkFrame frame = WIRE_LINK_FRAME__INIT;
     WireHistoryPage page = WIRE_HISTORY_PAGE__INIT;
     WirePosition head;
@@ -97,7 +159,8 @@ static chat_status answer_page(struct shard *s, struct home *home, const struct 
     if (!found && span.low <= span.high &&
         !overlay_find(&s->overlay, TABLE_MESSAGE, row_key(home->id, span.low, 0)))
         return CHAT_E_NOT_FOUND;
-    status = fill(s, home->id, &span, found, arena, &page, &covered);
+    status = f->around ? fill_around(s, home->id, &span, found, arena, &page, &covered)
+                       : fill(s, home->id, &span, found, arena, &page, &covered);
     if (status != CHAT_OK)
         return status;
     page_position(channel, home->id, &head);
@@ -116,7 +179,7 @@ static void found(struct shard *s, struct read_job *job)
     struct request req;
     chat_status status = CHAT_E_NOT_FOUND;
 
-    if (!page_decode(s, job->page))
+    if (!job->page->request && !page_decode(s, job->page))
         return;
     req = page_request(job->page);
     if (!page_still_allowed(s, job->home, &req))
@@ -125,7 +188,8 @@ static void found(struct shard *s, struct read_job *job)
     if (channel && !page_is_ours(s, job->home, channel, &req))
         return;
     if (channel)
-        status = answer_page(s, job->home, &req, channel, &job->results[Q_MESSAGES], arena);
+        status = answer_page(s, job->home, &req, job->page->start_seq, channel,
+                             &job->results[Q_MESSAGES], arena);
     if (status == CHAT_E_NOT_FOUND) {
         log_write(s->store->config.logger, CHAT_LOG_ERROR, "store",
                   "shard %u: a message of channel %016llx is missing", s->id,
@@ -145,19 +209,27 @@ static bool from_overlay(struct shard *s, struct home *home, const struct reques
         return false;
     arena_reset(&s->scratch);
     channel = page_channel(s, home->id, NULL, &s->scratch);
-    return channel && answer_page(s, home, req, channel, NULL, &s->scratch) == CHAT_OK;
+    return channel && answer_page(s, home, req, req->frame->fetch_history->start_seq, channel, NULL,
+                                  &s->scratch) == CHAT_OK;
 }
 
 /* What may be wanted when the answer is put together: the head of now bounds nothing, it
- * moves while the read waits for its turn. */
-static struct engine_query messages_of(const struct home *home, const WireFetchHistory *f)
+ * moves while the read waits for its turn. What is newer then is in the overlay. */
+static struct engine_query messages_of(const struct home *home, const WireFetchHistory *f,
+                                       uint64_t start_seq)
 {
-    const uint64_t start = f->start_seq < (uint64_t)INT64_MAX ? f->start_seq : (uint64_t)INT64_MAX;
+    const uint64_t start = start_seq < (uint64_t)INT64_MAX ? start_seq : (uint64_t)INT64_MAX;
     const uint64_t first_seq = home->head.first_seq;
+    const uint64_t centre = start < home->head.seq ? start : home->head.seq;
     struct engine_query query = {
-        .table = TABLE_MESSAGE, .limit = f->limit, .descending = f->backwards};
+        .table = TABLE_MESSAGE, .limit = f->limit, .descending = f->backwards && !f->around};
 
-    if (f->backwards) {
+    if (f->around) {
+        query.limit = 2 * f->limit;
+        query.from = row_key(home->id,
+                             centre >= first_seq + f->limit ? centre - f->limit + 1 : first_seq, 0);
+        query.to = row_key(home->id, UINT64_MAX, UINT64_MAX);
+    } else if (f->backwards) {
         query.from = row_key(home->id, first_seq, 0);
         query.to = row_key(home->id, start == 0 ? UINT64_MAX : start, UINT64_MAX);
     } else {
@@ -167,7 +239,25 @@ static struct engine_query messages_of(const struct home *home, const WireFetchH
     return query;
 }
 
-static void read_page(struct shard *s, struct home *home, const struct request *req)
+static void read_page(struct shard *s, struct read_job *job, const WireFetchHistory *f,
+                      uint64_t start_seq)
+{
+    const struct home *home = job->home;
+
+    job->page->start_seq = start_seq;
+    job->queries[Q_CHANNEL] = query_one(TABLE_CHANNEL, row_key(home->id, home->id, 0));
+    job->queries[Q_MESSAGES] = messages_of(home, f, start_seq);
+    job->query_count = Q_COUNT;
+    job->found = found;
+    reads_start(s, job);
+}
+
+static void read_from_message(struct shard *s, struct read_job *job, uint64_t seq)
+{
+    read_page(s, job, job->page->request->fetch_history, seq);
+}
+
+static struct read_job *new_job(struct shard *s, struct home *home, const struct request *req)
 {
     struct read_job *job = reads_new(s, found);
 
@@ -177,18 +267,16 @@ static void read_page(struct shard *s, struct home *home, const struct request *
         if (job)
             reads_drop(s, job);
         answer_problem(s, NULL, req, PROBLEM(OVERLOADED), "reads");
-        return;
+        return NULL;
     }
     reads_pin(job, home);
-    job->queries[Q_CHANNEL] = query_one(TABLE_CHANNEL, row_key(home->id, home->id, 0));
-    job->queries[Q_MESSAGES] = messages_of(home, req->frame->fetch_history);
-    job->query_count = Q_COUNT;
-    reads_start(s, job);
+    return job;
 }
 
 void history_fetch(struct shard *s, const struct request *req)
 {
     const WireFetchHistory *f = req->frame->fetch_history;
+    struct read_job *job;
     struct home *home;
 
     if (f->limit == 0 || f->limit > CHAT_HISTORY_PAGE_MAX) {
@@ -196,6 +284,13 @@ void history_fetch(struct shard *s, const struct request *req)
         return;
     }
     home = page_home(s, f->channel_id, req);
-    if (home && !from_overlay(s, home, req))
-        read_page(s, home, req);
+    if (!home || (f->message_id == 0 && from_overlay(s, home, req)))
+        return;
+    job = new_job(s, home, req);
+    if (!job)
+        return;
+    if (f->message_id != 0)
+        seek_start(s, job, f->message_id, read_from_message);
+    else
+        read_page(s, job, f, f->start_seq);
 }

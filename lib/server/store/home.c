@@ -7,6 +7,8 @@
 
 void home_unload(struct home *h, const struct chat_allocator *allocator)
 {
+    for (uint32_t i = 0; i < h->listing_count; i++)
+        alloc_free(allocator, h->listings[i].mention_seqs);
     alloc_free(allocator, h->members);
     alloc_free(allocator, h->listings);
     h->members = NULL;
@@ -144,11 +146,12 @@ struct listing *home_put_listing(struct home *h, const struct chat_allocator *al
     return &h->listings[i];
 }
 
-void home_remove_listing(struct home *h, struct listing *l)
+void home_remove_listing(struct home *h, const struct chat_allocator *allocator, struct listing *l)
 {
     const uint32_t i = (uint32_t)(l - h->listings);
 
     home_set_listed(h, l, false);
+    alloc_free(allocator, l->mention_seqs);
     h->listing_count--;
     memmove(&h->listings[i], &h->listings[i + 1], (h->listing_count - i) * sizeof(*h->listings));
 }

@@ -41,6 +41,10 @@ struct listing {
     uint64_t read_seq, read_message_id;
     WireHomeKind kind;
     bool listed;
+    /* mentions.h: ascending; those up to read_seq do not count. */
+    uint16_t mention_count, mention_room;
+    uint64_t *mention_seqs;
+    uint64_t dropped_seq; /* greatest one that had to make room; 0: none */
 };
 
 struct device {
@@ -109,7 +113,7 @@ struct listing *home_find_listing(const struct home *h, uint64_t home_id);
 /* Finds or adds. NULL: no memory. */
 struct listing *home_put_listing(struct home *h, const struct chat_allocator *allocator,
                                  uint64_t home_id);
-void home_remove_listing(struct home *h, struct listing *l);
+void home_remove_listing(struct home *h, const struct chat_allocator *allocator, struct listing *l);
 void home_set_listed(struct home *h, struct listing *l, bool listed);
 
 /* The newest session of a device; 0 when not known. */

@@ -1,5 +1,6 @@
 #include "server/store/load.h"
 
+#include "server/store/mentions.h"
 #include "server/store/rows.h"
 
 enum { Q_INFO, Q_LSN, Q_CHANNEL, Q_MEMBER, Q_LIST, Q_CURSOR, Q_COUNT };
@@ -90,7 +91,7 @@ static chat_status take_listing(struct shard *s, struct home *home, struct arena
     listing->kind = row->kind;
     listing->note_number = row->note_number;
     home_set_listed(home, listing, !row->left);
-    return CHAT_OK;
+    return mentions_load(listing, s->allocator, row);
 }
 
 static chat_status take_cursor(struct shard *s, struct home *home, struct arena *arena, uint64_t k2,

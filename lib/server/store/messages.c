@@ -5,6 +5,8 @@
 #include "server/store/answer.h"
 #include "server/store/batch.h"
 #include "server/store/homes.h"
+#include "server/store/mentions.h"
+#include "server/store/notes.h"
 #include "server/store/role.h"
 #include "server/store/rows.h"
 
@@ -19,7 +21,7 @@ static void repeat(struct shard *s, const struct request *req, const struct oper
     WireAltered altered = WIRE_ALTERED__INIT;
 
     s->stats->repeats++;
-    if (nonce->rev == 0) {
+    if (nonce->message_id != 0) {
         sent.channel_id = op->channel_id;
         sent.seq = nonce->seq;
         sent.message_id = nonce->message_id;
@@ -155,6 +157,8 @@ static bool check_body(struct shard *s, const struct request *req, const struct 
         limit = "SendMessage.text";
     else if (m->reply_to_seq > op->home->head.seq)
         limit = "SendMessage.reply_to_seq";
+    else if (!mentions_are_sane(m->mention_ids, m->n_mention_ids))
+        limit = "SendMessage.mention_ids";
     if (limit)
         answer_problem(s, op->home, req, PROBLEM(INVALID), limit);
     return !limit;
@@ -169,7 +173,13 @@ static void decide_message(struct shard *s, const struct request *req, const str
     WireNonce nonce = WIRE_NONCE__INIT;
     WireLinkFrame frame = WIRE_LINK_FRAME__INIT;
     WireSent sent = WIRE_SENT__INIT;
+    WireMentioningRecord mentioning = WIRE_MENTIONING_RECORD__INIT;
+    uint64_t told[CHAT_MENTIONS_MAX];
 
+    mentioning.n_told =
+        mentions_pick(home, req->frame->user_id, m->mention_ids, m->n_mention_ids, NULL, 0, told);
+    if (mentioning.n_told > 0 && !notes_have_room(s, (uint32_t)mentioning.n_told, req))
+        return;
     nonce.device_id = op->nonce->device_id;
     nonce.counter = op->nonce->counter;
     message.channel_id = sent.channel_id = home->id;
@@ -181,6 +191,8 @@ static void decide_message(struct shard *s, const struct request *req, const str
     message.text = m->text;
     message.extra = m->extra;
     message.reply_to_seq = m->reply_to_seq;
+    message.mention_ids = m->mention_ids;
+    message.n_mention_ids = m->n_mention_ids;
     sent.durability = s->store->config.durability;
     sent.epoch = home->head.epoch;
     record.rev = home->head.rev;
@@ -188,6 +200,12 @@ static void decide_message(struct shard *s, const struct request *req, const str
     record.first_seq = home->head.first_seq;
     record.body_case = WIRE_RECORD__BODY_MESSAGE;
     record.message = &message;
+    if (mentioning.n_told > 0) {
+        mentioning.told = told;
+        mentioning.message = &message;
+        record.body_case = WIRE_RECORD__BODY_MENTIONING;
+        record.mentioning = &mentioning;
+    }
     frame.body_case = WIRE_LINK_FRAME__BODY_SENT;
     frame.sent = &sent;
     if (operation_decide(s, req, op, &record, &frame,
@@ -195,6 +213,7 @@ static void decide_message(struct shard *s, const struct request *req, const str
                                               .message_id = message.message_id,
                                               .sent_at_ms = message.sent_at_ms}) != CHAT_OK)
         return;
+    notes_reserve(s, (uint32_t)mentioning.n_told);
     home->head.seq = message.seq;
     home->head.message_id = message.message_id;
     s->stats->sent++;
@@ -206,7 +225,13 @@ void messages_send(struct shard *s, const struct request *req)
     const WireSendMessage *m = req->frame->send_message;
     struct operation op = {.kind = BODY_SEND, .channel_id = m->channel_id, .nonce = m->nonce};
 
-    op.body_hash = body_hash(BODY_SEND, m->reply_to_seq, m->text, m->extra.data, m->extra.len);
+    op.body_hash = body_hash(&(struct body){.kind = BODY_SEND,
+                                            .seq = m->reply_to_seq,
+                                            .text = m->text,
+                                            .extra = m->extra.data,
+                                            .extra_len = m->extra.len,
+                                            .mention_ids = m->mention_ids,
+                                            .mention_count = m->n_mention_ids});
     if (operation_admit(s, req, &op) && check_body(s, req, &op))
         decide_message(s, req, &op);
 }

@@ -1,4 +1,4 @@
-/* messages: sending, editing and deleting in a conversation. */
+/* messages: sending, editing, deleting and reacting in a conversation. */
 #ifndef CHAT_SERVER_STORE_MESSAGES_H
 #define CHAT_SERVER_STORE_MESSAGES_H
 
@@ -10,6 +10,7 @@
 void messages_send(struct shard *s, const struct request *req);
 void messages_edit(struct shard *s, const struct request *req);
 void messages_delete(struct shard *s, const struct request *req);
+void messages_react(struct shard *s, const struct request *req);
 
 /* An operation under a nonce, before its kind matters. */
 struct operation {

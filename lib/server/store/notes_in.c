@@ -3,6 +3,7 @@
 #include "server/store/answer.h"
 #include "server/store/batch.h"
 #include "server/store/homes.h"
+#include "server/store/mentions.h"
 #include "server/store/notes.h"
 #include "server/store/role.h"
 #include "wire/wire.h"
@@ -53,12 +54,12 @@ static uint64_t forgettable(const struct home *home)
     return 0;
 }
 
-static void forget(struct home *home, uint64_t home_id)
+static void forget(struct shard *s, struct home *home, uint64_t home_id)
 {
     struct listing *l = home_find_listing(home, home_id);
 
     if (l)
-        home_remove_listing(home, l);
+        home_remove_listing(home, s->allocator, l);
 }
 
 static void apply_note(struct shard *s, struct home *home, const struct request *req)
@@ -88,10 +89,18 @@ static void apply_note(struct shard *s, struct home *home, const struct request 
     l->kind = listed.kind;
     l->note_number = note->number;
     home_set_listed(home, l, !left);
+    l->mention_count = 0; /* as in the row */
+    l->dropped_seq = 0;
     if (listed.forget_home != 0)
-        forget(home, listed.forget_home);
+        forget(s, home, listed.forget_home);
     s->stats->notes_applied++;
     notes_acknowledge(s, home, req);
+}
+
+static bool is_about_mention(const WireNote *note)
+{
+    return note->body_case == WIRE_NOTE__BODY_MENTIONED ||
+           note->body_case == WIRE_NOTE__BODY_UNMENTIONED;
 }
 
 void notes_take(struct shard *s, const struct request *req)
@@ -108,6 +117,10 @@ void notes_take(struct shard *s, const struct request *req)
         note->source_home > INT64_MAX || (l && note->number <= l->note_number) ||
         (!l && note->body_case == WIRE_NOTE__BODY_LEFT)) {
         notes_acknowledge(s, home, req); /* had before, or nothing to do */
+        return;
+    }
+    if (is_about_mention(note)) {
+        mentions_take_note(s, home, req);
         return;
     }
     if (note->body_case == WIRE_NOTE__BODY_JOINED && !(l && l->listed) &&

@@ -20,6 +20,13 @@ struct page_change {
     uint64_t rev, seq;
 };
 
+/* A message id being looked for: see seek.h. */
+struct page_seek {
+    uint64_t message_id;
+    uint64_t low, high; /* its seq is within, if it is there */
+    void (*then)(struct shard *s, struct read_job *job, uint64_t seq);
+};
+
 struct page_job {
     link_id link;
     uint64_t request_id;
@@ -27,12 +34,16 @@ struct page_job {
     struct arena arena;  /* the request decoded, and what was found so far */
     const WireLinkFrame *request;
 
+    /* History. */
+    struct page_seek seek;
+    uint64_t start_seq;
+
     /* Changes. */
     WirePosition head;
     uint64_t covered_to_rev;
     struct page_change *changes;
     uint32_t change_count, change_next;
-    uint32_t asked; /* of them, in the read under way */
+    uint32_t asked; /* of them, or of a seek's probes, in the read under way */
     size_t bytes;
 
     /* Changes and users: what the answer will hold. */

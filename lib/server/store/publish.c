@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "server/store/mentions.h"
 #include "server/store/role.h"
 #include "server/store/rows.h"
 #include "server/store/subscriptions.h"
@@ -52,6 +53,20 @@ static bool event_of_listed(WireHomeEvent *event, const WireRecord *record, stru
     return true;
 }
 
+static bool event_of_mentions(WireHomeEvent *event, const WireRecord *record, struct arena *arena)
+{
+    WireMentions *mentions = arena_alloc(arena, sizeof(*mentions));
+
+    if (!mentions)
+        return false;
+    wire_mentions__init(mentions);
+    mentions->channel_id = record->mentions->channel_id;
+    mentions->count = mentions_count_of(record->mentions);
+    event->body_case = WIRE_HOME_EVENT__BODY_MENTIONS;
+    event->mentions = mentions;
+    return true;
+}
+
 /* False: no memory. A record that subscribers need not see leaves the body unset. */
 static bool event_of(WireHomeEvent *event, const WireRecord *record, struct arena *arena)
 {
@@ -64,6 +79,7 @@ static bool event_of(WireHomeEvent *event, const WireRecord *record, struct aren
         event->cursor = record->cursor;
         return true;
     case WIRE_RECORD__BODY_LISTED: return event_of_listed(event, record, arena);
+    case WIRE_RECORD__BODY_MENTIONS: return event_of_mentions(event, record, arena);
     default: return true;
     }
 }
@@ -144,12 +160,14 @@ static uint8_t *put_event(uint8_t *out, const struct piece *piece)
 static bool fill_piece(struct piece *piece, const struct decision *d, struct arena *arena)
 {
     const WireRecord *record = record_of(d, arena);
+    const WireMessage *message;
     WireHomeEvent *event;
 
     if (!record)
         return false;
-    if (record->body_case == WIRE_RECORD__BODY_MESSAGE) {
-        piece->len = row_size(record->message);
+    message = row_new_message(record);
+    if (message) {
+        piece->len = row_size(message);
         piece->message = d->bytes + (d->len - piece->len);
         return true;
     }

@@ -27,8 +27,8 @@ struct ring_nonce {
     uint64_t counter;
     uint64_t body_hash;
     uint64_t seq;
-    uint64_t rev; /* 0: a new message, with the two below */
-    uint64_t message_id;
+    uint64_t rev;        /* of an alteration; where nothing changed it may be 0 */
+    uint64_t message_id; /* 0: not a new message */
     int64_t sent_at_ms;
     uint64_t position; /* of its record; 0 when it was read from a row */
 };

@@ -24,13 +24,20 @@ void *row_of_result(const ProtobufCMessageDescriptor *descriptor,
     return row_unpack(descriptor, result->rows[0].value, result->rows[0].value_len, arena);
 }
 
-uint64_t body_hash(enum body_kind kind, uint64_t seq, const char *text, const uint8_t *extra,
-                   size_t extra_len)
+uint64_t body_hash(const struct body *b)
 {
-    uint64_t h = hash_pair(kind, seq);
+    uint64_t h = hash_pair(b->kind, b->seq);
 
-    h = hash_pair(h, hash_bytes(text_key, text, strlen(text)));
-    if (extra_len > 0)
-        h = hash_pair(h, hash_bytes(extra_key, extra, extra_len));
+    h = hash_pair(h, hash_bytes(text_key, b->text, strlen(b->text)));
+    if (b->extra_len > 0)
+        h = hash_pair(h, hash_bytes(extra_key, b->extra, b->extra_len));
+    for (size_t i = 0; i < b->mention_count; i++)
+        h = hash_pair(h, b->mention_ids[i]);
     return h;
+}
+
+uint64_t body_hash_reaction(uint64_t seq, const char *emoji, bool remove)
+{
+    return hash_pair(body_hash(&(struct body){.kind = BODY_REACT, .seq = seq, .text = emoji}),
+                     remove);
 }

@@ -61,9 +61,26 @@ void *row_unpack(const ProtobufCMessageDescriptor *descriptor, const uint8_t *by
 void *row_of_result(const ProtobufCMessageDescriptor *descriptor,
                     const struct engine_result *result, struct arena *arena);
 
+/* The new message that a record makes, which is its end; NULL when it makes none. */
+static inline const WireMessage *row_new_message(const WireRecord *record)
+{
+    if (record->body_case == WIRE_RECORD__BODY_MENTIONING)
+        return record->mentioning->message;
+    return record->body_case == WIRE_RECORD__BODY_MESSAGE ? record->message : NULL;
+}
+
 /* Of an operation on a channel, for its nonce: kind, target and content. Stable for ever. */
-enum body_kind { BODY_SEND = 1, BODY_EDIT = 2, BODY_DELETE = 3 };
-uint64_t body_hash(enum body_kind kind, uint64_t seq, const char *text, const uint8_t *extra,
-                   size_t extra_len);
+enum body_kind { BODY_SEND = 1, BODY_EDIT = 2, BODY_DELETE = 3, BODY_REACT = 4 };
+struct body {
+    enum body_kind kind;
+    uint64_t seq; /* replied to, or altered */
+    const char *text;
+    const uint8_t *extra;
+    size_t extra_len;
+    const uint64_t *mention_ids;
+    size_t mention_count;
+};
+uint64_t body_hash(const struct body *body);
+uint64_t body_hash_reaction(uint64_t seq, const char *emoji, bool remove);
 
 #endif

@@ -6,6 +6,7 @@
 #include "server/store/batch.h"
 #include "server/store/create.h"
 #include "server/store/homes.h"
+#include "server/store/mentions.h"
 #include "server/store/page.h"
 #include "server/store/publish.h"
 #include "server/store/role.h"
@@ -75,6 +76,7 @@ static bool fill_channels(struct shard *s, const struct home *home, WireSessionO
         channels[count].kind = l->kind;
         channels[count].read_seq = l->read_seq;
         channels[count].read_message_id = l->read_message_id;
+        channels[count].mentions = mentions_count(l);
         list[count] = &channels[count];
         count++;
     }
@@ -211,6 +213,7 @@ static void move_cursor(struct shard *s, struct home *home, const struct request
     }
     l->read_seq = m->seq;
     l->read_message_id = m->message_id;
+    mentions_read(s, home, l);
 }
 
 void users_mark_read(struct shard *s, const struct request *req)
