@@ -140,7 +140,7 @@ chat_status cache_messages_count_deleted(struct cache *c, uint64_t channel_id, u
 /* By message_id, which rises with seq. CHAT_E_NOT_FOUND. */
 chat_status cache_message_find(struct cache *c, uint64_t channel_id, uint64_t message_id,
                                uint64_t *out_seq);
-/* Of from..to, those that mention this user. */
+/* Of from..to, those of others that mention this user. */
 chat_status cache_messages_count_mentions(struct cache *c, uint64_t channel_id, uint64_t from,
                                           uint64_t to, uint64_t *out_count);
 

@@ -190,6 +190,8 @@ static chat_status count_rows(struct cache *c, enum statement which, uint64_t ch
     cache_bind_u64(st, 1, channel_id);
     cache_bind_u64(st, 2, from);
     cache_bind_u64(st, 3, to);
+    if (which == ST_MESSAGES_MENTIONS)
+        cache_bind_u64(st, 4, c->identity.user_id);
     rc = sqlite3_step(st);
     if (rc == SQLITE_ROW)
         *out_count = cache_u64(st, 0);

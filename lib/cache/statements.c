@@ -46,7 +46,8 @@ static const char *const sql[ST_COUNT] = {
     [ST_MESSAGES_DELETED] = "SELECT count(*) FROM messages"
                             " WHERE channel_id=?1 AND seq BETWEEN ?2 AND ?3 AND deleted",
     [ST_MESSAGES_MENTIONS] = "SELECT count(*) FROM messages"
-                             " WHERE channel_id=?1 AND seq BETWEEN ?2 AND ?3 AND mentions_me",
+                             " WHERE channel_id=?1 AND seq BETWEEN ?2 AND ?3 AND mentions_me"
+                             " AND author_id<>?4",
     [ST_OUTBOX_ADD] =
         "INSERT INTO outbox(device_id,counter,old_device_id,old_counter,channel_id,kind,state,"
         "status,seq,reply_to_seq,base_seq,created_at_ms,removes,parent,sent,text,extra,mention_ids)"

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "checker_inner.h"
 
 #define PRINTED_MAX 20u
@@ -30,6 +31,7 @@ const char *check_rule_name(enum check_rule rule)
         [CHECK_NOTE_KEPT] = "notes are kept until applied",
         [CHECK_CACHE_WHOLE] = "caches hold what they say",
         [CHECK_CONVERGED] = "all converge",
+        [CHECK_MENTIONS] = "mentions are counted",
         [CHECK_RESOLVED] = "unknowns resolve",
         [CHECK_LIVE] = "the run ends",
     };
@@ -55,6 +57,9 @@ struct checker *checker_new(void)
     index_init(&c->seen, sizeof(uint64_t));
     index_init(&c->changes, sizeof(uint64_t));
     index_init(&c->lost_caches, sizeof(uint64_t));
+    index_init(&c->texts, sizeof(uint64_t));
+    index_init(&c->mentions, sizeof(uint64_t));
+    index_init(&c->cursors, sizeof(uint64_t));
     index_init(&c->notes, sizeof(uint64_t));
     index_init(&c->listed, sizeof(uint64_t));
     return c;
@@ -76,6 +81,9 @@ void checker_free(struct checker *c)
     index_fini(&c->seen);
     index_fini(&c->changes);
     index_fini(&c->lost_caches);
+    index_fini(&c->texts);
+    index_fini(&c->mentions);
+    index_fini(&c->cursors);
     index_fini(&c->notes);
     index_fini(&c->listed);
     free(c);
@@ -125,15 +133,100 @@ struct attempt *checker_attempt(struct checker *c, const struct check_nonce *n, 
     return make ? index_make(&c->attempts, &key) : index_find(&c->attempts, &key);
 }
 
+/* The first nonce of a message: what its text and changes are kept under. */
+static struct index_key name_of(struct checker *c, const struct check_nonce *n, uint64_t body)
+{
+    const struct attempt *a = checker_attempt(c, n, false);
+
+    if (a && a->origin_device)
+        return (struct index_key){{n->channel_id, a->origin_device, a->origin_counter, body}};
+    return (struct index_key){{n->channel_id, n->device_id, n->counter, body}};
+}
+
+bool checker_has_text(struct checker *c, const struct check_nonce *n, uint64_t body)
+{
+    struct index_key key = name_of(c, n, body);
+
+    return index_find(&c->texts, &key) != NULL;
+}
+
+static uint64_t change_of(uint64_t body, bool deleted) { return deleted ? 2 : body ^ 4; }
+
+bool checker_has_change(struct checker *c, const struct check_message *m, uint64_t body)
+{
+    const struct check_nonce nonce = {m->channel_id, m->author_id, m->device_id, m->counter};
+    struct index_key by_seq = {{m->channel_id, m->seq, m->deleted ? 0 : body, m->deleted}};
+    struct index_key by_nonce = name_of(c, &nonce, change_of(body, m->deleted));
+
+    return index_find(&c->changes, &by_seq) || index_find(&c->texts, &by_nonce);
+}
+
+void checker_attempted_change_of(struct checker *c, const struct check_nonce *message,
+                                 uint64_t body, bool deleted)
+{
+    struct index_key key = name_of(c, message, change_of(body, deleted));
+
+    index_make(&c->texts, &key);
+    c->counts.changes++;
+}
+
+void checker_changed_in_place(struct checker *c, const struct check_nonce *n, uint64_t body)
+{
+    struct attempt *a = checker_attempt(c, n, false);
+    struct index_key key = name_of(c, n, body);
+
+    if (!a) {
+        checker_violation(c, CHECK_SAME_ANSWER, "nonce %" PRIx64 " changed, but never attempted",
+                          n->counter);
+        return;
+    }
+    if (a->logged_seq)
+        checker_violation(c, CHECK_SAME_ANSWER,
+                          "nonce %" PRIx64 " was changed in place, but is seq %" PRIu64, n->counter,
+                          a->logged_seq);
+    a->body = body;
+    index_make(&c->texts, &key);
+}
+
+uint64_t check_reaction(uint64_t user_id, const char *emoji, size_t len, bool removed)
+{
+    static const uint64_t key[2] = {17, 19};
+
+    return hash_pair(hash_bytes(key, emoji, len), hash_pair(user_id, removed)) | 1;
+}
+
+void checker_told_mentions(struct checker *c, uint32_t device, uint64_t channel_id, uint32_t count)
+{
+    *(uint64_t *)index_make(&c->mentions, &(struct index_key){{device, channel_id, 0, 0}}) =
+        (uint64_t)count + 1;
+}
+
+void checker_told_cursor(struct checker *c, uint32_t device, uint64_t channel_id, uint64_t read_seq)
+{
+    uint64_t *told = index_make(&c->cursors, &(struct index_key){{device, channel_id, 0, 0}});
+
+    if (read_seq > *told)
+        *told = read_seq;
+}
+
+uint64_t checker_cursor_told(struct checker *c, uint32_t device, uint64_t channel_id)
+{
+    const uint64_t *told = index_find(&c->cursors, &(struct index_key){{device, channel_id, 0, 0}});
+
+    return told ? *told : 0;
+}
+
 void checker_attempted(struct checker *c, const struct check_nonce *n, uint64_t body,
                        uint32_t cache)
 {
+    struct index_key text = {{n->channel_id, n->device_id, n->counter, body}};
     struct attempt *a = checker_attempt(c, n, true);
     if (a->order && a->body != body)
         checker_violation(c, CHECK_ONCE_PER_NONCE, "the client gave nonce %" PRIu64 " twice",
                           n->counter);
     if (!a->order)
         a->order = ++c->attempt_order;
+    index_make(&c->texts, &text);
     a->body = body;
     a->cache = cache;
     a->counter = n->counter;
@@ -198,12 +291,15 @@ void checker_renamed(struct checker *c, const struct check_nonce *old_nonce,
     /* Every later event of the message tells its old nonce, too. */
     if (a->order == copy.order && a->body == copy.body)
         return;
-    *a = (struct attempt){.body = copy.body,
-                          .order = copy.order,
-                          .cache = copy.cache,
-                          .rewritten = copy.rewritten,
-                          .counter = new_nonce->counter,
-                          .channel_id = copy.channel_id};
+    *a = (struct attempt){
+        .body = copy.body,
+        .order = copy.order,
+        .cache = copy.cache,
+        .rewritten = copy.rewritten,
+        .origin_device = copy.origin_device ? copy.origin_device : old_nonce->device_id,
+        .origin_counter = copy.origin_device ? copy.origin_counter : old_nonce->counter,
+        .counter = new_nonce->counter,
+        .channel_id = copy.channel_id};
 }
 
 void checker_left_unknown(struct checker *c, const struct check_nonce *n)

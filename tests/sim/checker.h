@@ -18,9 +18,11 @@ struct check_nonce {
     uint64_t channel_id, user_id, device_id, counter;
 };
 
-/* A message as anyone saw it. `body` is a hash of text and extra. */
+/* A message as anyone saw it. `body` is a hash of text, extra and mentions, `marks` of its
+ * reactions in their order, of which there are `marks_count`. */
 struct check_message {
-    uint64_t channel_id, seq, message_id, author_id, device_id, counter, rev, body;
+    uint64_t channel_id, seq, message_id, author_id, device_id, counter, rev, body, marks;
+    size_t marks_count;
     bool deleted;
 };
 
@@ -44,6 +46,7 @@ enum check_rule {
     CHECK_NOTE_KEPT,         /* a note is forgotten when it is applied for good */
     CHECK_CACHE_WHOLE,       /* a cache has what it says it holds */
     CHECK_CONVERGED,         /* after healing all caches equal the history */
+    CHECK_MENTIONS,          /* after healing the count of mentions is that of the history */
     CHECK_RESOLVED,          /* after healing no outcome is unknown */
     CHECK_LIVE,              /* the run ends: nothing loops, nobody is stuck */
     CHECK_RULES,
@@ -75,6 +78,13 @@ void checker_cache_lost(struct checker *c, uint32_t cache);
 /* The body of an edit or tombstone of (channel, seq) that somebody attempted. */
 void checker_attempted_change(struct checker *c, uint64_t channel_id, uint64_t seq, uint64_t body,
                               bool deleted);
+/* The same of a message that has no seq yet, by its nonce. */
+void checker_attempted_change_of(struct checker *c, const struct check_nonce *message,
+                                 uint64_t body, bool deleted);
+/* What was attempted under the nonce, and did not go out yet, has another body now. */
+void checker_changed_in_place(struct checker *c, const struct check_nonce *nonce, uint64_t body);
+/* A reaction of the user, added or taken back, as the body of a change. */
+uint64_t check_reaction(uint64_t user_id, const char *emoji, size_t len, bool removed);
 void checker_acked(struct checker *c, const struct check_nonce *nonce, uint64_t seq,
                    uint64_t message_id);
 /* The same message goes on under another nonce. */
@@ -89,6 +99,17 @@ void checker_saw(struct checker *c, uint32_t reader, uint64_t user_id,
                  const struct check_message *message);
 /* It was on a connection of that user, whatever the client made of it. */
 void checker_delivered(struct checker *c, uint64_t user_id, const struct check_message *message);
+/* The device was told how many unread messages of the channel mention its user. */
+void checker_told_mentions(struct checker *c, uint32_t device, uint64_t channel_id, uint32_t count);
+/* Where the server says that the device's user has read to. It may be less than the device knows:
+ * that an own message moves the cursor is told at the server's leisure, and may be lost. */
+void checker_told_cursor(struct checker *c, uint32_t device, uint64_t channel_id,
+                         uint64_t read_seq);
+uint64_t checker_cursor_told(struct checker *c, uint32_t device, uint64_t channel_id);
+/* After healing: so many of the history do above what was read here, which is what the cache
+ * says; and so many above the cursor that was told. */
+void checker_mentions(struct checker *c, uint32_t device, uint64_t channel_id, uint64_t above_read,
+                      uint64_t cached, uint64_t above_told);
 /* A cache dropped a channel and starts over: somebody rewrote it, or it is a violation. */
 void checker_rebuilt(struct checker *c, const char *who, uint64_t channel_id);
 /* The reader's cursor as its cache has it. */
@@ -108,6 +129,9 @@ bool checker_recovered(struct checker *c, uint32_t shard, uint64_t position, uin
 void checker_logged_message(struct checker *c, uint64_t home_id, uint64_t lsn,
                             const struct check_message *message);
 void checker_logged_change(struct checker *c, const struct check_message *message);
+/* A reaction was added or taken back; `mark` is check_reaction()'s. */
+void checker_logged_reaction(struct checker *c, const struct check_message *message, uint64_t mark,
+                             bool removed);
 /* A member's permissions changed at this point of the home's log; 0: removed. */
 void checker_logged_member(struct checker *c, uint64_t home_id, uint64_t lsn, uint64_t user_id,
                            uint32_t permissions);
@@ -129,6 +153,9 @@ void checker_rewritten(struct checker *c, uint64_t channel_id, uint64_t seq, uin
 
 /* True when the user was removed from the home at some time. */
 bool checker_was_removed(struct checker *c, uint64_t home_id, uint64_t user_id);
+
+/* True when the user was a member of the home all the time. */
+bool checker_was_always_member(struct checker *c, uint64_t home_id, uint64_t user_id);
 
 /* The newest seq of a channel that is durable. */
 uint64_t checker_logged_head(struct checker *c, uint64_t channel_id);

@@ -1,6 +1,8 @@
 /* The end of a run: the final history, the caches, and what became of every attempt. */
 #include <inttypes.h>
 
+#include <libchat/limits.h>
+
 #include "checker_inner.h"
 
 bool checker_wants_channel(struct checker *c, uint64_t channel_id)
@@ -37,6 +39,12 @@ void checker_stored(struct checker *c, const struct check_message *m)
     s->stored = true;
     s->stored_rev = m->rev;
     s->stored_body = m->body;
+    s->stored_marks = m->marks;
+    if (m->marks_count != s->marks)
+        checker_violation(c, CHECK_STORED_ATTEMPTED,
+                          "final history of %" PRIx64 ": seq %" PRIu64
+                          " has %zu reactions, %" PRIu64 " were logged",
+                          m->channel_id, m->seq, m->marks_count, s->marks);
     s->stored_deleted = m->deleted;
     if (!a) {
         checker_violation(c, CHECK_STORED_ATTEMPTED,
@@ -44,7 +52,7 @@ void checker_stored(struct checker *c, const struct check_message *m)
                           m->channel_id, m->seq);
         return;
     }
-    if (m->rev == 0 && (s->rewritten ? s->first.body : a->body) != m->body)
+    if (m->rev == 0 && s->first.body != m->body)
         checker_violation(c, CHECK_STORED_ATTEMPTED,
                           "final history of %" PRIx64 ": seq %" PRIu64 " has other bytes",
                           m->channel_id, m->seq);
@@ -76,11 +84,33 @@ void checker_cached(struct checker *c, uint32_t reader, uint64_t user_id,
     if (is_own_original(c, s, user_id, m))
         return;
     if (!s || !s->stored || s->stored_rev != m->rev || s->stored_body != m->body ||
-        s->stored_deleted != m->deleted)
+        s->stored_marks != m->marks || s->stored_deleted != m->deleted)
         checker_violation(c, CHECK_CONVERGED,
                           "reader %u: seq %" PRIu64 " of %" PRIx64 " rev %" PRIu64
                           " is not the stored rev %" PRIu64,
                           reader, m->seq, m->channel_id, m->rev, s ? s->stored_rev : 0);
+}
+
+static uint64_t at_most_counted(uint64_t mentions)
+{
+    return mentions < CHAT_MENTIONS_COUNT_MAX ? mentions : CHAT_MENTIONS_COUNT_MAX;
+}
+
+void checker_mentions(struct checker *c, uint32_t device, uint64_t channel_id, uint64_t above_read,
+                      uint64_t cached, uint64_t above_told)
+{
+    const uint64_t *told =
+        index_find(&c->mentions, &(struct index_key){{device, channel_id, 0, 0}});
+
+    if (cached != at_most_counted(above_read))
+        checker_violation(c, CHECK_MENTIONS,
+                          "device %u: counts %" PRIu64 " mentions in %" PRIx64 ", not %" PRIu64,
+                          device, cached, channel_id, above_read);
+    /* Past the greatest number deletions do not show. */
+    if (told && *told - 1 != at_most_counted(above_told) && *told - 1 != CHAT_MENTIONS_COUNT_MAX)
+        checker_violation(c, CHECK_MENTIONS,
+                          "device %u: was told %" PRIu64 " mentions in %" PRIx64 ", not %" PRIu64,
+                          device, *told - 1, channel_id, above_told);
 }
 
 /* Tells losses as prefix, middle or tail: each points at another kind of bug. */

@@ -12,6 +12,7 @@ struct attempt {
     uint64_t logged_seq, logged_id;
     uint64_t order; /* of all attempts */
     uint64_t channel_id, counter;
+    uint64_t origin_device, origin_counter; /* its first nonce; zeros: this one */
     uint32_t cache;
     bool refused, stored, unknown, renamed;
     bool rewritten; /* its author may not know it for his own, and say it again */
@@ -21,7 +22,9 @@ struct attempt {
 struct slot {
     struct check_message first; /* as logged, seq and nonce are its identity */
     uint64_t home_id, lsn;
-    uint64_t stored_rev, stored_body;
+    uint64_t stored_rev, stored_body, stored_marks;
+    uint64_t body;  /* as logged last */
+    uint64_t marks; /* reactions that are there now */
     bool logged, stored, stored_deleted;
     bool rewritten; /* its first bytes do not count any more */
 };
@@ -55,7 +58,9 @@ struct checker {
     struct index bodies; /* of new messages: each text is sent once */
     struct index attempts, slots, channels, homes, members, log, shards, readings, seen, changes;
     struct index lost_caches;
-    struct index notes, listed; /* the first by number: joins; the second: the last number */
+    struct index texts;             /* all bodies that were attempted under a nonce */
+    struct index mentions, cursors; /* as devices were told them */
+    struct index notes, listed;     /* the first by number: joins; the second: the last number */
     uint64_t violations[CHECK_RULES];
     uint32_t printed;
     bool quiet, superseded;
@@ -67,6 +72,9 @@ struct checker {
 struct attempt *checker_attempt(struct checker *c, const struct check_nonce *n, bool make);
 struct slot *checker_slot(struct checker *c, uint64_t channel_id, uint64_t seq, bool make);
 struct reading *checker_reading(struct checker *c, uint32_t reader, uint64_t channel_id); /* made */
+/* Was the message sent with this body, or altered to it, by anybody? */
+bool checker_has_text(struct checker *c, const struct check_nonce *n, uint64_t body);
+bool checker_has_change(struct checker *c, const struct check_message *m, uint64_t body);
 bool checker_same_identity(const struct check_message *a, const struct check_message *b);
 /* A message that a reader holds must be the logged one, in a state somebody made. */
 void checker_against_log(struct checker *c, uint32_t reader, const struct check_message *m);

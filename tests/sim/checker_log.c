@@ -74,14 +74,18 @@ void checker_logged_message(struct checker *c, uint64_t home_id, uint64_t lsn,
         checker_violation(c, CHECK_DENSE_SEQ, "seq %" PRIu64 " of %" PRIx64 " follows %" PRIu64,
                           m->seq, m->channel_id, ch->logged_head);
     ch->logged_head = m->seq;
-    *s = (struct slot){.first = *m, .home_id = home_id, .lsn = lsn, .logged = true};
+    *s =
+        (struct slot){.first = *m, .body = m->body, .home_id = home_id, .lsn = lsn, .logged = true};
     if (!a) {
         checker_violation(c, CHECK_STORED_ATTEMPTED,
                           "seq %" PRIu64 " of %" PRIx64 " was never attempted", m->seq,
                           m->channel_id);
         return;
     }
-    if (a->body != m->body)
+    /* Power loss may take an edit back that was made before it went out. */
+    if (a->body != m->body &&
+        !(checker_has_text(c, &nonce, m->body) &&
+          index_find(&c->lost_caches, &(struct index_key){{a->cache, 0, 0, 0}})))
         checker_violation(c, CHECK_STORED_ATTEMPTED,
                           "seq %" PRIu64 " of %" PRIx64 " has other bytes than were sent", m->seq,
                           m->channel_id);
@@ -101,19 +105,46 @@ void checker_logged_message(struct checker *c, uint64_t home_id, uint64_t lsn,
     a->logged_id = m->message_id;
 }
 
-void checker_logged_change(struct checker *c, const struct check_message *m)
+static struct slot *check_changed(struct checker *c, const struct check_message *m, uint64_t body)
 {
-    struct index_key key = {{m->channel_id, m->seq, m->deleted ? 0 : m->body, m->deleted}};
     struct slot *s = checker_slot(c, m->channel_id, m->seq, false);
 
-    if (!s || !s->logged || !checker_same_identity(&s->first, m))
+    if (!s || !s->logged || !checker_same_identity(&s->first, m)) {
         checker_violation(c, CHECK_STORED_ATTEMPTED,
                           "a change of seq %" PRIu64 " of %" PRIx64 ", which is not that message",
                           m->seq, m->channel_id);
-    if (!index_find(&c->changes, &key))
+        return NULL;
+    }
+    if (!checker_has_change(c, m, body))
         checker_violation(c, CHECK_STORED_ATTEMPTED,
                           "seq %" PRIu64 " of %" PRIx64 " was altered as nobody asked", m->seq,
                           m->channel_id);
+    return s;
+}
+
+void checker_logged_change(struct checker *c, const struct check_message *m)
+{
+    struct slot *s = check_changed(c, m, m->body);
+
+    if (!s)
+        return;
+    s->body = m->body;
+    if (m->deleted)
+        s->marks = 0;
+}
+
+void checker_logged_reaction(struct checker *c, const struct check_message *m, uint64_t mark,
+                             bool removed)
+{
+    struct slot *s = check_changed(c, m, mark);
+
+    if (!s)
+        return;
+    s->marks += removed ? UINT64_MAX : 1; /* + 1 or - 1 */
+    if (m->deleted || (m->body != s->body && !s->rewritten) || m->marks_count != s->marks)
+        checker_violation(c, CHECK_STORED_ATTEMPTED,
+                          "a reaction to seq %" PRIu64 " of %" PRIx64 " altered more than that",
+                          m->seq, m->channel_id);
 }
 
 void checker_logged_member(struct checker *c, uint64_t home_id, uint64_t lsn, uint64_t user_id,
@@ -202,6 +233,13 @@ bool checker_was_removed(struct checker *c, uint64_t home_id, uint64_t user_id)
     struct index_key key = {{home_id, user_id, 0, 0}};
     const struct membership *m = index_find(&c->members, &key);
     return m && m->removed_at;
+}
+
+bool checker_was_always_member(struct checker *c, uint64_t home_id, uint64_t user_id)
+{
+    struct index_key key = {{home_id, user_id, 0, 0}};
+    const struct membership *m = index_find(&c->members, &key);
+    return m && !m->removed_at && !m->added_at && m->permissions;
 }
 
 uint64_t checker_logged_head(struct checker *c, uint64_t channel_id)

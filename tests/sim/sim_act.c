@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim_tap.h"
+
 static uint64_t some_channel(struct sim_app *app)
 {
     const struct chat_channel *channel;
@@ -30,26 +32,68 @@ static size_t some_text(struct sim_app *app, char *text, size_t size)
     return (size_t)len + more;
 }
 
+/* Somebody's id, now and then; it may be nobody's who is here. */
+static size_t some_mentions(struct sim_app *app, uint64_t ids[2])
+{
+    size_t count = 0;
+
+    while (count < 2 && rng_below(&app->rng, 3) == 0) {
+        ids[count] = app->crowd->user_ids[rng_below(&app->rng, app->crowd->user_count)];
+        if (!ids[count] || (count == 1 && ids[0] == ids[1]))
+            break;
+        count++;
+    }
+    return count;
+}
+
+/* What somebody says, with the bytes it borrows. */
+struct said {
+    struct chat_content content;
+    char text[4096];
+    uint64_t mention_ids[2];
+    uint64_t body;
+};
+
+static void say(struct sim_app *app, struct said *said)
+{
+    struct chat_content content = CHAT_CONTENT_INIT;
+
+    content.text = said->text;
+    content.text_len = some_text(app, said->text, sizeof(said->text));
+    content.mention_ids = said->mention_ids;
+    content.mentions_count = some_mentions(app, said->mention_ids);
+    said->content = content;
+    said->body = sim_tap_body(content.text, content.text_len, NULL, 0, content.mention_ids,
+                              content.mentions_count);
+}
+
+static struct check_nonce nonce_of(struct sim_app *app, uint64_t channel_id,
+                                   const struct chat_nonce *nonce)
+{
+    return (struct check_nonce){channel_id, chat_conn_get_user_id(sim_app_conn(app)),
+                                nonce->device_id, nonce->counter};
+}
+
 static void act_send(struct sim_app *app)
 {
     uint64_t channel_id = some_channel(app);
     uint64_t burst = rng_below(&app->rng, 6) == 0 ? 1 + rng_below(&app->rng, 60) : 1;
 
     for (uint64_t i = 0; channel_id && i < burst; i++) {
-        char text[4096];
-        size_t len = some_text(app, text, sizeof(text));
+        struct said said;
         struct chat_nonce nonce;
         struct check_nonce n;
 
-        if (chat_conn_send_text(sim_app_conn(app), channel_id, text, len, &nonce) != CHAT_OK)
+        say(app, &said);
+        if (chat_conn_send(sim_app_conn(app), channel_id, &said.content, &nonce) != CHAT_OK)
             return;
-        n = (struct check_nonce){channel_id, chat_conn_get_user_id(sim_app_conn(app)),
-                                 nonce.device_id, nonce.counter};
-        checker_attempted(app->crowd->checker, &n, sim_app_body(text, len, NULL, 0), app->cache);
+        n = nonce_of(app, channel_id, &nonce);
+        checker_attempted(app->crowd->checker, &n, said.body, app->cache);
     }
 }
 
-static uint64_t some_own_seq(struct sim_app *app, uint64_t channel_id)
+/* Of the newest 40, or 0. */
+static uint64_t some_seq(struct sim_app *app, uint64_t channel_id, bool own)
 {
     chat_page *page = NULL;
     uint64_t seq = 0;
@@ -58,7 +102,7 @@ static uint64_t some_own_seq(struct sim_app *app, uint64_t channel_id)
         return 0;
     for (size_t i = 0; i < chat_page_get_count(page); i++) {
         const struct chat_message *m = chat_page_get_message(page, i);
-        if (m->own && !m->deleted && (seq == 0 || rng_below(&app->rng, 2)))
+        if ((m->own || !own) && !m->deleted && (seq == 0 || rng_below(&app->rng, 2)))
             seq = m->seq;
     }
     chat_page_free(page);
@@ -68,10 +112,8 @@ static uint64_t some_own_seq(struct sim_app *app, uint64_t channel_id)
 static void act_alter(struct sim_app *app, bool delete)
 {
     uint64_t channel_id = some_channel(app);
-    uint64_t seq = channel_id ? some_own_seq(app, channel_id) : 0;
-    struct chat_content content = CHAT_CONTENT_INIT;
-    char text[4096];
-    size_t len;
+    uint64_t seq = channel_id ? some_seq(app, channel_id, true) : 0;
+    struct said said;
 
     if (!seq)
         return;
@@ -80,12 +122,100 @@ static void act_alter(struct sim_app *app, bool delete)
         (void)!chat_conn_delete(sim_app_conn(app), channel_id, seq, NULL);
         return;
     }
-    len = some_text(app, text, sizeof(text));
-    checker_attempted_change(app->crowd->checker, channel_id, seq, sim_app_body(text, len, NULL, 0),
-                             false);
-    content.text = text;
-    content.text_len = len;
-    (void)!chat_conn_edit(sim_app_conn(app), channel_id, seq, &content, NULL);
+    say(app, &said);
+    checker_attempted_change(app->crowd->checker, channel_id, seq, said.body, false);
+    (void)!chat_conn_edit(sim_app_conn(app), channel_id, seq, &said.content, NULL);
+}
+
+static const char *some_emoji(struct sim_app *app)
+{
+    static const char *const emoji[] = {"+1", "-1", "\xf0\x9f\x98\x80"};
+
+    return emoji[rng_below(&app->rng, 3)];
+}
+
+static void act_react(struct sim_app *app)
+{
+    uint64_t channel_id = some_channel(app);
+    uint64_t seq = channel_id ? some_seq(app, channel_id, false) : 0;
+    const char *emoji = some_emoji(app);
+    bool remove = rng_below(&app->rng, 3) == 0;
+
+    if (!seq)
+        return;
+    checker_attempted_change(
+        app->crowd->checker, channel_id, seq,
+        check_reaction(chat_conn_get_user_id(sim_app_conn(app)), emoji, strlen(emoji), remove),
+        false);
+    (void)!chat_conn_react(sim_app_conn(app), channel_id, seq, emoji, strlen(emoji), remove, NULL);
+}
+
+/* A message of one's own that is not acknowledged; zeros: there is none. */
+static struct chat_nonce some_waiting(struct sim_app *app, uint64_t *out_channel_id)
+{
+    uint32_t count = chat_conn_get_outgoing_count(sim_app_conn(app));
+    const struct chat_outgoing *o;
+
+    if (count == 0 ||
+        !chat_conn_get_outgoing(sim_app_conn(app), (uint32_t)rng_below(&app->rng, count), &o) ||
+        o->kind != CHAT_OUTGOING_SEND || o->state != CHAT_OUTGOING_QUEUED)
+        return (struct chat_nonce){0};
+    *out_channel_id = o->channel_id;
+    return o->nonce;
+}
+
+static void edit_waiting(struct sim_app *app, const struct check_nonce *n,
+                         const struct chat_nonce *nonce)
+{
+    struct chat_nonce edited;
+    struct said said;
+
+    say(app, &said);
+    if (chat_conn_edit_outgoing(sim_app_conn(app), nonce, &said.content, &edited) != CHAT_OK)
+        return;
+    if (edited.counter == nonce->counter && edited.device_id == nonce->device_id)
+        checker_changed_in_place(app->crowd->checker, n, said.body);
+    else
+        checker_attempted_change_of(app->crowd->checker, n, said.body, false);
+}
+
+static void delete_waiting(struct sim_app *app, const struct check_nonce *n,
+                           const struct chat_nonce *nonce)
+{
+    struct chat_nonce deleted;
+
+    if (chat_conn_delete_outgoing(sim_app_conn(app), nonce, &deleted) != CHAT_OK)
+        return;
+    if (deleted.counter == nonce->counter && deleted.device_id == nonce->device_id)
+        checker_refused(app->crowd->checker, n); /* it must never be in */
+    else
+        checker_attempted_change_of(app->crowd->checker, n, 0, true);
+}
+
+/* Changes one's mind about what is not sent yet. */
+static void act_waiting(struct sim_app *app)
+{
+    uint64_t channel_id = 0, what = rng_below(&app->rng, 10);
+    struct chat_nonce nonce = some_waiting(app, &channel_id);
+    struct check_nonce n = nonce_of(app, channel_id, &nonce);
+    const char *emoji = some_emoji(app);
+
+    if (!nonce.device_id)
+        return;
+    if (what < 4) {
+        edit_waiting(app, &n, &nonce);
+    } else if (what < 6) {
+        delete_waiting(app, &n, &nonce);
+    } else if (what < 7) {
+        if (chat_conn_discard(sim_app_conn(app), &nonce) == CHAT_OK)
+            checker_refused(app->crowd->checker, &n);
+    } else if (chat_conn_react_outgoing(sim_app_conn(app), &nonce, emoji, strlen(emoji), false,
+                                        NULL) == CHAT_OK) {
+        checker_attempted_change_of(
+            app->crowd->checker, &n,
+            check_reaction(chat_conn_get_user_id(sim_app_conn(app)), emoji, strlen(emoji), false),
+            false);
+    }
 }
 
 static void act_read(struct sim_app *app)
@@ -104,11 +234,17 @@ static void act_fetch(struct sim_app *app)
     uint64_t channel_id = some_channel(app), ticket;
     const struct chat_channel *channel =
         channel_id ? chat_conn_get_channel(sim_app_conn(app), channel_id) : NULL;
+    uint32_t limit = 1 + (uint32_t)rng_below(&app->rng, 50);
+    uint64_t seq;
 
-    if (channel)
-        (void)!chat_conn_fetch_history(
-            sim_app_conn(app), channel_id, rng_below(&app->rng, channel->head_seq + 1),
-            1 + (uint32_t)rng_below(&app->rng, 50), rng_below(&app->rng, 2), &ticket);
+    if (!channel)
+        return;
+    seq = rng_below(&app->rng, channel->head_seq + 1);
+    if (rng_below(&app->rng, 3) == 0)
+        (void)!chat_conn_fetch_around(sim_app_conn(app), channel_id, seq + 1, limit, &ticket);
+    else
+        (void)!chat_conn_fetch_history(sim_app_conn(app), channel_id, seq, limit,
+                                       rng_below(&app->rng, 2), &ticket);
 }
 
 /* The first user made the groups and may say who is in. */
@@ -169,9 +305,13 @@ void sim_act(struct sim_app *app)
         sim_act_member(app);
     if (app->stopped && what < 50)
         sim_act_rest(app);
-    else if (what < 60)
+    else if (what < 50)
         act_send(app);
-    else if (what < 70)
+    else if (what < 56)
+        act_waiting(app);
+    else if (what < 64)
+        act_react(app);
+    else if (what < 71)
         act_alter(app, false);
     else if (what < 74)
         act_alter(app, true);

@@ -8,12 +8,9 @@
 #include "base/hash.h"
 #include "sim_tap.h"
 
-static const uint64_t body_key[2] = {11, 13};
-
-uint64_t sim_app_body(const char *text, size_t text_len, const uint8_t *extra, size_t extra_len)
+uint32_t sim_app_device(const struct sim_app *app)
 {
-    return hash_pair(hash_bytes(body_key, text, text_len), hash_bytes(body_key, extra, extra_len)) |
-           1;
+    return app->config.user * 1000 + app->config.device;
 }
 
 static void reset_view(struct sim_app *app, struct view *v)
@@ -41,7 +38,7 @@ struct view *sim_app_view(struct sim_app *app, uint64_t channel_id)
 
 struct check_message sim_app_message(const struct chat_message *m)
 {
-    return (struct check_message){
+    struct check_message out = {
         .channel_id = m->channel_id,
         .seq = m->seq,
         .message_id = m->message_id,
@@ -49,9 +46,19 @@ struct check_message sim_app_message(const struct chat_message *m)
         .device_id = m->nonce.device_id,
         .counter = m->nonce.counter,
         .rev = m->rev,
-        .body = m->deleted ? 0 : sim_app_body(m->text, m->text_len, m->extra, m->extra_len),
         .deleted = m->deleted,
     };
+
+    if (!m->deleted)
+        out.body = sim_tap_body(m->text, m->text_len, m->extra, m->extra_len, m->mention_ids,
+                                m->mentions_count);
+    for (size_t i = 0; i < m->reactions_count; i++) {
+        const struct chat_reaction *r = m->reactions[i];
+
+        out.marks = sim_tap_mark(out.marks, r->emoji, r->emoji_len, r->user_ids, r->count);
+        out.marks_count += r->count;
+    }
+    return out;
 }
 
 chat_status sim_app_read(struct sim_app *app, uint64_t channel_id, uint64_t start_seq,
@@ -314,7 +321,8 @@ static void on_act(void *user, uint64_t life)
 static void on_delivered(void *user, const uint8_t *bytes, size_t len)
 {
     struct sim_app *app = user;
-    sim_tap_delivered(app->crowd->checker, chat_conn_get_user_id(sim_app_conn(app)), bytes, len);
+    sim_tap_delivered(app->crowd->checker, chat_conn_get_user_id(sim_app_conn(app)),
+                      sim_app_device(app), bytes, len);
 }
 
 static bool is_dead(void *user)

@@ -36,7 +36,8 @@ struct sim_app {
 /* --- sim_app.c --- */
 
 struct view *sim_app_view(struct sim_app *app, uint64_t channel_id);
-uint64_t sim_app_body(const char *text, size_t text_len, const uint8_t *extra, size_t extra_len);
+/* Names this device to the checker, whatever becomes of its caches. */
+uint32_t sim_app_device(const struct sim_app *app);
 struct check_message sim_app_message(const struct chat_message *m);
 /* A page of what the cache holds. It may hold less than all, but never less than it says. */
 chat_status sim_app_read(struct sim_app *app, uint64_t channel_id, uint64_t start_seq,

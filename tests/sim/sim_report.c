@@ -12,13 +12,22 @@ static void report_channel(struct sim_app *app, const struct chat_channel *chann
     uint64_t channel_id = channel->channel_id, head = channel->head_seq;
     struct view *v = sim_app_view(app, channel_id);
     uint64_t user_id = chat_conn_get_user_id(sim_app_conn(app));
+    uint64_t read = channel->read_seq, cached = channel->mentions, above_read = 0, above_told = 0;
+    uint64_t told = checker_cursor_told(app->crowd->checker, sim_app_device(app), channel_id);
+    bool counts = checker_was_always_member(app->crowd->checker, channel->home_id, user_id);
 
     while (next <= head) {
         chat_page *page = NULL;
         if (sim_app_read(app, channel_id, next, 200, false, &page) != CHAT_OK)
             break;
         for (size_t i = 0; i < chat_page_get_count(page); i++) {
-            struct check_message m = sim_app_message(chat_page_get_message(page, i));
+            const struct chat_message *message = chat_page_get_message(page, i);
+            struct check_message m = sim_app_message(message);
+
+            if (message->mentions_me && !message->own) {
+                above_read += message->seq > read;
+                above_told += message->seq > told;
+            }
             if (stored)
                 checker_stored(app->crowd->checker, &m);
             else
@@ -35,6 +44,9 @@ static void report_channel(struct sim_app *app, const struct chat_channel *chann
         checker_violation(app->crowd->checker, CHECK_CONVERGED,
                           "%s: holds %" PRIx64 " up to %" PRIu64 " of %" PRIu64, app->name,
                           channel_id, next - 1, head);
+    else if (!stored && counts)
+        checker_mentions(app->crowd->checker, sim_app_device(app), channel_id, above_read, cached,
+                         above_told);
 }
 
 /* The conversations it lists are those that it may see. */

@@ -12,6 +12,26 @@
 
 static const uint64_t body_key[2] = {11, 13};
 
+uint64_t sim_tap_body(const char *text, size_t text_len, const uint8_t *extra, size_t extra_len,
+                      const uint64_t *mention_ids, size_t mentions_count)
+{
+    uint64_t h =
+        hash_pair(hash_bytes(body_key, text, text_len), hash_bytes(body_key, extra, extra_len));
+
+    for (size_t i = 0; i < mentions_count; i++)
+        h = hash_pair(h, mention_ids[i]);
+    return h | 1;
+}
+
+uint64_t sim_tap_mark(uint64_t marks, const char *emoji, size_t len, const uint64_t *user_ids,
+                      size_t count)
+{
+    marks = hash_pair(marks, hash_bytes(body_key, emoji, len));
+    for (size_t i = 0; i < count; i++)
+        marks = hash_pair(marks, user_ids[i]);
+    return marks;
+}
+
 struct check_message sim_tap_message(const WireMessage *m)
 {
     const char *text = m->text ? m->text : "";
@@ -29,9 +49,14 @@ struct check_message sim_tap_message(const WireMessage *m)
         out.counter = m->nonce->counter;
     }
     if (!m->deleted)
-        out.body = hash_pair(hash_bytes(body_key, text, strlen(text)),
-                             hash_bytes(body_key, m->extra.data, m->extra.len)) |
-                   1;
+        out.body = sim_tap_body(text, strlen(text), m->extra.data, m->extra.len, m->mention_ids,
+                                m->n_mention_ids);
+    for (size_t i = 0; i < m->n_reactions; i++) {
+        const WireReaction *r = m->reactions[i];
+
+        out.marks = sim_tap_mark(out.marks, r->emoji, strlen(r->emoji), r->user_ids, r->n_user_ids);
+        out.marks_count += r->n_user_ids;
+    }
     return out;
 }
 
@@ -61,6 +86,20 @@ static void tell_acked(struct checker *checker, const WireNotesAckedRecord *acke
                                   acked->notes[i]->number);
 }
 
+static void tell_altered(struct checker *checker, const WireRecord *record,
+                         const struct check_message *m)
+{
+    const WireAlteredRecord *a = record->altered;
+    const size_t len = strlen(a->emoji);
+
+    checker_logged_author(checker, record->home_id, a->actor_id, len ? VIEW | SEND : VIEW);
+    if (len)
+        checker_logged_reaction(checker, m, check_reaction(a->actor_id, a->emoji, len, a->removed),
+                                a->removed);
+    else
+        checker_logged_change(checker, m);
+}
+
 static void tell(struct checker *checker, const WireRecord *record)
 {
     struct check_message m;
@@ -74,8 +113,7 @@ static void tell(struct checker *checker, const WireRecord *record)
         break;
     case WIRE_RECORD__BODY_ALTERED:
         m = sim_tap_message(record->altered->message);
-        checker_logged_author(checker, record->home_id, record->altered->actor_id, VIEW);
-        checker_logged_change(checker, &m);
+        tell_altered(checker, record, &m);
         break;
     case WIRE_RECORD__BODY_MEMBER: tell_member(checker, record); break;
     case WIRE_RECORD__BODY_CREATED: tell_created(checker, record->created); break;
@@ -134,7 +172,21 @@ static void tell_delivered(struct checker *checker, uint64_t user_id, WireMessag
     }
 }
 
-void sim_tap_delivered(struct checker *checker, uint64_t user_id, const uint8_t *bytes, size_t len)
+static void tell_listed(struct checker *checker, uint32_t device, const WireChannelList *list)
+{
+    for (size_t i = 0; i < list->n_channels; i++) {
+        const WireChannel *channel = list->channels[i];
+
+        if (channel->head)
+            checker_told_cursor(checker, device, channel->head->channel_id, channel->read_seq);
+        if (channel->mentions)
+            checker_told_mentions(checker, device, channel->mentions->channel_id,
+                                  channel->mentions->count);
+    }
+}
+
+void sim_tap_delivered(struct checker *checker, uint64_t user_id, uint32_t device,
+                       const uint8_t *bytes, size_t len)
 {
     WireServerBatch *batch = NULL;
     struct wire_fault fault;
@@ -148,6 +200,12 @@ void sim_tap_delivered(struct checker *checker, uint64_t user_id, const uint8_t 
 
         if (f->body_case == WIRE_SERVER_FRAME__BODY_MESSAGE)
             tell_delivered(checker, user_id, &f->message, 1);
+        else if (f->body_case == WIRE_SERVER_FRAME__BODY_MENTIONS)
+            checker_told_mentions(checker, device, f->mentions->channel_id, f->mentions->count);
+        else if (f->body_case == WIRE_SERVER_FRAME__BODY_CURSOR)
+            checker_told_cursor(checker, device, f->cursor->channel_id, f->cursor->read_seq);
+        else if (f->body_case == WIRE_SERVER_FRAME__BODY_CHANNEL_LIST)
+            tell_listed(checker, device, f->channel_list);
         else if (f->body_case == WIRE_SERVER_FRAME__BODY_HISTORY_PAGE)
             tell_delivered(checker, user_id, f->history_page->messages,
                            f->history_page->n_messages);

@@ -9,10 +9,18 @@
 /* `request` was executed. */
 void sim_tap(struct checker *checker, const struct engine_request *request);
 
+/* Of text, extra and mentions; never 0. */
+uint64_t sim_tap_body(const char *text, size_t text_len, const uint8_t *extra, size_t extra_len,
+                      const uint64_t *mention_ids, size_t mentions_count);
+/* Reactions one after the other, from 0 on. */
+uint64_t sim_tap_mark(uint64_t marks, const char *emoji, size_t len, const uint64_t *user_ids,
+                      size_t count);
+
 /* A message as the checker knows it. */
 struct check_message sim_tap_message(const WireMessage *m);
 
-/* A message that reached a user's device. */
-void sim_tap_delivered(struct checker *checker, uint64_t user_id, const uint8_t *bytes, size_t len);
+/* Bytes that reached a user's device. */
+void sim_tap_delivered(struct checker *checker, uint64_t user_id, uint32_t device,
+                       const uint8_t *bytes, size_t len);
 
 #endif
