@@ -30,6 +30,9 @@ enum plant {
     PLANT_EPOCH_IGNORED,          /* client: rewritten history is not noticed */
     PLANT_RESEND_NEW_NONCE,       /* client: a resend is a new message */
     PLANT_CHANGES_NOT_FETCHED,    /* client: alterations missed while away stay missed */
+    PLANT_MENTION_NOT_TAKEN_BACK, /* shard: a mention that an edit took back still counts */
+    PLANT_REACTION_TWICE,         /* shard: a reaction that is there is added again */
+    PLANT_SENT_IS_CANCELLED,      /* client: what may be in is discarded all the same */
     PLANT_COUNT,
 };
 

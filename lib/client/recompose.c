@@ -1,6 +1,7 @@
 /* What becomes of operations that wait in the outbox: changed, followed, tried again, dropped. */
 #include <string.h>
 
+#include "base/plant.h"
 #include "client/inner.h"
 
 static chat_status find(struct client_core *core, const struct chat_nonce *nonce,
@@ -196,7 +197,7 @@ chat_status client_discard(struct client_core *core, const struct chat_nonce *no
 
     if (status != CHAT_OK)
         return status;
-    if (op->state == CHAT_OUTGOING_QUEUED && op->was_sent)
+    if (op->state == CHAT_OUTGOING_QUEUED && op->was_sent && !PLANTED(SENT_IS_CANCELLED))
         return CHAT_E_STATE; /* it may be in */
     return drop(core, op);
 }

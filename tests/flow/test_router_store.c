@@ -361,6 +361,134 @@ START_TEST(who_comes_back_finds_all_channels_and_positions)
 }
 END_TEST
 
+/* --- mentions and reactions --- */
+
+static void mention(link_id link, uint64_t channel_id, uint64_t counter, uint64_t user_id)
+{
+    WireClientFrame frame = WIRE_CLIENT_FRAME__INIT;
+    WireSendMessage body = WIRE_SEND_MESSAGE__INIT;
+    WireNonce nonce = WIRE_NONCE__INIT;
+
+    nonce.device_id = 1;
+    nonce.counter = counter;
+    body.channel_id = channel_id;
+    body.nonce = &nonce;
+    body.text = (char *)"@you";
+    body.mention_ids = &user_id;
+    body.n_mention_ids = 1;
+    frame.body_case = CLIENT(SEND_MESSAGE);
+    frame.send_message = &body;
+    ck_assert_int_eq(ask(link, &frame, (uint32_t)(1000 + counter))->body_case, SERVER(SENT));
+}
+
+/* The count that a link was told last, by a list or a push; -1: none. */
+static int64_t mentions_told(link_id link, uint64_t channel_id)
+{
+    int64_t count = -1;
+
+    for (size_t i = 0; i < g.heard_count; i++) {
+        const WireServerFrame *f = g.heard[i].link == link ? g.heard[i].server : NULL;
+
+        if (f && f->body_case == SERVER(MENTIONS) && f->mentions->channel_id == channel_id)
+            count = f->mentions->count;
+        for (size_t k = 0;
+             f && f->body_case == SERVER(CHANNEL_LIST) && k < f->channel_list->n_channels; k++)
+            if (f->channel_list->channels[k]->mentions)
+                count = f->channel_list->channels[k]->mentions->count;
+    }
+    return count;
+}
+
+START_TEST(mentions_are_told_to_all_devices_of_the_user_and_listed_at_sign_in)
+{
+    WireClientFrame frame = WIRE_CLIENT_FRAME__INIT;
+    WireMarkRead mark = WIRE_MARK_READ__INIT;
+    uint64_t bob, channel;
+
+    sign_in(1, "alice", 1);
+    bob = sign_in(2, "bob", 2);
+    sign_in(3, "bob", 3);
+    channel = open_direct(1, bob);
+    wait(500);
+    mention(1, channel, 1, bob);
+    mention(1, channel, 2, bob);
+    wait(500);
+    ck_assert_int_eq(mentions_told(2, channel), 2);
+    ck_assert_int_eq(mentions_told(3, channel), 2);
+    ck_assert_int_le(mentions_told(1, channel), 0);
+    sign_in(4, "bob", 4);
+    ck_assert_int_eq(mentions_told(4, channel), 2);
+
+    mark.channel_id = channel;
+    mark.seq = 1;
+    frame.body_case = CLIENT(MARK_READ);
+    frame.mark_read = &mark;
+    ck_assert_int_eq(ask(2, &frame, 500)->body_case, SERVER(CURSOR));
+    ck_assert_int_eq(mentions_told(3, channel), 1);
+    ck_assert_int_eq(mentions_told(4, channel), 1);
+}
+END_TEST
+
+/* The user's home was not heard for a while: the count comes with its announcement. */
+START_TEST(mentions_missed_with_the_store_are_told_once_it_is_back)
+{
+    uint64_t bob, channel;
+    size_t heard, told = 0;
+
+    sign_in(1, "alice", 1);
+    bob = sign_in(2, "bob", 2);
+    channel = open_direct(1, bob);
+    wait(500);
+    mention(1, channel, 1, bob);
+    wait(500);
+    ck_assert_int_eq(mentions_told(2, channel), 1);
+    store_host_kill(&h, 0);
+    rig_down(&g, PEER);
+    rig_wait(&g, 200);
+    store_host_start(&h, 0);
+    store_host_wait(&h, 200);
+    heard = g.heard_count;
+    connect_store();
+    wait(500);
+    for (size_t i = heard; i < g.heard_count; i++)
+        told += g.heard[i].link == 2 && g.heard[i].server &&
+                g.heard[i].server->body_case == SERVER(MENTIONS);
+    ck_assert_uint_gt(told, 0);
+    ck_assert_int_eq(mentions_told(2, channel), 1);
+}
+END_TEST
+
+START_TEST(a_reaction_reaches_every_member)
+{
+    WireClientFrame frame = WIRE_CLIENT_FRAME__INIT;
+    WireReact react = WIRE_REACT__INIT;
+    WireNonce nonce = WIRE_NONCE__INIT;
+    const WireServerFrame *changed;
+    uint64_t bob, channel;
+
+    sign_in(1, "alice", 1);
+    bob = sign_in(2, "bob", 2);
+    channel = open_direct(1, bob);
+    wait(500);
+    send_text(1, channel, 1, 1, "hello");
+    nonce.device_id = 2;
+    nonce.counter = 1;
+    react.channel_id = channel;
+    react.nonce = &nonce;
+    react.seq = 1;
+    react.emoji = (char *)"+1";
+    frame.body_case = CLIENT(REACT);
+    frame.react = &react;
+    ck_assert_int_eq(ask(2, &frame, 600)->body_case, SERVER(ALTERED));
+    for (link_id link = 1; link <= 2; link++) {
+        changed = rig_last(&g, link, SERVER(CHANGED));
+        ck_assert_ptr_nonnull(changed);
+        ck_assert_uint_eq(changed->changed->n_reactions, 1);
+        ck_assert_uint_eq(changed->changed->reactions[0]->user_ids[0], bob);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("router and store");
@@ -375,6 +503,9 @@ int main(void)
     tcase_add_test(all, a_killed_store_comes_back_and_the_talk_goes_on);
     tcase_add_test(all, the_newest_session_wins_also_across_a_restart_of_the_store);
     tcase_add_test(all, who_comes_back_finds_all_channels_and_positions);
+    tcase_add_test(all, mentions_are_told_to_all_devices_of_the_user_and_listed_at_sign_in);
+    tcase_add_test(all, mentions_missed_with_the_store_are_told_once_it_is_back);
+    tcase_add_test(all, a_reaction_reaches_every_member);
     suite_add_tcase(suite, all);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);

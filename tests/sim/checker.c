@@ -58,6 +58,7 @@ struct checker *checker_new(void)
     index_init(&c->changes, sizeof(uint64_t));
     index_init(&c->lost_caches, sizeof(uint64_t));
     index_init(&c->texts, sizeof(uint64_t));
+    index_init(&c->reacted, sizeof(uint64_t));
     index_init(&c->mentions, sizeof(uint64_t));
     index_init(&c->cursors, sizeof(uint64_t));
     index_init(&c->notes, sizeof(uint64_t));
@@ -82,6 +83,7 @@ void checker_free(struct checker *c)
     index_fini(&c->changes);
     index_fini(&c->lost_caches);
     index_fini(&c->texts);
+    index_fini(&c->reacted);
     index_fini(&c->mentions);
     index_fini(&c->cursors);
     index_fini(&c->notes);

@@ -129,9 +129,9 @@ bool checker_recovered(struct checker *c, uint32_t shard, uint64_t position, uin
 void checker_logged_message(struct checker *c, uint64_t home_id, uint64_t lsn,
                             const struct check_message *message);
 void checker_logged_change(struct checker *c, const struct check_message *message);
-/* A reaction was added or taken back; `mark` is check_reaction()'s. */
-void checker_logged_reaction(struct checker *c, const struct check_message *message, uint64_t mark,
-                             bool removed);
+/* A reaction of the user was added or taken back. */
+void checker_logged_reaction(struct checker *c, const struct check_message *message,
+                             uint64_t user_id, const char *emoji, bool removed);
 /* A member's permissions changed at this point of the home's log; 0: removed. */
 void checker_logged_member(struct checker *c, uint64_t home_id, uint64_t lsn, uint64_t user_id,
                            uint32_t permissions);

@@ -59,6 +59,7 @@ struct checker {
     struct index attempts, slots, channels, homes, members, log, shards, readings, seen, changes;
     struct index lost_caches;
     struct index texts;             /* all bodies that were attempted under a nonce */
+    struct index reacted;           /* by message and reaction: is it there? */
     struct index mentions, cursors; /* as devices were told them */
     struct index notes, listed;     /* the first by number: joins; the second: the last number */
     uint64_t violations[CHECK_RULES];

@@ -1,5 +1,6 @@
 /* What a tap on the engines tells the checker: every record that was logged as synced. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "checker_inner.h"
 
@@ -133,13 +134,22 @@ void checker_logged_change(struct checker *c, const struct check_message *m)
         s->marks = 0;
 }
 
-void checker_logged_reaction(struct checker *c, const struct check_message *m, uint64_t mark,
-                             bool removed)
+void checker_logged_reaction(struct checker *c, const struct check_message *m, uint64_t user_id,
+                             const char *emoji, bool removed)
 {
-    struct slot *s = check_changed(c, m, mark);
+    const size_t len = strlen(emoji);
+    struct slot *s = check_changed(c, m, check_reaction(user_id, emoji, len, removed));
+    struct index_key key = {
+        {m->channel_id, m->seq, check_reaction(user_id, emoji, len, false), user_id}};
+    uint64_t *there = index_make(&c->reacted, &key);
 
     if (!s)
         return;
+    if ((*there != 0) != removed)
+        checker_violation(c, CHECK_STORED_ATTEMPTED,
+                          "a reaction to seq %" PRIu64 " of %" PRIx64 " changed nothing", m->seq,
+                          m->channel_id);
+    *there = !removed;
     s->marks += removed ? UINT64_MAX : 1; /* + 1 or - 1 */
     if (m->deleted || (m->body != s->body && !s->rewritten) || m->marks_count != s->marks)
         checker_violation(c, CHECK_STORED_ATTEMPTED,

@@ -45,6 +45,9 @@ static const char *const names[PLANT_COUNT] = {
     PLANT_NAME(EPOCH_IGNORED),
     PLANT_NAME(RESEND_NEW_NONCE),
     PLANT_NAME(CHANGES_NOT_FETCHED),
+    PLANT_NAME(MENTION_NOT_TAKEN_BACK),
+    PLANT_NAME(REACTION_TWICE),
+    PLANT_NAME(SENT_IS_CANCELLED),
 };
 
 /* What one run showed, in a process of its own. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/plant.h"
 #include "server/store/batch.h"
 #include "server/store/notes.h"
 #include "server/store/role.h"
@@ -204,7 +205,8 @@ void mentions_take_note(struct shard *s, struct home *home, const struct request
     struct kept kept;
 
     /* What changes nothing is not written down: told again it changes nothing again. */
-    if (!l || !l->listed || seq <= l->read_seq || seq > INT64_MAX) {
+    if (!l || !l->listed || (PLANTED(MENTION_NOT_TAKEN_BACK) && taken_back) || seq <= l->read_seq ||
+        seq > INT64_MAX) {
         notes_acknowledge(s, home, req);
         return;
     }

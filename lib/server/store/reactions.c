@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/plant.h"
+
 /* The index; n_reactions when it is not there. */
 static size_t find_emoji(const WireMessage *message, const char *emoji)
 {
@@ -67,7 +69,7 @@ enum reactions_result reactions_add(WireMessage *message, struct arena *arena, c
     WireReaction **list;
     WireReaction *reaction;
 
-    if (old && find_user(old, user_id) < old->n_user_ids)
+    if (old && find_user(old, user_id) < old->n_user_ids && !PLANTED(REACTION_TWICE))
         return REACTIONS_SAME;
     if (!old && message->n_reactions >= CHAT_REACTION_KINDS_MAX)
         return REACTIONS_TOO_MIXED;
