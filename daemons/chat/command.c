@@ -46,8 +46,46 @@ static void end_wait(struct app *app)
     app->ticket = 0;
 }
 
-static void say(struct app *app, const char *text, size_t text_len)
+/* The other member of a direct whose name this is; 0: nobody known. */
+static uint64_t find_peer(struct app *app, const char *name, size_t name_len)
 {
+    const struct chat_channel *channel;
+    uint64_t after = 0;
+
+    while ((channel = chat_conn_next_channel(app->conn, after))) {
+        const uint64_t peer_id = channel->peer_id;
+        const struct chat_user *user;
+
+        after = channel->channel_id;
+        user = peer_id ? chat_conn_get_user(app->conn, peer_id) : NULL;
+        if (user && user->name_len == name_len && memcmp(user->name, name, name_len) == 0)
+            return peer_id;
+    }
+    return 0;
+}
+
+/* Who is named as "@name", each once. Returns how many. */
+static size_t find_mentions(struct app *app, const char *text, uint64_t ids[CHAT_MENTIONS_MAX])
+{
+    size_t count = 0;
+
+    for (const char *at = strchr(text, '@'); at && count < CHAT_MENTIONS_MAX;
+         at = strchr(at + 1, '@')) {
+        uint64_t user_id = find_peer(app, at + 1, strcspn(at + 1, " ,.:;!?"));
+        bool known = user_id == 0;
+
+        for (size_t i = 0; i < count; i++)
+            known = known || ids[i] == user_id;
+        if (!known)
+            ids[count++] = user_id;
+    }
+    return count;
+}
+
+static void say(struct app *app, const char *text, uint64_t reply_to_seq)
+{
+    struct chat_content content = CHAT_CONTENT_INIT;
+    uint64_t mention_ids[CHAT_MENTIONS_MAX];
     chat_status status;
 
     if (app->options.listen_only) {
@@ -58,7 +96,12 @@ static void say(struct app *app, const char *text, size_t text_len)
         print_note(app, "no conversation yet: /direct NAME or /group TITLE NAME...");
         return;
     }
-    status = chat_conn_send_text(app->conn, app->channel_id, text, text_len, NULL);
+    content.text = text;
+    content.text_len = strlen(text);
+    content.reply_to_seq = reply_to_seq;
+    content.mentions_count = find_mentions(app, text, mention_ids);
+    content.mention_ids = mention_ids;
+    status = chat_conn_send(app->conn, app->channel_id, &content, NULL);
     if (!failed(app, "not sent", status) && chat_conn_get_state(app->conn) != CHAT_CONN_LIVE)
         print_note(app, "queued: it is sent when the connection is back");
 }
@@ -76,6 +119,8 @@ static void run_help(struct app *app, char *rest)
          "  /who                       members of the current conversation\n"
          "  /history [COUNT]           the latest messages\n"
          "  /edit SEQ TEXT             /delete SEQ\n"
+         "  /reply SEQ TEXT            @NAME in a text mentions who you have a direct with\n"
+         "  /react SEQ EMOJI           /unreact SEQ EMOJI\n"
          "  /outbox                    what is still on its way\n"
          "  /state                     the connection\n"
          "  /quit");
@@ -216,6 +261,34 @@ static void run_delete(struct app *app, char *rest)
         failed(app, "/delete", chat_conn_delete(app->conn, app->channel_id, seq, NULL));
 }
 
+static void run_reply(struct app *app, char *rest)
+{
+    char *text;
+    uint64_t seq = strtoull(first_word(rest, &text), NULL, 10);
+
+    if (seq == 0 || *text == '\0')
+        print_note(app, "usage: /reply SEQ TEXT");
+    else
+        say(app, text, seq);
+}
+
+static void react(struct app *app, char *rest, bool remove)
+{
+    const char *name = remove ? "/unreact" : "/react";
+    char *emoji;
+    uint64_t seq = strtoull(first_word(rest, &emoji), NULL, 10);
+
+    if (seq == 0 || *emoji == '\0')
+        print_note(app, "usage: %s SEQ EMOJI", name);
+    else
+        failed(
+            app, name,
+            chat_conn_react(app->conn, app->channel_id, seq, emoji, strlen(emoji), remove, NULL));
+}
+
+static void run_react(struct app *app, char *rest) { react(app, rest, false); }
+static void run_unreact(struct app *app, char *rest) { react(app, rest, true); }
+
 static void run_outbox(struct app *app, char *rest)
 {
     const struct chat_outgoing *outgoing;
@@ -255,6 +328,7 @@ static const struct {
     {"remove", run_remove},   {"leave", run_leave}, {"who", run_who},
     {"history", run_history}, {"edit", run_edit},   {"delete", run_delete},
     {"outbox", run_outbox},   {"state", run_state}, {"quit", run_quit},
+    {"reply", run_reply},     {"react", run_react}, {"unreact", run_unreact},
 };
 
 void command_run(struct app *app, const char *line)
@@ -266,7 +340,7 @@ void command_run(struct app *app, const char *line)
     if (len == 0 || len > APP_LINE_MAX)
         return;
     if (line[0] != '/' || line[1] == '/') {
-        say(app, line[0] == '/' ? line + 1 : line, line[0] == '/' ? len - 1 : len);
+        say(app, line[0] == '/' ? line + 1 : line, 0);
         return;
     }
     memcpy(copy, line + 1, len);

@@ -127,10 +127,17 @@ void print_message(struct app *app, const struct chat_message *message, const ch
     fputc('<', stdout);
     print_user(app, stdout, m.author_id);
     fputs("> ", stdout);
+    if (m.reply_to_seq != 0)
+        printf("(to %" PRIu64 ") ", m.reply_to_seq);
     if (m.deleted)
         fputs("(deleted)", stdout);
     else
         print_text(stdout, text, m.text_len);
+    for (size_t i = 0; i < m.reactions_count; i++) {
+        fputs("  ", stdout);
+        print_text(stdout, m.reactions[i]->emoji, m.reactions[i]->emoji_len);
+        printf(" %zu", m.reactions[i]->count);
+    }
     if (m.edited_at_ms != 0 && !m.deleted)
         fputs(" (edited)", stdout);
     if (note)
@@ -171,6 +178,8 @@ void print_channels(struct app *app)
         printf("  (%" PRIu64 " messages", copy.head_seq);
         if (copy.unread > 0)
             printf(", %" PRIu64 " unread", copy.unread);
+        if (copy.mentions > 0)
+            printf(", %" PRIu32 " for you", copy.mentions);
         printf(")  id %" PRIu64 "\n", copy.channel_id);
     }
     if (number == 1)

@@ -64,7 +64,7 @@ typedef enum chat_event_type {
      * that is left out is within a CHAT_EVENT_GAP, or before a CHAT_EVENT_REREAD. A message
      * that comes later than its GAP was told is a CHAT_EVENT_GAP_FILLED, not this. */
     CHAT_EVENT_MESSAGE = 20,
-    /* `message` was edited or deleted. */
+    /* `message` was edited, deleted or reacted to. */
     CHAT_EVENT_MESSAGE_CHANGED = 21,
     /* from_seq to to_seq of `channel_id` are not held here. `status` CHAT_OK: fetch them
      * with chat_conn_fetch_history(); CHAT_E_NOT_FOUND: retention removed them. */
