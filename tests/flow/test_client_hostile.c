@@ -147,9 +147,29 @@ static void random_position(struct rng *rng, WirePosition *p)
     p->rev = number(rng);
 }
 
+/* It stands until the next one. */
+static void random_lists(struct rng *rng, WireMessage *m)
+{
+    static WireReaction reaction, *reactions[1] = {&reaction};
+    static uint64_t ids[3];
+
+    for (size_t i = 0; i < 3; i++)
+        ids[i] = rng_below(rng, 2) ? ME : number(rng);
+    wire_reaction__init(&reaction);
+    reaction.emoji = (char *)(uintptr_t)(rng_below(rng, 9) ? "+1" : "");
+    reaction.user_ids = ids;
+    reaction.n_user_ids = (size_t)rng_below(rng, 4);
+    m->reactions = reactions;
+    m->n_reactions = rng_below(rng, 3) == 0;
+    m->mention_ids = ids;
+    m->n_mention_ids = (size_t)rng_below(rng, 4);
+}
+
 static void random_message(struct rng *rng, WireMessage *m, WireNonce *n)
 {
     wire_message__init(m);
+    if (rng_below(rng, 2))
+        random_lists(rng, m);
     wire_nonce__init(n);
     n->device_id = number(rng);
     n->counter = number(rng);
@@ -182,12 +202,13 @@ static void random_frame(struct rig *r, struct rng *rng, uint32_t id)
     WireChannelRemoved removed = WIRE_CHANNEL_REMOVED__INIT;
     WireMemberChanged member = WIRE_MEMBER_CHANGED__INIT;
     WireOpened opened = WIRE_OPENED__INIT;
+    WireMentions mentions = WIRE_MENTIONS__INIT;
 
     random_message(rng, &m, &n);
     random_position(rng, &pos);
     range.from_seq = number(rng);
     range.to_seq = number(rng);
-    switch (rng_below(rng, 13)) {
+    switch (rng_below(rng, 14)) {
     case 0: f.body_case = WIRE_SERVER_FRAME__BODY_MESSAGE, f.message = &m; break;
     case 1: f.body_case = WIRE_SERVER_FRAME__BODY_CHANGED, f.changed = &m; break;
     case 2:
@@ -231,6 +252,10 @@ static void random_frame(struct rig *r, struct rng *rng, uint32_t id)
         removed.channel_id = rng_below(rng, 3) ? number(rng) : CH;
         f.body_case = WIRE_SERVER_FRAME__BODY_CHANNEL_REMOVED, f.channel_removed = &removed;
         break;
+    case 12:
+        mentions.channel_id = CH, mentions.count = (uint32_t)number(rng);
+        f.body_case = WIRE_SERVER_FRAME__BODY_MENTIONS, f.mentions = &mentions;
+        break;
     case 11:
         member.home_id = CH;
         f.body_case = WIRE_SERVER_FRAME__BODY_MEMBER_CHANGED, f.member_changed = &member;
@@ -248,6 +273,26 @@ static bool answer_at_random(struct rig *r, const WireClientFrame *f)
         return false;
     random_frame(r, &hostile_rng, f->request_id);
     return true;
+}
+
+/* Something is done to what waits in the outbox, whatever it is. */
+static void change_some(struct rig *r)
+{
+    uint32_t count = client_outgoing_count(r->core);
+    struct chat_content content = rig_content("z", 1);
+    const struct chat_outgoing *out;
+    struct chat_nonce nonce;
+
+    if (count == 0 || !client_outgoing(r->core, (uint32_t)rng_below(&hostile_rng, count), &out))
+        return;
+    nonce = out->nonce;
+    switch (rng_below(&hostile_rng, 5)) {
+    case 0: (void)client_edit_outgoing(r->core, &nonce, &content, NULL); break;
+    case 1: (void)client_delete_outgoing(r->core, &nonce, NULL); break;
+    case 2: (void)client_react_outgoing(r->core, &nonce, "+1", 2, false, NULL); break;
+    case 3: (void)client_discard(r->core, &nonce); break;
+    default: (void)client_resend(r->core, &nonce, NULL); break;
+    }
 }
 
 START_TEST(random_frames_never_crash_hang_or_grow)
@@ -268,6 +313,15 @@ START_TEST(random_frames_never_crash_hang_or_grow)
             (void)rig_try_edit(&rig, CH, 1, "y");
         if (rng_below(&hostile_rng, 8) == 0)
             (void)client_fetch_history(rig.core, CH, 3, 9, rng_below(&hostile_rng, 2), &ticket);
+        if (rng_below(&hostile_rng, 8) == 0)
+            (void)client_fetch_around(rig.core, CH, rng_below(&hostile_rng, 9), 9, &ticket);
+        if (rng_below(&hostile_rng, 8) == 0)
+            (void)client_find_message(rig.core, CH, 100000 + rng_below(&hostile_rng, 90), 9,
+                                      &ticket);
+        if (rng_below(&hostile_rng, 8) == 0)
+            (void)client_react(rig.core, CH, 1, "+1", 2, rng_below(&hostile_rng, 2), NULL);
+        if (rng_below(&hostile_rng, 4) == 0)
+            change_some(&rig);
         random_frame(&rig, &hostile_rng, (uint32_t)rng_below(&hostile_rng, 20));
         rig_wait(&rig, (int64_t)rng_below(&hostile_rng, 3000));
         rig.heard_count = 0;
@@ -432,7 +486,9 @@ START_TEST(memory_that_ends_at_any_point_loses_nothing)
         rig_store_many(r, CH, 3);
         rig_wait(r, 100);
         (void)rig_try_send(r, CH, "x", 1, NULL);
+        change_some(r);
         (void)client_fetch_history(r->core, CH, 0, 5, true, &ticket);
+        (void)client_fetch_around(r->core, CH, 2, 3, &ticket);
         rig_wait(r, 100);
         rig_pull(r);
         alloc.allowed = FAULTY_ALLOC_NEVER;

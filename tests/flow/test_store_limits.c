@@ -334,6 +334,33 @@ END_TEST
 
 static struct faulty_alloc memory;
 
+static void mention_and_react(uint64_t round)
+{
+    WireLinkFrame frame = WIRE_LINK_FRAME__INIT;
+    WireSendMessage send = WIRE_SEND_MESSAGE__INIT;
+    WireReact react = WIRE_REACT__INIT;
+    WireNonce nonce = WIRE_NONCE__INIT;
+
+    nonce.device_id = 0xd2;
+    nonce.counter = 2 * round;
+    send.channel_id = react.channel_id = channel;
+    send.nonce = react.nonce = &nonce;
+    send.text = (char *)(uintptr_t) "you";
+    send.mention_ids = &bob;
+    send.n_mention_ids = 1;
+    frame.user_id = ann;
+    frame.body_case = WIRE_LINK_FRAME__BODY_SEND_MESSAGE;
+    frame.send_message = &send;
+    store_host_send(&h, link, &frame);
+    nonce.counter = 2 * round + 1;
+    react.seq = 1;
+    react.emoji = (char *)(uintptr_t) "+1";
+    react.remove = round % 3 == 0;
+    frame.body_case = WIRE_LINK_FRAME__BODY_REACT;
+    frame.react = &react;
+    store_host_send(&h, link, &frame);
+}
+
 /* A little of everything, whatever is answered. */
 static void try_everything(uint64_t round)
 {
@@ -358,11 +385,17 @@ static void try_everything(uint64_t round)
     send_as(1000 + round, "text");
     host_edit(&h, link, ann, channel, 100 + round, 1, "edited");
     host_mark_read(&h, link, ann, channel, 1 + round);
+    mention_and_react(round);
     history.channel_id = channel;
     history.limit = 50;
     history.backwards = true;
     frame.body_case = WIRE_LINK_FRAME__BODY_FETCH_HISTORY;
     frame.fetch_history = &history;
+    store_host_send(&h, link, &frame);
+    history.around = true;
+    history.start_seq = round;
+    store_host_send(&h, link, &frame);
+    history.message_id = round;
     store_host_send(&h, link, &frame);
 }
 
