@@ -269,6 +269,43 @@ START_TEST(a_message_goes_all_the_way_over_a_pipe)
 }
 END_TEST
 
+/* Before there is a link: what waits is changed, dropped, followed. */
+START_TEST(what_is_typed_offline_can_still_be_changed)
+{
+    struct chat_event event = CHAT_EVENT_INIT;
+    struct chat_content content = CHAT_CONTENT_INIT;
+    struct chat_nonce hello, gone;
+    uint64_t ticket;
+
+    go_live();
+    chat_conn_suspend(conn);
+    ck_assert_int_eq(chat_conn_send_text(conn, 500, "helo", 4, &hello), CHAT_OK);
+    ck_assert_int_eq(chat_conn_send_text(conn, 500, "gone", 4, &gone), CHAT_OK);
+    content.text = "hello";
+    content.text_len = 5;
+    ck_assert_int_eq(chat_conn_edit_outgoing(conn, &hello, &content, NULL), CHAT_OK);
+    ck_assert_int_eq(chat_conn_react_outgoing(conn, &gone, "+1", 2, false, NULL), CHAT_OK);
+    ck_assert_uint_eq(chat_conn_get_outgoing_count(conn), 3);
+    ck_assert_int_eq(chat_conn_delete_outgoing(conn, &gone, NULL), CHAT_OK);
+    ck_assert_int_eq(chat_conn_discard(conn, &gone), CHAT_E_NOT_FOUND);
+    ck_assert_uint_eq(chat_conn_get_outgoing_count(conn), 1);
+    chat_conn_resume(conn);
+    ck_assert(wait_for(CHAT_EVENT_MESSAGE, &event));
+    ck_assert_str_eq(event.message->text, "hello");
+    ck_assert_uint_eq(event.message->nonce.counter, hello.counter);
+
+    ck_assert_int_eq(chat_conn_fetch_around(conn, 500, 1, 10, &ticket), CHAT_OK);
+    ck_assert(wait_for(CHAT_EVENT_HISTORY, &event));
+    ck_assert_uint_eq(event.message->seq, 1);
+    ck_assert_int_eq(chat_conn_find_message(conn, 500, event.message->message_id, 1, &ticket),
+                     CHAT_OK);
+    ck_assert(wait_for(CHAT_EVENT_HISTORY, &event));
+    ck_assert_uint_eq(event.ticket, ticket);
+    ck_assert_uint_eq(event.message->seq, 1);
+    ck_assert_int_eq(chat_conn_react(conn, 500, 1, "", 0, false, NULL), CHAT_E_INVALID);
+}
+END_TEST
+
 START_TEST(a_refused_connect_backs_off_and_tries_again)
 {
     struct chat_event event = CHAT_EVENT_INIT;
@@ -365,6 +402,7 @@ int main(void)
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, a_message_goes_all_the_way_over_a_pipe);
+    tcase_add_test(tc, what_is_typed_offline_can_still_be_changed);
     tcase_add_test(tc, a_refused_connect_backs_off_and_tries_again);
     tcase_add_test(tc, a_conn_is_freed_with_its_link_open);
     tcase_add_test(tc, stop_says_goodbye_and_start_comes_back);
