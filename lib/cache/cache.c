@@ -146,6 +146,7 @@ void cache_close(struct cache *c)
             sqlite3_finalize(c->statements[i]);
         sqlite3_close(c->db);
     }
+    alloc_free(c->allocator, c->reactions);
     alloc_free(c->allocator, c);
 }
 

@@ -49,9 +49,9 @@ struct cache {
     sqlite3 *db;
     sqlite3_stmt *statements[ST_COUNT]; /* prepared at first use */
     struct cache_identity identity;
-    struct cache_identity committed; /* as of the last commit */
-    struct packed_lists lists;       /* of the row being shown */
-    uint8_t packed[PACKED_REACTIONS_MAX];
+    struct cache_identity committed;         /* as of the last commit */
+    uint64_t mention_ids[CHAT_MENTIONS_MAX]; /* of the row being shown */
+    struct packed_reactions *reactions;      /* NULL until a message has some */
     uint32_t wal_pages;
     bool in_memory;
     bool open_txn;

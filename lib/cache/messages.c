@@ -1,4 +1,5 @@
 /* Messages, by (channel, seq). */
+#include "base/alloc.h"
 #include "cache/inner.h"
 
 struct known {
@@ -86,6 +87,13 @@ static bool mentions(const struct chat_message *m, uint64_t user_id)
     return false;
 }
 
+static chat_status need_reactions(struct cache *c)
+{
+    if (!c->reactions)
+        c->reactions = alloc_zeroed(c->allocator, sizeof(*c->reactions));
+    return c->reactions ? CHAT_OK : CHAT_E_NOMEM;
+}
+
 /* Text and lists, from parameter `at` on; `ids` stands until the statement is reset. */
 static void bind_content(struct cache *c, sqlite3_stmt *st, int at, const struct chat_message *m,
                          uint8_t ids[PACKED_IDS_MAX])
@@ -94,7 +102,8 @@ static void bind_content(struct cache *c, sqlite3_stmt *st, int at, const struct
     cache_bind_blob(st, at + 1, m->extra, m->extra_len);
     cache_bind_blob(st, at + 2, ids, packed_put_ids(m->mention_ids, m->mentions_count, ids));
     cache_bind_u64(st, at + 3, mentions(m, c->identity.user_id));
-    cache_bind_blob(st, at + 4, c->packed, packed_put_reactions(m, c->packed));
+    cache_bind_blob(st, at + 4, c->reactions ? c->reactions->bytes : NULL,
+                    m->reactions_count ? packed_put_reactions(m, c->reactions->bytes) : 0);
 }
 
 static chat_status insert(struct cache *c, const struct chat_message *m)
@@ -147,6 +156,8 @@ chat_status cache_message_put(struct cache *c, const struct chat_message *messag
     struct known known;
     chat_status status = find(c, message, &known);
 
+    if (status == CHAT_OK && message->reactions_count)
+        status = need_reactions(c);
     if (status != CHAT_OK)
         return status;
     if (!known.exists) {
@@ -211,8 +222,8 @@ chat_status cache_messages_count_mentions(struct cache *c, uint64_t channel_id, 
     return count_rows(c, ST_MESSAGES_MENTIONS, channel_id, from, to, out_count);
 }
 
-static void read_message(struct cache *c, sqlite3_stmt *st, uint64_t channel_id,
-                         struct chat_message *out)
+static chat_status read_message(struct cache *c, sqlite3_stmt *st, uint64_t channel_id,
+                                struct chat_message *out)
 {
     const void *packed;
 
@@ -238,12 +249,17 @@ static void read_message(struct cache *c, sqlite3_stmt *st, uint64_t channel_id,
         out->text_len = 0;
     }
     packed = sqlite3_column_blob(st, 12);
-    out->mention_ids = c->lists.mention_ids;
+    out->mention_ids = c->mention_ids;
     out->mentions_count =
-        packed_get_ids(packed, (size_t)sqlite3_column_bytes(st, 12), c->lists.mention_ids);
+        packed_get_ids(packed, (size_t)sqlite3_column_bytes(st, 12), c->mention_ids);
+    if (sqlite3_column_bytes(st, 14) == 0)
+        return CHAT_OK;
+    if (need_reactions(c) != CHAT_OK)
+        return CHAT_E_NOMEM;
     packed = sqlite3_column_blob(st, 14);
     packed_get_reactions(packed, (size_t)sqlite3_column_bytes(st, 14), c->identity.user_id,
-                         &c->lists, out);
+                         c->reactions, out);
+    return CHAT_OK;
 }
 
 chat_status cache_messages_read(struct cache *c, uint64_t channel_id, uint64_t from, uint64_t to,
@@ -266,8 +282,9 @@ chat_status cache_messages_read(struct cache *c, uint64_t channel_id, uint64_t f
             status = cache_failed(c, rc, "messages");
             break;
         }
-        read_message(c, st, channel_id, &message);
-        status = fn(&message, user);
+        status = read_message(c, st, channel_id, &message);
+        if (status == CHAT_OK)
+            status = fn(&message, user);
     }
     sqlite3_reset(st);
     return status;

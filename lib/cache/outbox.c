@@ -95,10 +95,9 @@ chat_status cache_outbox_get(struct cache *c, int64_t row, cache_outgoing_fn fn,
         outgoing.text_len = text ? (size_t)sqlite3_column_bytes(st, 16) : 0;
         outgoing.extra = sqlite3_column_blob(st, 17);
         outgoing.extra_len = (size_t)sqlite3_column_bytes(st, 17);
-        outgoing.mention_ids = c->lists.mention_ids;
-        outgoing.mentions_count =
-            packed_get_ids(sqlite3_column_blob(st, 18), (size_t)sqlite3_column_bytes(st, 18),
-                           c->lists.mention_ids);
+        outgoing.mention_ids = c->mention_ids;
+        outgoing.mentions_count = packed_get_ids(
+            sqlite3_column_blob(st, 18), (size_t)sqlite3_column_bytes(st, 18), c->mention_ids);
         status = fn(&outgoing, user);
     } else {
         status = rc == SQLITE_DONE ? CHAT_E_NOT_FOUND : cache_failed(c, rc, "outbox");

@@ -82,7 +82,7 @@ static bool get_one(const uint8_t **bytes, size_t *len, char *emoji, uint64_t *i
 }
 
 void packed_get_reactions(const uint8_t *bytes, size_t len, uint64_t own_id,
-                          struct packed_lists *lists, struct chat_message *out)
+                          struct packed_reactions *lists, struct chat_message *out)
 {
     size_t used = 0, count = 0;
 

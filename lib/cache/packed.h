@@ -13,9 +13,10 @@
 #define PACKED_REACTIONS_MAX                                                                       \
     ((1u + CHAT_EMOJI_MAX + 2u) * CHAT_REACTION_KINDS_MAX + 8u * CHAT_REACTIONS_MAX)
 
-/* Where the lists of one message lie while it is shown. */
-struct packed_lists {
-    uint64_t mention_ids[CHAT_MENTIONS_MAX];
+/* Where the reactions to one message lie while they are read or written. Large, and most
+ * messages have none: who has one makes it when it is needed. */
+struct packed_reactions {
+    uint8_t bytes[PACKED_REACTIONS_MAX];
     uint64_t user_ids[CHAT_REACTIONS_MAX];
     struct chat_reaction reactions[CHAT_REACTION_KINDS_MAX];
     const struct chat_reaction *pointers[CHAT_REACTION_KINDS_MAX];
@@ -31,6 +32,6 @@ size_t packed_get_ids(const uint8_t *bytes, size_t len, uint64_t *out_ids);
 size_t packed_put_reactions(const struct chat_message *message, uint8_t *out);
 /* Fills in `reactions` of the message, lying in `lists`. */
 void packed_get_reactions(const uint8_t *bytes, size_t len, uint64_t own_id,
-                          struct packed_lists *lists, struct chat_message *out);
+                          struct packed_reactions *lists, struct chat_message *out);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "cache/packed.h"
 
-static struct packed_lists lists;
+static struct packed_reactions lists;
 static struct chat_message out;
 
 static void setup(void)
