@@ -11,7 +11,7 @@ uint64_t compose_counter(struct client_core *core)
 
 /* The row is committed, the operation linked; nothing of it stays after an error. */
 static chat_status add(struct client_core *core, struct cache_outgoing *o, int64_t replaces_row,
-                       struct out_op **out_op)
+                       struct channel *clears_draft, struct out_op **out_op)
 {
     struct out_op *op;
     chat_status status;
@@ -26,6 +26,8 @@ static chat_status add(struct client_core *core, struct cache_outgoing *o, int64
     status = cache_outbox_add(core->cache, o, &op->row);
     if (status == CHAT_OK && replaces_row)
         status = cache_outbox_remove(core->cache, replaces_row);
+    if (status == CHAT_OK && clears_draft)
+        status = settings_clear_draft_row(core, clears_draft);
     if (status == CHAT_OK)
         status = cache_commit(core->cache);
     if (status != CHAT_OK) {
@@ -35,6 +37,8 @@ static chat_status add(struct client_core *core, struct cache_outgoing *o, int64
     }
     outbox_op_link(core, op);
     events_outgoing(core, op, CHAT_OUTGOING_QUEUED, CHAT_OK, op->seq, NULL);
+    if (clears_draft)
+        settings_draft_cleared(core, clears_draft);
     *out_op = op;
     return CHAT_OK;
 }
@@ -57,7 +61,9 @@ static chat_status queue(struct client_core *core, struct cache_outgoing *o,
         return CHAT_E_INVALID;
     o->base_seq = ch->c.head_seq;
     o->created_at_ms = core->now.wall_ms;
-    status = add(core, o, 0, &op);
+    status = add(core, o, 0, o->kind == CHAT_OUTGOING_SEND ? ch : NULL, &op);
+    if (status == CHAT_OK && o->kind == CHAT_OUTGOING_SEND)
+        typing_sent(core, o->channel_id);
     if (status == CHAT_OK && out_nonce)
         *out_nonce = (struct chat_nonce){op->device_id, op->counter};
     return status;
@@ -133,8 +139,9 @@ chat_status client_mark_read(struct client_core *core, uint64_t channel_id, uint
     if (!ch)
         return CHAT_E_NOT_FOUND;
     seq = least_u64(seq, ch->c.head_seq);
+    receipts_read_here(core, ch, seq);
     if (seq <= most_u64(ch->c.read_seq, ch->c.mark_seq))
-        return CHAT_OK;
+        return core_commit(core);
     ch->c.mark_seq = seq;
     ch->unread_stale = true;
     channel_touch(core, ch);
@@ -230,7 +237,7 @@ static chat_status queue_again(const struct cache_outgoing *o, void *user)
     copy.old_device_id = o->device_id;
     copy.old_counter = o->counter;
     copy.base_seq = again->channel->c.head_seq;
-    return add(again->core, &copy, o->row, &again->op);
+    return add(again->core, &copy, o->row, NULL, &again->op);
 }
 
 chat_status client_resend(struct client_core *core, const struct chat_nonce *nonce,

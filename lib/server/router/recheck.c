@@ -225,38 +225,60 @@ static void pump_users(struct router *r, struct list *users, uint32_t shard)
     }
 }
 
-/* Cursors may have moved meanwhile: all of them again, in one frame. */
-static void send_cursors(struct router *r, struct session *s, const WireSessionOpened *said)
+static WireServerFrame *cursor_frame(struct router *r, const WireUserChannel *channel)
+{
+    WireServerFrame *frame = arena_alloc(&r->scratch, sizeof(*frame));
+    WireCursor *cursor = arena_alloc(&r->scratch, sizeof(*cursor));
+
+    if (!frame || !cursor)
+        return NULL;
+    *frame = (WireServerFrame)WIRE_SERVER_FRAME__INIT;
+    *cursor = (WireCursor)WIRE_CURSOR__INIT;
+    cursor->channel_id = channel->home_id;
+    cursor->read_seq = channel->read_seq;
+    cursor->read_message_id = channel->read_message_id;
+    frame->body_case = WIRE_SERVER_FRAME__BODY_CURSOR;
+    frame->cursor = cursor;
+    return frame;
+}
+
+static WireServerFrame *settings_frame(struct router *r, const WireUserChannel *channel)
+{
+    WireServerFrame *frame = arena_alloc(&r->scratch, sizeof(*frame));
+    WireChannelSettings *settings = arena_alloc(&r->scratch, sizeof(*settings));
+
+    if (!frame || !settings)
+        return NULL;
+    *frame = (WireServerFrame)WIRE_SERVER_FRAME__INIT;
+    home_fill_settings(channel, settings);
+    frame->body_case = WIRE_SERVER_FRAME__BODY_CHANNEL_SETTINGS;
+    frame->channel_settings = settings;
+    return frame;
+}
+
+/* What is the user's own may have changed meanwhile: all of it again, in one frame. */
+static void send_own(struct router *r, struct session *s, const WireSessionOpened *said)
 {
     const WireServerFrame **frames;
-    struct frame *encoded;
+    struct frame *encoded = NULL;
     size_t count = 0;
+    bool fits;
 
     arena_reset(&r->scratch);
-    frames = arena_alloc(&r->scratch, (said->n_channels + 1) * sizeof(*frames));
-    for (size_t i = 0; frames && i < said->n_channels; i++) {
+    frames = arena_alloc(&r->scratch, (2 * said->n_channels + 1) * sizeof(*frames));
+    fits = frames != NULL;
+    for (size_t i = 0; fits && i < said->n_channels; i++) {
         const WireUserChannel *channel = said->channels[i];
-        WireServerFrame *frame;
-        WireCursor *cursor;
 
-        if (channel->read_seq == 0)
-            continue;
-        frame = arena_alloc(&r->scratch, sizeof(*frame));
-        cursor = arena_alloc(&r->scratch, sizeof(*cursor));
-        if (!frame || !cursor)
-            break;
-        *frame = (WireServerFrame)WIRE_SERVER_FRAME__INIT;
-        *cursor = (WireCursor)WIRE_CURSOR__INIT;
-        cursor->channel_id = channel->home_id;
-        cursor->read_seq = channel->read_seq;
-        cursor->read_message_id = channel->read_message_id;
-        frame->body_case = WIRE_SERVER_FRAME__BODY_CURSOR;
-        frame->cursor = cursor;
-        frames[count++] = frame;
+        if (channel->read_seq != 0)
+            fits = (frames[count++] = cursor_frame(r, channel)) != NULL;
+        if (fits && (channel->settings_version != 0 || channel->draft_version != 0))
+            fits = (frames[count++] = settings_frame(r, channel)) != NULL;
     }
-    if (count == 0)
+    if (fits && count == 0)
         return;
-    encoded = wire_encode_server_many(r->allocator, frames, count);
+    if (fits)
+        encoded = wire_encode_server_many(r->allocator, frames, count);
     if (encoded)
         output_push(r, s, encoded);
     else
@@ -276,42 +298,31 @@ static void take_opened(struct router *r, struct user *u, struct session *s,
         if (!h || home_slot(h, s) == SLAB_NONE)
             sync_add(r, s, said->channels[i]);
     }
-    send_cursors(r, s, said);
+    send_own(r, s, said);
     if (s->auth_epoch < said->auth_epoch)
-        session_end(r, s,
-                    &(struct session_end){
-                        .close_code = CHAT_CLOSE_REVOKED,
-                        .reason = "signed out everywhere",
-                        .problem = WIRE_PROBLEM_CODE__PROBLEM_UNAUTHENTICATED,
-                        .retry = WIRE_RETRY__RETRY_REAUTH,
-                    });
+        session_revoke(r, s, "signed out everywhere");
 }
 
 /* True when the session ends by it, false when it is to be asked again. */
 static bool take_refusal(struct router *r, struct session *s, const WireProblem *problem)
 {
-    struct session_end end = {.problem = problem->code, .retry = problem->retry};
-
     switch ((int)problem->code) {
     case WIRE_PROBLEM_CODE__PROBLEM_SUPERSEDED:
         r->stats.superseded++;
-        end.close_code = CHAT_CLOSE_SUPERSEDED;
-        end.reason = "superseded";
-        break;
+        session_end(r, s,
+                    &(struct session_end){
+                        .close_code = CHAT_CLOSE_SUPERSEDED,
+                        .reason = "superseded",
+                        .problem = problem->code,
+                        .retry = problem->retry,
+                    });
+        return true;
     case WIRE_PROBLEM_CODE__PROBLEM_UNAUTHENTICATED:
     case WIRE_PROBLEM_CODE__PROBLEM_FORBIDDEN:
     case WIRE_PROBLEM_CODE__PROBLEM_NOT_FOUND:
-    case WIRE_PROBLEM_CODE__PROBLEM_TOKEN_EXPIRED:
-        r->stats.revoked++;
-        end.close_code = CHAT_CLOSE_REVOKED;
-        end.reason = "signed out everywhere";
-        end.problem = WIRE_PROBLEM_CODE__PROBLEM_UNAUTHENTICATED;
-        end.retry = WIRE_RETRY__RETRY_REAUTH;
-        break;
+    case WIRE_PROBLEM_CODE__PROBLEM_TOKEN_EXPIRED: session_revoke(r, s, "signed out"); return true;
     default: return false;
     }
-    session_end(r, s, &end);
-    return true;
 }
 
 void recheck_announced(struct router *r, struct ask *a, const WireLinkFrame *frame)

@@ -13,6 +13,9 @@ enum item_state { ITEM_OPEN, ITEM_ASKED, ITEM_DONE };
 
 struct sync_item {
     uint64_t home_id, read_seq, read_message_id;
+    uint64_t settings_version, draft_version;
+    int64_t muted_until_ms;
+    bool has_draft;
     uint8_t state; /* enum item_state */
     uint8_t kind;  /* WireHomeKind */
 };
@@ -105,6 +108,10 @@ static void append(struct router *r, struct sync *y, const WireUserChannel *chan
         .home_id = channel->home_id,
         .read_seq = channel->read_seq,
         .read_message_id = channel->read_message_id,
+        .settings_version = channel->settings_version,
+        .draft_version = channel->draft_version,
+        .muted_until_ms = channel->muted_until_ms,
+        .has_draft = channel->has_draft,
         .state = ITEM_OPEN,
         .kind = (uint8_t)channel->kind,
     };
@@ -328,12 +335,19 @@ static void take_subscribed(struct router *r, struct session *s, uint32_t i, str
 {
     const struct sync_item *item = &s->sync->items[i];
     const WireMember *member = member_in(said, s->user_id);
+    WireChannelSettings settings = WIRE_CHANNEL_SETTINGS__INIT;
     const struct home_seen seen = {
         .state = said->n_channels > 0 ? said->channels[0] : NULL,
         .read_seq = item->read_seq,
         .read_message_id = item->read_message_id,
+        .settings = &settings,
     };
 
+    settings.channel_id = item->home_id;
+    settings.muted_until_ms = item->muted_until_ms;
+    settings.version = item->settings_version;
+    settings.draft_version = item->draft_version;
+    settings.has_draft = item->has_draft;
     if (!home_learn(r, h, said)) {
         ask_again(r, s->sync, i, 0);
         return;

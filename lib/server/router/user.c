@@ -141,35 +141,65 @@ static void end_older_epochs(struct router *r, struct user *u, uint64_t epoch)
         struct session *s = LIST_ENTRY(node, struct session, of_user);
         bool last = node_next == &u->sessions.head;
 
-        if (s->auth_epoch < epoch) {
-            r->stats.revoked++;
-            session_end(r, s,
-                        &(struct session_end){
-                            .close_code = CHAT_CLOSE_REVOKED,
-                            .reason = "signed out everywhere",
-                            .problem = WIRE_PROBLEM_CODE__PROBLEM_UNAUTHENTICATED,
-                            .retry = WIRE_RETRY__RETRY_REAUTH,
-                        });
-        }
+        if (s->auth_epoch < epoch)
+            session_revoke(r, s, "signed out everywhere");
         if (last)
             return;
     }
 }
 
-static void push_cursor(struct router *r, struct user *u, WireCursor *cursor)
+static void end_signed_out(struct router *r, struct user *u, const WireSignedOut *out)
 {
-    WireServerFrame frame = WIRE_SERVER_FRAME__INIT;
-    struct frame *encoded;
+    LIST_EACH(node, &u->sessions)
+    {
+        struct session *s = LIST_ENTRY(node, struct session, of_user);
+        bool last = node_next == &u->sessions.head;
 
-    frame.body_case = WIRE_SERVER_FRAME__BODY_CURSOR;
-    frame.cursor = cursor;
-    encoded = wire_encode_server(r->allocator, &frame);
+        if (s->device_id == out->device_id && s->session_no < out->session_no)
+            session_revoke(r, s, "signed out");
+        if (last)
+            return;
+    }
+}
+
+/* To all sessions of the user. */
+static void push_to_user(struct router *r, struct user *u, const WireServerFrame *frame)
+{
+    struct frame *encoded = wire_encode_server(r->allocator, frame);
+
     if (!encoded) {
         user_lose(r, u); /* told again when it is announced */
         return;
     }
     USER_EACH_SESSION(s, u) { output_push(r, s, encoded); }
     frame_unref(encoded);
+}
+
+static void push_cursor(struct router *r, struct user *u, WireCursor *cursor)
+{
+    WireServerFrame frame = WIRE_SERVER_FRAME__INIT;
+
+    frame.body_case = WIRE_SERVER_FRAME__BODY_CURSOR;
+    frame.cursor = cursor;
+    push_to_user(r, u, &frame);
+}
+
+static void push_settings(struct router *r, struct user *u, WireChannelSettings *settings)
+{
+    WireServerFrame frame = WIRE_SERVER_FRAME__INIT;
+
+    frame.body_case = WIRE_SERVER_FRAME__BODY_CHANNEL_SETTINGS;
+    frame.channel_settings = settings;
+    push_to_user(r, u, &frame);
+}
+
+static void push_draft(struct router *r, struct user *u, WireDraft *draft)
+{
+    WireServerFrame frame = WIRE_SERVER_FRAME__INIT;
+
+    frame.body_case = WIRE_SERVER_FRAME__BODY_DRAFT;
+    frame.draft = draft;
+    push_to_user(r, u, &frame);
 }
 
 /* The conversation's home is the truth about who belongs to it, and this note may be older
@@ -202,6 +232,11 @@ static void take_event(struct router *r, struct user *u, const WireHomeEvent *ev
         break;
     case WIRE_HOME_EVENT__BODY_AUTH_EPOCH: end_older_epochs(r, u, event->auth_epoch); break;
     case WIRE_HOME_EVENT__BODY_ROUTERS: u->routers = event->routers; break;
+    case WIRE_HOME_EVENT__BODY_CHANNEL_SETTINGS:
+        push_settings(r, u, event->channel_settings);
+        break;
+    case WIRE_HOME_EVENT__BODY_DRAFT: push_draft(r, u, event->draft); break;
+    case WIRE_HOME_EVENT__BODY_SIGNED_OUT: end_signed_out(r, u, event->signed_out); break;
     default: break; /* not of a user's home, or unknown */
     }
 }

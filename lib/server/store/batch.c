@@ -98,6 +98,7 @@ uint64_t batch_extra_rows(const WireRecord *record)
     switch ((int)record->body_case) {
     case WIRE_RECORD__BODY_CREATED: return 4 + 2 * record->created->n_members;
     case WIRE_RECORD__BODY_NOTES_ACKED: return record->notes_acked->n_notes;
+    case WIRE_RECORD__BODY_RECEIPTS: return record->receipts->n_receipts;
     default: return 0;
     }
 }
