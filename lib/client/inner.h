@@ -62,6 +62,7 @@ struct own_settings {
     uint64_t version;
     uint64_t shown_seq; /* read up to here, and others may know */
     uint64_t draft_version;
+    uint64_t draft_sent; /* hash of what was said last in this opening; 0: nothing */
     int64_t settings_wait_until_ms, draft_wait_until_ms;
     uint32_t settings_request, draft_request;
     bool mute_dirty;

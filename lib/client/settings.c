@@ -11,12 +11,20 @@
  */
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/utf8.h"
 #include "client/inner.h"
 
 #define DRAFT_PUSH_MS 1000 /* between two versions of one draft */
 #define RETRY_MS 1000      /* after a problem that may pass */
 #define REFUSED_MS 60000   /* after one that may not */
+
+static uint64_t text_hash(const char *text, size_t len)
+{
+    static const uint64_t key[2] = {UINT64_C(0x6472616674), UINT64_C(0x74657874)};
+
+    return hash_bytes(key, text, len) | 1;
+}
 
 static void check(struct client_core *core, struct channel *ch)
 {
@@ -378,7 +386,9 @@ static bool merge(struct client_core *core, const struct cache_draft *mine, cons
 static void learn_draft(struct client_core *core, struct channel *ch, const WireDraft *w,
                         bool asked)
 {
-    const bool ours = w->device_id == cache_identity(core->cache)->device_id;
+    /* The device alone does not prove it: of a cache that was set back it knows more. */
+    const bool ours = w->device_id == cache_identity(core->cache)->device_id &&
+                      text_hash(w->text, strlen(w->text)) == ch->own.draft_sent;
     struct cache_draft next = {ch->c.channel_id, w->version, false,          w->reply_to_seq,
                                w->updated_at_ms, w->text,    strlen(w->text)};
     struct local_draft old;
@@ -456,6 +466,7 @@ static bool send_draft(struct client_core *core, struct channel *ch)
         body.reply_to_seq = local.d.reply_to_seq;
         body.updated_at_ms = local.d.updated_at_ms;
         body.base_version = ch->own.draft_version;
+        ch->own.draft_sent = text_hash(local.d.text, local.d.text_len);
     }
     frame.body_case = WIRE_CLIENT_FRAME__BODY_SET_DRAFT;
     frame.set_draft = &body;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t some_channel(struct sim_app *app)
+uint64_t sim_act_some_channel(struct sim_app *app)
 {
     const struct chat_channel *channel;
     uint64_t after = 0, chosen = 0, seen = 0;
@@ -32,7 +32,7 @@ static size_t some_text(struct sim_app *app, char *text, size_t size)
 
 static void act_send(struct sim_app *app)
 {
-    uint64_t channel_id = some_channel(app);
+    uint64_t channel_id = sim_act_some_channel(app);
     uint64_t burst = rng_below(&app->rng, 6) == 0 ? 1 + rng_below(&app->rng, 60) : 1;
 
     for (uint64_t i = 0; channel_id && i < burst; i++) {
@@ -41,6 +41,7 @@ static void act_send(struct sim_app *app)
         struct chat_nonce nonce;
         struct check_nonce n;
 
+        sim_own_sending(app, channel_id);
         if (chat_conn_send(sim_app_conn(app), channel_id, text, len, NULL, 0, 0, &nonce) != CHAT_OK)
             return;
         n = (struct check_nonce){channel_id, chat_conn_get_user_id(sim_app_conn(app)),
@@ -67,7 +68,7 @@ static uint64_t some_own_seq(struct sim_app *app, uint64_t channel_id)
 
 static void act_alter(struct sim_app *app, bool delete)
 {
-    uint64_t channel_id = some_channel(app);
+    uint64_t channel_id = sim_act_some_channel(app);
     uint64_t seq = channel_id ? some_own_seq(app, channel_id) : 0;
     char text[4096];
     size_t len;
@@ -87,7 +88,7 @@ static void act_alter(struct sim_app *app, bool delete)
 
 static void act_read(struct sim_app *app)
 {
-    uint64_t channel_id = some_channel(app);
+    uint64_t channel_id = sim_act_some_channel(app);
     const struct chat_channel *channel =
         channel_id ? chat_conn_get_channel(sim_app_conn(app), channel_id) : NULL;
 
@@ -98,7 +99,7 @@ static void act_read(struct sim_app *app)
 
 static void act_fetch(struct sim_app *app)
 {
-    uint64_t channel_id = some_channel(app), ticket;
+    uint64_t channel_id = sim_act_some_channel(app), ticket;
     const struct chat_channel *channel =
         channel_id ? chat_conn_get_channel(sim_app_conn(app), channel_id) : NULL;
 
@@ -164,6 +165,8 @@ void sim_act(struct sim_app *app)
     app->crowd->acts++;
     if (app->config.user == 0 && rng_below(&app->rng, 12) == 0)
         sim_act_member(app);
+    if (rng_below(&app->rng, 8) == 0)
+        sim_own_act(app);
     if (app->stopped && what < 50)
         sim_act_rest(app);
     else if (what < 60)
