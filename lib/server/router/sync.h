@@ -16,6 +16,8 @@ bool sync_start(struct router *r, struct session *s, WireUserChannel *const *cha
                 size_t count);
 /* One more conversation, in a sync or after it: asked, then told; or told as removed. */
 void sync_add(struct router *r, struct session *s, const WireUserChannel *channel);
+/* The same for one of which only the id is known. */
+void sync_look(struct router *r, struct session *s, uint64_t home_id);
 /* True while the home is still to be asked or answered. */
 bool sync_has(const struct session *s, uint64_t home_id);
 /* When patience ends; MOMENT_NEVER: it has ended, or there is nothing to wait for. */

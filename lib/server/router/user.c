@@ -207,13 +207,11 @@ static void push_draft(struct router *r, struct user *u, WireDraft *draft)
 static void remove_channel(struct router *r, struct user *u, uint64_t home_id)
 {
     const struct home *h = home_find(r, home_id);
-    WireUserChannel channel = WIRE_USER_CHANNEL__INIT;
 
-    channel.home_id = home_id;
     USER_EACH_SESSION(s, u)
     {
         if (h && home_slot(h, s) != SLAB_NONE)
-            sync_add(r, s, &channel);
+            sync_look(r, s, home_id);
         else if (!sync_has(s, home_id))
             home_send_removed(r, home_id, 0, s);
     }
