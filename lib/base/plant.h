@@ -30,6 +30,9 @@ enum plant {
     PLANT_EPOCH_IGNORED,          /* client: rewritten history is not noticed */
     PLANT_RESEND_NEW_NONCE,       /* client: a resend is a new message */
     PLANT_CHANGES_NOT_FETCHED,    /* client: alterations missed while away stay missed */
+    PLANT_RECEIPT_FALLS,          /* shard: a receipt is what was said last */
+    PLANT_DRAFT_OVERWRITTEN,   /* shard: a draft is taken from who does not know the present one */
+    PLANT_SETTINGS_NOT_LISTED, /* client: what another device set while away stays unknown */
     PLANT_COUNT,
 };
 

@@ -27,7 +27,7 @@ static chat_status add(struct client_core *core, struct cache_outgoing *o, int64
     if (status == CHAT_OK && replaces_row)
         status = cache_outbox_remove(core->cache, replaces_row);
     if (status == CHAT_OK && clears_draft)
-        status = settings_clear_draft_row(core, clears_draft);
+        status = draft_clear_row(core, clears_draft);
     if (status == CHAT_OK)
         status = cache_commit(core->cache);
     if (status != CHAT_OK) {
@@ -38,7 +38,7 @@ static chat_status add(struct client_core *core, struct cache_outgoing *o, int64
     outbox_op_link(core, op);
     events_outgoing(core, op, CHAT_OUTGOING_QUEUED, CHAT_OK, op->seq, NULL);
     if (clears_draft)
-        settings_draft_cleared(core, clears_draft);
+        draft_cleared(core, clears_draft);
     *out_op = op;
     return CHAT_OK;
 }

@@ -132,7 +132,7 @@ static void answer(struct client_core *core, struct request *r, const WireServer
     case REQ_MARK_RECEIPTS: receipts_marked(core, frame); break;
     case REQ_RECEIPTS: receipts_answer(core, r, frame); break;
     case REQ_SETTINGS: settings_answer(core, r, frame); break;
-    case REQ_DRAFT: settings_draft_answer(core, r, frame); break;
+    case REQ_DRAFT: draft_answer(core, r, frame); break;
     }
     alloc_free(core->allocator, r->ranges);
     alloc_free(core->allocator, r);
@@ -189,7 +189,7 @@ static void push(struct client_core *core, const WireServerFrame *frame)
     case WIRE_SERVER_FRAME__BODY_CHANNEL_SETTINGS:
         settings_push(core, frame->channel_settings);
         break;
-    case WIRE_SERVER_FRAME__BODY_DRAFT: settings_draft(core, frame->draft); break;
+    case WIRE_SERVER_FRAME__BODY_DRAFT: draft_push(core, frame->draft); break;
     case WIRE_SERVER_FRAME__BODY_WELCOME:
     case WIRE_SERVER_FRAME__BODY_SENT:
     case WIRE_SERVER_FRAME__BODY_HISTORY_PAGE:

@@ -22,6 +22,7 @@
 #define CLIENT_ODDITIES_MAX 64u       /* contradictions of one link before it is dropped */
 #define CLIENT_UNKNOWN_USERS_MAX 100u
 #define CLIENT_KNOWN_USERS_MAX 4096u
+#define DRAFT_SENT_MAX 4u         /* last words said, of which an answer may be on its way */
 #define CLIENT_BATCH_BYTES 49152u /* frames are gathered up to about this */
 #define CLIENT_CLOSES_MAX 4u
 #define CLIENT_PROBLEM_MAX 384u
@@ -62,7 +63,7 @@ struct own_settings {
     uint64_t version;
     uint64_t shown_seq; /* read up to here, and others may know */
     uint64_t draft_version;
-    uint64_t draft_sent; /* hash of what was said last in this opening; 0: nothing */
+    uint64_t draft_sent[DRAFT_SENT_MAX]; /* hashes; the newest first */
     int64_t settings_wait_until_ms, draft_wait_until_ms;
     uint32_t settings_request, draft_request;
     bool mute_dirty;
@@ -604,14 +605,24 @@ void settings_save(struct client_core *core, struct channel *ch);
 void settings_listed(struct client_core *core, struct channel *ch,
                      const WireChannelSettings *settings);
 void settings_push(struct client_core *core, const WireChannelSettings *settings);
-void settings_draft(struct client_core *core, const WireDraft *draft);
 void settings_pump(struct client_core *core);
 void settings_answer(struct client_core *core, struct request *r, const WireServerFrame *frame);
-void settings_draft_answer(struct client_core *core, struct request *r,
-                           const WireServerFrame *frame);
+/* Is something to be said, or to be asked for? */
+void settings_check(struct client_core *core, struct channel *ch);
+/* When to try again after a problem. */
+int64_t settings_wait_after(struct client_core *core, const WireProblem *problem);
+
+/* draft.c */
+chat_status draft_load(struct client_core *core);
+void draft_push(struct client_core *core, const WireDraft *draft);
+/* There is none any more, since that version. */
+void draft_forget(struct client_core *core, struct channel *ch, uint64_t version);
+/* Says it, or asks for it. False: it cannot be sent now. */
+bool draft_send(struct client_core *core, struct channel *ch);
+void draft_answer(struct client_core *core, struct request *r, const WireServerFrame *frame);
 /* A message was sent: the row, in the caller's transaction; then what memory has. */
-chat_status settings_clear_draft_row(struct client_core *core, const struct channel *ch);
-void settings_draft_cleared(struct client_core *core, struct channel *ch);
+chat_status draft_clear_row(struct client_core *core, const struct channel *ch);
+void draft_cleared(struct client_core *core, struct channel *ch);
 
 /* typing.c */
 void typing_heard(struct client_core *core, const WireTyping *typing);

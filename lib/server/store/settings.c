@@ -1,5 +1,6 @@
 #include "server/store/settings.h"
 
+#include "base/plant.h"
 #include "server/store/answer.h"
 #include "server/store/batch.h"
 #include "server/store/homes.h"
@@ -184,6 +185,7 @@ void settings_set_draft(struct shard *s, const struct request *req)
     const bool is_clear = d->text[0] == '\0' && d->reply_to_seq == 0;
     struct home *home;
     const struct listing *l;
+    bool is_behind;
 
     if (!is_channel_id(d->channel_id) || d->reply_to_seq > INT64_MAX) {
         answer_problem(s, NULL, req, PROBLEM(INVALID), "SetDraft");
@@ -193,9 +195,12 @@ void settings_set_draft(struct shard *s, const struct request *req)
     if (!home)
         return;
     l = home_find_listing(home, d->channel_id);
-    if (l && l->has_draft && d->base_version < l->draft_version) {
+    is_behind = l && d->base_version < l->draft_version;
+    if (PLANTED(DRAFT_OVERWRITTEN) && !is_clear)
+        is_behind = false;
+    if (is_behind && l->has_draft) {
         tell_draft(s, home, req);
-    } else if ((!l || !l->has_draft) && (is_clear || (l && d->base_version < l->draft_version))) {
+    } else if ((!l || !l->has_draft) && (is_clear || is_behind)) {
         WireDraft none = WIRE_DRAFT__INIT;
 
         none.channel_id = d->channel_id;
