@@ -60,6 +60,8 @@ static const struct settings_limit router_limits[] = {
     R_NUMBER(operations_burst, "40", 1000000, "Those at once after a quiet while."),
     R_NUMBER(reads_per_second, "100", 1000000, "History pages and look-ups of one user."),
     R_NUMBER(reads_burst, "400", 1000000, "Those at once after a quiet while."),
+    R_NUMBER(signals_per_second, "10", 1000000, "Typing and receipts of one user."),
+    R_NUMBER(signals_burst, "40", 1000000, "Those at once after a quiet while."),
     R_NUMBER(buckets_max, "65536", 16777216, "Users whose rates are remembered."),
 
     R_NUMBER(watches_max, "200000", 16777216, "Users whose presence is watched."),
@@ -113,6 +115,8 @@ static const struct settings_limit store_limits[] = {
     S_TIME(note_resend_max_ms, "30 s", "The most of it."),
     S_TIME(note_ack_ms, "200 ms", "Acknowledged notes are deleted together after this."),
     S_TIME(read_flush_ms, "2 s", "Own messages move the author's read position after this."),
+    S_TIME(receipts_ms, "1 s", "Between receipts of one conversation; large ones: longer."),
+    S_NUMBER(typing_per_second, "10", "Who types in one conversation; the rest is not told."),
 };
 
 #define P_NUMBER(field, fallback, help)                                                            \

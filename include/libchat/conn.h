@@ -201,6 +201,51 @@ CHAT_API CHAT_USE_RESULT chat_status chat_conn_react_outgoing(chat_conn *conn,
 /* Moves the read position forward; a smaller seq changes nothing. */
 CHAT_API chat_status chat_conn_mark_read(chat_conn *conn, uint64_t channel_id, uint64_t seq);
 
+/*
+ * What others may know: by default they are told what has arrived here (at once, about once a
+ * second, all channels together) and what was read, by chat_conn_mark_read() or by answering.
+ * False hides the latter from here on, for this conn: call it right after chat_conn_new(). The
+ * user's own read position goes on moving on all of his devices. Since 0.2.
+ */
+CHAT_API void chat_conn_set_read_receipts(chat_conn *conn, bool tell);
+
+/*
+ * The user types in the channel: call it with true at each keystroke. Others are told at once
+ * and then every few seconds, until 10 s after the last call, until false, or until a message
+ * is sent there. Nothing is told without a link. Errors: CHAT_E_NOT_FOUND. Since 0.2.
+ */
+CHAT_API chat_status chat_conn_set_typing(chat_conn *conn, uint64_t channel_id, bool typing);
+
+/* --- what the user sets for himself: in the cache on return, then on all of his devices --- */
+
+/*
+ * Mutes until a wall clock time: 0 not at all, INT64_MAX for good. What that means is the
+ * application's business: libchat tells it, by chat_channel.muted_until_ms. Of two devices the
+ * later one wins, by the order in which the server heard of them; one set here while offline
+ * gives way to what another device has set since.
+ *
+ * Errors: CHAT_E_NOT_FOUND, CHAT_E_INVALID (negative), CHAT_E_FULL, CHAT_E_IO. Since 0.2.
+ */
+CHAT_API chat_status chat_conn_set_muted(chat_conn *conn, uint64_t channel_id,
+                                         int64_t muted_until_ms);
+
+/*
+ * What is typed and not sent, at most CHAT_DRAFT_MAX bytes; empty and no reply: there is none
+ * any more. Call it as often as the text changes: each call is in the file when it returns,
+ * other devices hear of it about once a second. Sending a message clears it.
+ *
+ * Written on two devices apart, nothing is lost: when they meet the draft is both texts, the
+ * other device's first; or the longer one if it holds the other. CHAT_EVENT_DRAFT says so.
+ *
+ * Errors: CHAT_E_TOO_LARGE, CHAT_E_INVALID (not UTF-8, or a NUL in it), CHAT_E_NOT_FOUND,
+ *         CHAT_E_FULL, CHAT_E_IO, CHAT_E_NOMEM: the draft is what it was. Since 0.2.
+ */
+CHAT_API CHAT_USE_RESULT chat_status chat_conn_set_draft(chat_conn *conn, uint64_t channel_id,
+                                                         const char *text, size_t text_len,
+                                                         uint64_t reply_to_seq);
+/* NULL: there is none. Borrowed until the next call on the conn. Since 0.2. */
+CHAT_API const struct chat_draft *chat_conn_get_draft(chat_conn *conn, uint64_t channel_id);
+
 /* Operations in the outbox, oldest first, by index. False past the end. `*out` is borrowed
  * until the next call on the conn. */
 CHAT_API uint32_t chat_conn_get_outgoing_count(const chat_conn *conn);
@@ -233,6 +278,18 @@ CHAT_API const struct chat_channel *chat_conn_get_channel(chat_conn *conn, uint6
 /* NULL: the name is not known here (chat_conn_fetch_users() asks). Borrowed until the next
  * call on the conn. */
 CHAT_API const struct chat_user *chat_conn_get_user(chat_conn *conn, uint64_t user_id);
+
+/*
+ * How far each member has the channel and has read it, as far as it is known here: those whose
+ * read_seq is at least a message's seq have seen it. From the first call on libchat keeps them
+ * current by itself while there is a link; CHAT_EVENT_RECEIPT tells of changes.
+ *
+ * Owner:  libchat; borrowed until the next call of this function, or chat_conn_free().
+ * Errors: CHAT_E_NOT_FOUND, CHAT_E_CACHE, CHAT_E_NOMEM. Since 0.2.
+ */
+CHAT_API CHAT_USE_RESULT chat_status
+chat_conn_get_receipts(chat_conn *conn, uint64_t channel_id,
+                       const struct chat_receipt *const **out_receipts, size_t *out_count);
 
 /*
  * What the cache has, nothing else. Forwards: from start_seq on. Backwards: the last `limit`
@@ -294,6 +351,21 @@ CHAT_API CHAT_USE_RESULT chat_status chat_conn_create_group(chat_conn *conn, con
 CHAT_API CHAT_USE_RESULT chat_status chat_conn_set_member(chat_conn *conn, uint64_t home_id,
                                                           uint64_t user_id, uint32_t permissions,
                                                           uint64_t *out_ticket);
+
+/* CHAT_EVENT_RECEIPTS. Errors: also CHAT_E_NOT_FOUND. Since 0.2. */
+CHAT_API CHAT_USE_RESULT chat_status chat_conn_fetch_receipts(chat_conn *conn, uint64_t channel_id,
+                                                              uint64_t *out_ticket);
+/* CHAT_EVENT_DEVICES: the devices this user has signed in with, the last one first, at most
+ * CHAT_DEVICES_MAX. Since 0.2. */
+CHAT_API CHAT_USE_RESULT chat_status chat_conn_fetch_devices(chat_conn *conn, uint64_t *out_ticket);
+/* CHAT_EVENT_DEVICES. The device's session ends, and it asks for a new token: a token that its
+ * issuer still gives out lets it in again. CHAT_E_NOT_FOUND: no such device. Since 0.2. */
+CHAT_API CHAT_USE_RESULT chat_status chat_conn_sign_out_device(chat_conn *conn, uint64_t device_id,
+                                                               uint64_t *out_ticket);
+/* The same for all of them, this one too: after the answer it is OFFLINE and asks for a new
+ * token. Since 0.2. */
+CHAT_API CHAT_USE_RESULT chat_status chat_conn_sign_out_everywhere(chat_conn *conn,
+                                                                   uint64_t *out_ticket);
 
 /* --- presence: best effort, kept over reconnects --- */
 

@@ -44,8 +44,8 @@ typedef enum chat_event_type {
     /* The server said welcome: chat_conn_get_user_id() is known. */
     CHAT_EVENT_WELCOME = 3,
 
-    /* `channel` is new, or its name, permissions, head or mentions changed (not told for each
-     * new message). */
+    /* `channel` is new, or its name, permissions, head, mentions or mute changed (not told for
+     * each new message). */
     CHAT_EVENT_CHANNEL = 10,
     /* No longer a member: `channel_id` and what was cached of it is gone. */
     CHAT_EVENT_CHANNEL_REMOVED = 11,
@@ -73,6 +73,16 @@ typedef enum chat_event_type {
     CHAT_EVENT_GAP_FILLED = 23,
     /* The read position of `channel`, moved here or on another device. */
     CHAT_EVENT_READ = 24,
+    /* `typing` says whether `user_id` types in `channel_id`. It is false as soon as he stops,
+     * writes, or says nothing for 6 s, and when the link is lost: no timer is needed. Best
+     * effort; after a CHAT_EVENT_REREAD of everything nobody types. Since 0.2. */
+    CHAT_EVENT_TYPING = 25,
+    /* Somebody has got or read more of `channel`: its peer_*_seq, or what
+     * chat_conn_get_receipts() gives. One event however many wait. Since 0.2. */
+    CHAT_EVENT_RECEIPT = 26,
+    /* The draft of `channel` was changed on another device, or one begins or ends here:
+     * chat_conn_get_draft() has it. Since 0.2. */
+    CHAT_EVENT_DRAFT = 28,
 
     /* `outgoing` was queued, committed, refused (`status`, `rule`), discarded, or queued
      * under a new nonce (its old_nonce is set). Without text when it is DONE: the message is
@@ -85,6 +95,8 @@ typedef enum chat_event_type {
     CHAT_EVENT_OPENED = 42,         /* `channel_id`, `home_id` */
     CHAT_EVENT_MEMBERS = 43,        /* `members`; `more` when the list goes on */
     CHAT_EVENT_MEMBER_CHANGED = 44, /* `members`, one; ticket 0: told by the server */
+    CHAT_EVENT_DEVICES = 45,        /* `devices`; none after signing out. Since 0.2 */
+    CHAT_EVENT_RECEIPTS = 46,       /* `receipts` of `channel_id`. Since 0.2 */
 
     /* `presence` of a watched user. Only the latest state of each waits. */
     CHAT_EVENT_PRESENCE = 50,
@@ -122,6 +134,12 @@ struct chat_event {
     const struct chat_presence *presence;
     const char *rule; /* name of the limit or rule that refused, or NULL */
     bool more;
+    bool typing;
+    uint64_t user_id;
+    const struct chat_receipt *const *receipts;
+    size_t receipts_count;
+    const struct chat_device *const *devices;
+    size_t devices_count;
 };
 
 /* struct chat_event event = CHAT_EVENT_INIT; */

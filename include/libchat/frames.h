@@ -76,6 +76,38 @@ struct chat_frame_reaction {
     size_t user_ids_count;
 };
 
+struct chat_frame_receipt {
+    size_t size;
+    uint64_t user_id;
+    uint64_t delivered_seq;
+    uint64_t read_seq;
+};
+
+struct chat_frame_receipt_mark {
+    size_t size;
+    uint64_t channel_id;
+    uint64_t delivered_seq;
+    uint64_t read_seq;
+};
+
+struct chat_frame_channel_settings {
+    size_t size;
+    uint64_t channel_id;
+    int64_t muted_until_ms;
+    uint64_t version;
+    uint64_t draft_version;
+    bool has_draft;
+};
+
+struct chat_frame_device {
+    size_t size;
+    uint64_t device_id;
+    const char *client;
+    size_t client_len;
+    int64_t first_seen_at_ms;
+    int64_t last_seen_at_ms;
+};
+
 struct chat_frame_channel {
     size_t size;
     const struct chat_frame_position *head;
@@ -91,6 +123,9 @@ struct chat_frame_channel {
     uint64_t deleted_unread;
     bool unavailable;                           /* its store is away: head is not known now */
     const struct chat_frame_mentions *mentions; /* NULL: not told here */
+    const struct chat_frame_channel_settings *settings; /* NULL: not said */
+    const struct chat_frame_receipt *const *receipts;
+    size_t receipts_count;
 };
 
 struct chat_frame_member {
@@ -163,6 +198,55 @@ struct chat_frame_fetch_history {
     bool backwards;
     bool around;
     uint64_t message_id; /* not 0: in place of start_seq */
+};
+
+struct chat_frame_typing { /* both ways */
+    size_t size;
+    uint64_t channel_id;
+    bool stop;
+    uint64_t user_id;    /* from the server */
+    uint64_t session_no; /* always 0 here */
+};
+
+struct chat_frame_mark_receipts {
+    size_t size;
+    const struct chat_frame_receipt_mark *const *marks;
+    size_t marks_count;
+};
+
+struct chat_frame_set_channel_settings {
+    size_t size;
+    uint64_t channel_id;
+    int64_t muted_until_ms;
+};
+
+struct chat_frame_set_draft {
+    size_t size;
+    uint64_t channel_id;
+    const char *text;
+    size_t text_len;
+    uint64_t reply_to_seq;
+    int64_t updated_at_ms;
+    uint64_t base_version;
+    uint64_t device_id;
+};
+
+struct chat_frame_fetch_receipts {
+    size_t size;
+    uint64_t channel_id;
+};
+
+struct chat_frame_fetch_devices {
+    size_t size;
+};
+
+struct chat_frame_sign_out_device {
+    size_t size;
+    uint64_t device_id;
+};
+
+struct chat_frame_sign_out_everywhere {
+    size_t size;
 };
 
 struct chat_frame_hello {
@@ -478,6 +562,30 @@ struct chat_frame_ticket {
     int64_t token_expires_at_ms;
 };
 
+struct chat_frame_receipts {
+    size_t size;
+    uint64_t channel_id;
+    const struct chat_frame_receipt *const *receipts;
+    size_t receipts_count;
+};
+
+struct chat_frame_draft {
+    size_t size;
+    uint64_t channel_id;
+    const char *text;
+    size_t text_len;
+    uint64_t reply_to_seq;
+    int64_t updated_at_ms;
+    uint64_t version;
+    uint64_t device_id;
+};
+
+struct chat_frame_devices {
+    size_t size;
+    const struct chat_frame_device *const *devices;
+    size_t devices_count;
+};
+
 struct chat_frame_ok {
     size_t size;
 };
@@ -492,6 +600,7 @@ typedef enum chat_frame_kind {
     CHAT_FRAME_MARK_READ = 11,
     CHAT_FRAME_HEARTBEAT = 12,
     CHAT_FRAME_FETCH_HISTORY = 13,
+    CHAT_FRAME_TYPING = 14,
     CHAT_FRAME_HELLO = 16,
     CHAT_FRAME_EDIT_MESSAGE = 17,
     CHAT_FRAME_DELETE_MESSAGE = 18,
@@ -507,6 +616,13 @@ typedef enum chat_frame_kind {
     CHAT_FRAME_REFRESH_TOKEN = 28,
     CHAT_FRAME_GOODBYE = 29,
     CHAT_FRAME_REACT = 30,
+    CHAT_FRAME_MARK_RECEIPTS = 31,
+    CHAT_FRAME_SET_CHANNEL_SETTINGS = 32,
+    CHAT_FRAME_SET_DRAFT = 33,
+    CHAT_FRAME_FETCH_RECEIPTS = 34,
+    CHAT_FRAME_FETCH_DEVICES = 35,
+    CHAT_FRAME_SIGN_OUT_DEVICE = 36,
+    CHAT_FRAME_SIGN_OUT_EVERYWHERE = 37,
 
     CHAT_FRAME_MESSAGE = 256 + 10,
     CHAT_FRAME_SENT = 256 + 11,
@@ -529,6 +645,11 @@ typedef enum chat_frame_kind {
     CHAT_FRAME_TICKET = 256 + 28,
     CHAT_FRAME_OK = 256 + 29,
     CHAT_FRAME_MENTIONS = 256 + 35,
+    CHAT_FRAME_TYPING_NOW = 256 + 30,
+    CHAT_FRAME_RECEIPTS = 256 + 31,
+    CHAT_FRAME_CHANNEL_SETTINGS = 256 + 32,
+    CHAT_FRAME_DRAFT = 256 + 33,
+    CHAT_FRAME_DEVICES = 256 + 34,
 } chat_frame_kind;
 
 /* One frame: `kind` says which pointer to read. NULL for CHAT_FRAME_UNKNOWN. */
@@ -558,6 +679,14 @@ struct chat_frame {
         const struct chat_frame_refresh_token *refresh_token;
         const struct chat_frame_goodbye *goodbye;
         const struct chat_frame_react *react;
+        const struct chat_frame_typing *typing; /* CHAT_FRAME_TYPING_NOW too */
+        const struct chat_frame_mark_receipts *mark_receipts;
+        const struct chat_frame_set_channel_settings *set_channel_settings;
+        const struct chat_frame_set_draft *set_draft;
+        const struct chat_frame_fetch_receipts *fetch_receipts;
+        const struct chat_frame_fetch_devices *fetch_devices;
+        const struct chat_frame_sign_out_device *sign_out_device;
+        const struct chat_frame_sign_out_everywhere *sign_out_everywhere;
 
         const struct chat_frame_message *message; /* CHAT_FRAME_CHANGED too */
         const struct chat_frame_sent *sent;
@@ -579,6 +708,10 @@ struct chat_frame {
         const struct chat_frame_ticket *ticket;
         const struct chat_frame_ok *ok;
         const struct chat_frame_mentions *mentions;
+        const struct chat_frame_receipts *receipts;
+        const struct chat_frame_channel_settings *channel_settings;
+        const struct chat_frame_draft *draft;
+        const struct chat_frame_devices *devices;
     };
 };
 

@@ -20,6 +20,10 @@
 #define CHAT_REACTIONS_MAX 1000u     /* reactions to one message, of all emoji and users */
 #define CHAT_WATCH_MAX 200u          /* users whose presence a session watches */
 #define CHAT_HEARTBEAT_POSITIONS_MAX 64u
+#define CHAT_RECEIPT_MARKS_MAX 64u       /* channels of a MarkReceipts */
+#define CHAT_DRAFT_MAX 8192u             /* bytes of a draft's text */
+#define CHAT_DEVICES_MAX 64u             /* devices that a user's home remembers */
+#define CHAT_CLIENT_NAME_MAX 64u         /* bytes of what a client calls itself */
 #define CHAT_CLIENT_MESSAGE_MAX 65536u   /* bytes of a WebSocket message from a client */
 #define CHAT_CLIENT_FRAMES_MAX 64u       /* frames in it */
 #define CHAT_SERVER_MESSAGE_MAX 1048576u /* bytes of a WebSocket message from a daemon */

@@ -123,6 +123,39 @@ struct chat_channel {
     size_t name_len;
     uint32_t
         mentions; /* unread messages that mention this user; CHAT_MENTIONS_COUNT_MAX: or more */
+    int64_t muted_until_ms; /* wall clock; 0: not muted. Since 0.2 */
+    bool has_draft;         /* chat_conn_get_draft() has it. Since 0.2 */
+    /* Of a direct: what has arrived at the other's device and what he has read, as far as he
+     * lets know; the two ticks of each own message up to there. Since 0.2. */
+    uint64_t peer_delivered_seq;
+    uint64_t peer_read_seq;
+};
+
+/* How far a member has the channel and has read it. Both numbers only rise. Since 0.2. */
+struct chat_receipt {
+    uint64_t user_id;
+    uint64_t delivered_seq;
+    uint64_t read_seq; /* 0: nothing, or the user does not let others know */
+};
+
+/* What is written in a channel and not sent yet. Since 0.2. */
+struct chat_draft {
+    uint64_t channel_id;
+    const char *text;
+    size_t text_len;
+    uint64_t reply_to_seq; /* 0 when it is no reply */
+    int64_t updated_at_ms; /* by the clock of the device that wrote it: to show */
+    bool pending;          /* the server does not have it yet */
+};
+
+/* A device of this user. Since 0.2. */
+struct chat_device {
+    uint64_t device_id;
+    const char *client; /* "name/version", as it signed in last */
+    size_t client_len;
+    int64_t first_seen_at_ms;
+    int64_t last_seen_at_ms; /* signed in; noted once an hour */
+    bool own;                /* this one */
 };
 
 struct chat_user {

@@ -33,6 +33,9 @@ enum plant {
     PLANT_MENTION_NOT_TAKEN_BACK, /* shard: a mention that an edit took back still counts */
     PLANT_REACTION_TWICE,         /* shard: a reaction that is there is added again */
     PLANT_SENT_IS_CANCELLED,      /* client: what may be in is discarded all the same */
+    PLANT_RECEIPT_FALLS,          /* shard: a receipt is what was said last */
+    PLANT_DRAFT_OVERWRITTEN,   /* shard: a draft is taken from who does not know the present one */
+    PLANT_SETTINGS_NOT_LISTED, /* client: what another device set while away stays unknown */
     PLANT_COUNT,
 };
 

@@ -26,7 +26,7 @@
 
 #include "cache/ranges.h"
 
-#define CACHE_SCHEMA_VERSION 2
+#define CACHE_SCHEMA_VERSION 3
 #define CACHE_APPLICATION_ID 0x6c636861 /* "lcha": the file is ours */
 
 struct cache;
@@ -118,7 +118,7 @@ typedef chat_status (*cache_channel_fn)(const struct cache_channel *channel, voi
 chat_status cache_channels_load(struct cache *c, cache_channel_fn fn, void *user);
 /* The row and its ranges. */
 chat_status cache_channel_save(struct cache *c, const struct cache_channel *channel);
-/* The row, ranges and messages. The outbox keeps what is queued. */
+/* The row, ranges, messages, receipts, settings and draft. The outbox keeps what is queued. */
 chat_status cache_channel_remove(struct cache *c, uint64_t channel_id);
 
 /* --- messages --- */
@@ -198,6 +198,56 @@ chat_status cache_outbox_set_parent(struct cache *c, int64_t old_row, int64_t ne
 /* All of them may have been sent. */
 chat_status cache_outbox_mark_sent(struct cache *c);
 chat_status cache_outbox_remove(struct cache *c, int64_t row);
+
+/* --- what a user sets for a channel --- */
+
+struct cache_settings {
+    uint64_t channel_id;
+    int64_t muted_until_ms;
+    uint64_t version;   /* of the server's; 0: never set */
+    bool dirty;         /* set here, the server has not answered */
+    uint64_t shown_seq; /* read up to here, and others may know */
+};
+
+typedef chat_status (*cache_settings_fn)(const struct cache_settings *settings, void *user);
+
+chat_status cache_settings_load(struct cache *c, cache_settings_fn fn, void *user);
+chat_status cache_settings_save(struct cache *c, const struct cache_settings *settings);
+
+struct cache_draft {
+    uint64_t channel_id;
+    uint64_t version; /* of the server's that it was made from, or is */
+    bool dirty;       /* written here, the server has not answered */
+    uint64_t reply_to_seq;
+    int64_t updated_at_ms;
+    const char *text;
+    size_t text_len;
+};
+
+typedef chat_status (*cache_draft_fn)(const struct cache_draft *draft, void *user);
+
+/* All; `text` is NULL, text_len is true. */
+chat_status cache_drafts_load(struct cache *c, cache_draft_fn fn, void *user);
+/* One, whole. CHAT_E_NOT_FOUND. */
+chat_status cache_draft_get(struct cache *c, uint64_t channel_id, cache_draft_fn fn, void *user);
+chat_status cache_draft_save(struct cache *c, const struct cache_draft *draft);
+
+/* --- receipts of members --- */
+
+struct cache_receipt {
+    uint64_t channel_id, user_id, delivered_seq, read_seq;
+};
+
+typedef chat_status (*cache_receipt_fn)(const struct cache_receipt *receipt, void *user);
+
+/* Both numbers only rise. *out_rose: one of them did. */
+chat_status cache_receipt_put(struct cache *c, const struct cache_receipt *receipt, bool *out_rose);
+/* Of a channel, ascending by user. */
+chat_status cache_receipts_read(struct cache *c, uint64_t channel_id, cache_receipt_fn fn,
+                                void *user);
+/* Of all directs the other member's. */
+chat_status cache_receipts_load_peers(struct cache *c, cache_receipt_fn fn, void *user);
+chat_status cache_receipts_drop(struct cache *c, uint64_t channel_id);
 
 /* --- users --- */
 

@@ -83,7 +83,7 @@ chat_status cache_channels_load(struct cache *c, cache_channel_fn fn, void *user
     return status;
 }
 
-static chat_status drop_by_channel(struct cache *c, enum statement which, uint64_t channel_id)
+chat_status cache_drop_by_channel(struct cache *c, enum statement which, uint64_t channel_id)
 {
     chat_status status;
     sqlite3_stmt *st = cache_writer(c, which, &status);
@@ -96,7 +96,7 @@ static chat_status drop_by_channel(struct cache *c, enum statement which, uint64
 
 static chat_status save_ranges(struct cache *c, uint64_t channel_id, const struct ranges *ranges)
 {
-    chat_status status = drop_by_channel(c, ST_RANGES_DROP, channel_id);
+    chat_status status = cache_drop_by_channel(c, ST_RANGES_DROP, channel_id);
 
     for (uint32_t i = 0; i < ranges->count && status == CHAT_OK; i++) {
         sqlite3_stmt *st = cache_writer(c, ST_RANGE_PUT, &status);
@@ -140,12 +140,18 @@ chat_status cache_channel_save(struct cache *c, const struct cache_channel *chan
 
 chat_status cache_channel_remove(struct cache *c, uint64_t channel_id)
 {
-    chat_status status = drop_by_channel(c, ST_CHANNEL_DROP, channel_id);
+    chat_status status = cache_drop_by_channel(c, ST_CHANNEL_DROP, channel_id);
 
     if (status == CHAT_OK)
-        status = drop_by_channel(c, ST_RANGES_DROP, channel_id);
+        status = cache_drop_by_channel(c, ST_RANGES_DROP, channel_id);
     if (status == CHAT_OK)
         status = cache_messages_drop(c, channel_id, 0, (uint64_t)INT64_MAX);
+    if (status == CHAT_OK)
+        status = cache_drop_by_channel(c, ST_SETTINGS_DROP, channel_id);
+    if (status == CHAT_OK)
+        status = cache_drop_by_channel(c, ST_DRAFT_DROP, channel_id);
+    if (status == CHAT_OK)
+        status = cache_receipts_drop(c, channel_id);
     return status;
 }
 

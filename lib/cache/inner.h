@@ -40,6 +40,17 @@ enum statement {
     ST_OUTBOX_DROP,
     ST_USER_PUT,
     ST_USER_GET,
+    ST_SETTINGS_ALL,
+    ST_SETTINGS_PUT,
+    ST_SETTINGS_DROP,
+    ST_DRAFTS_ALL,
+    ST_DRAFT_GET,
+    ST_DRAFT_PUT,
+    ST_DRAFT_DROP,
+    ST_RECEIPT_PUT,
+    ST_RECEIPTS_READ,
+    ST_RECEIPTS_PEERS,
+    ST_RECEIPTS_DROP,
     ST_COUNT,
 };
 
@@ -67,6 +78,8 @@ sqlite3_stmt *cache_writer(struct cache *c, enum statement which, chat_status *o
 /* Steps a writer to its end and resets it; a failure spoils the transaction. */
 chat_status cache_run(struct cache *c, sqlite3_stmt *st);
 chat_status cache_failed(struct cache *c, int rc, const char *what);
+/* Runs a writer whose one parameter is the channel. */
+chat_status cache_drop_by_channel(struct cache *c, enum statement which, uint64_t channel_id);
 
 chat_status cache_meta_get_u64(struct cache *c, const char *key, uint64_t *out_value);
 chat_status cache_meta_put_u64(struct cache *c, const char *key, uint64_t value);

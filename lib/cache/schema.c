@@ -62,6 +62,23 @@ static const char *const steps[] = {
     "ALTER TABLE outbox ADD COLUMN removes INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE outbox ADD COLUMN parent INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE outbox ADD COLUMN sent INTEGER NOT NULL DEFAULT 1;", /* for all we know */
+
+    /* What a user sets for a channel, beside it: a channel's row is written with every
+     * message. */
+    "CREATE TABLE settings("
+    " channel_id INTEGER PRIMARY KEY, muted_until_ms INTEGER NOT NULL, version INTEGER NOT NULL,"
+    " dirty INTEGER NOT NULL, shown_seq INTEGER NOT NULL"
+    ");"
+
+    "CREATE TABLE drafts("
+    " channel_id INTEGER PRIMARY KEY, version INTEGER NOT NULL, dirty INTEGER NOT NULL,"
+    " reply_to_seq INTEGER NOT NULL, updated_at_ms INTEGER NOT NULL, text TEXT NOT NULL"
+    ");"
+
+    "CREATE TABLE receipts("
+    " channel_id INTEGER NOT NULL, user_id INTEGER NOT NULL, delivered_seq INTEGER NOT NULL,"
+    " read_seq INTEGER NOT NULL, PRIMARY KEY(channel_id, user_id)"
+    ") WITHOUT ROWID;",
 };
 
 #define STEPS_COUNT (sizeof(steps) / sizeof(steps[0]))

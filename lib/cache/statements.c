@@ -65,6 +65,31 @@ static const char *const sql[ST_COUNT] = {
     [ST_OUTBOX_DROP] = "DELETE FROM outbox WHERE id=?1",
     [ST_USER_PUT] = "INSERT OR REPLACE INTO users(user_id,name) VALUES(?1,?2)",
     [ST_USER_GET] = "SELECT name FROM users WHERE user_id=?1",
+    [ST_SETTINGS_ALL] = "SELECT channel_id,muted_until_ms,version,dirty,shown_seq FROM settings",
+    [ST_SETTINGS_PUT] =
+        "INSERT OR REPLACE INTO settings(channel_id,muted_until_ms,version,dirty,shown_seq)"
+        " VALUES(?1,?2,?3,?4,?5)",
+    [ST_SETTINGS_DROP] = "DELETE FROM settings WHERE channel_id=?1",
+    [ST_DRAFTS_ALL] = "SELECT channel_id,version,dirty,reply_to_seq,updated_at_ms,"
+                      "length(CAST(text AS BLOB)) FROM drafts",
+    [ST_DRAFT_GET] = "SELECT channel_id,version,dirty,reply_to_seq,updated_at_ms,"
+                     "length(CAST(text AS BLOB)),text FROM drafts WHERE channel_id=?1",
+    [ST_DRAFT_PUT] =
+        "INSERT OR REPLACE INTO drafts(channel_id,version,dirty,reply_to_seq,updated_at_ms,text)"
+        " VALUES(?1,?2,?3,?4,?5,?6)",
+    [ST_DRAFT_DROP] = "DELETE FROM drafts WHERE channel_id=?1",
+    [ST_RECEIPT_PUT] =
+        "INSERT INTO receipts(channel_id,user_id,delivered_seq,read_seq) VALUES(?1,?2,?3,?4)"
+        " ON CONFLICT(channel_id,user_id) DO UPDATE SET"
+        " delivered_seq=max(delivered_seq,excluded.delivered_seq),"
+        " read_seq=max(read_seq,excluded.read_seq)"
+        " WHERE excluded.delivered_seq>delivered_seq OR excluded.read_seq>read_seq",
+    [ST_RECEIPTS_READ] = "SELECT channel_id,user_id,delivered_seq,read_seq FROM receipts"
+                         " WHERE channel_id=?1 ORDER BY user_id",
+    [ST_RECEIPTS_PEERS] =
+        "SELECT r.channel_id,r.user_id,r.delivered_seq,r.read_seq FROM channels c JOIN receipts r"
+        " ON r.channel_id=c.channel_id AND r.user_id=c.peer_id WHERE c.peer_id<>0",
+    [ST_RECEIPTS_DROP] = "DELETE FROM receipts WHERE channel_id=?1",
 };
 
 chat_status cache_status_of(int rc)

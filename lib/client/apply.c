@@ -13,6 +13,8 @@ bool apply_store(struct client_core *core, struct channel *ch, const WireMessage
         !core_ok(core, cache_message_put(core->cache, &message, &put)))
         return false;
     users_saw(core, m->author_id);
+    if (m->author_id != client_user_id(core))
+        ch->receipts.foreign_seq = most_u64(ch->receipts.foreign_seq, m->seq);
     if (put == CACHE_PUT_OTHER) {
         log_write(core->cfg.logger, CHAT_LOG_WARN, "client", "channel %llu: two messages at %llu",
                   (unsigned long long)ch->c.channel_id, (unsigned long long)m->seq);
@@ -90,6 +92,7 @@ void apply_stream(struct client_core *core, struct channel *ch)
         channel_touch(core, ch);
     }
     lane_check(core, ch);
+    receipts_check(core, ch);
 }
 
 /* Goes on behind what will not be fetched: each hole below `up_to` is told as a gap. */
@@ -170,6 +173,7 @@ void apply_live(struct client_core *core, const WireMessage *m)
     }
     if (!ch)
         return;
+    typing_over(core, m->channel_id, m->author_id);
     raise_head(ch, m);
     channel_touch(core, ch);
     if (ranges_holds(&ch->c.ranges, m->seq, m->seq)) {

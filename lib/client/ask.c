@@ -30,6 +30,10 @@ static chat_event_type event_of(enum ask_kind kind)
     case ASK_MEMBERS: return CHAT_EVENT_MEMBERS;
     case ASK_DIRECT:
     case ASK_GROUP: return CHAT_EVENT_OPENED;
+    case ASK_RECEIPTS: return CHAT_EVENT_RECEIPTS;
+    case ASK_DEVICES:
+    case ASK_SIGN_OUT:
+    case ASK_SIGN_OUT_ALL: return CHAT_EVENT_DEVICES;
     case ASK_SET_MEMBER: break;
     }
     return CHAT_EVENT_MEMBER_CHANGED;
@@ -84,7 +88,8 @@ static void give_up(struct client_core *core, struct ask *ask, chat_status statu
         if (reply)
             reply->rule = arena_copy(&reply->arena, rule, strlen(rule) + 1);
     }
-    finish(core, ask, status, 0, ask->kind == ASK_SET_MEMBER ? ask->id : 0, reply);
+    finish(core, ask, status, ask->kind == ASK_RECEIPTS ? ask->id : 0,
+           ask->kind == ASK_SET_MEMBER ? ask->id : 0, reply);
 }
 
 void ask_timer(struct client_core *core)
@@ -200,9 +205,41 @@ static bool send_change(struct client_core *core, struct ask *ask, struct reques
     return request_send(core, r, frame);
 }
 
+static bool send_plain(struct client_core *core, struct ask *ask, struct request *r,
+                       WireClientFrame *frame)
+{
+    WireFetchReceipts receipts = WIRE_FETCH_RECEIPTS__INIT;
+    WireFetchDevices devices = WIRE_FETCH_DEVICES__INIT;
+    WireSignOutDevice one = WIRE_SIGN_OUT_DEVICE__INIT;
+    WireSignOutEverywhere all = WIRE_SIGN_OUT_EVERYWHERE__INIT;
+
+    if (ask->kind == ASK_RECEIPTS) {
+        receipts.channel_id = ask->id;
+        frame->body_case = WIRE_CLIENT_FRAME__BODY_FETCH_RECEIPTS;
+        frame->fetch_receipts = &receipts;
+    } else if (ask->kind == ASK_DEVICES) {
+        frame->body_case = WIRE_CLIENT_FRAME__BODY_FETCH_DEVICES;
+        frame->fetch_devices = &devices;
+    } else if (ask->kind == ASK_SIGN_OUT) {
+        one.device_id = ask->id;
+        frame->body_case = WIRE_CLIENT_FRAME__BODY_SIGN_OUT_DEVICE;
+        frame->sign_out_device = &one;
+    } else {
+        frame->body_case = WIRE_CLIENT_FRAME__BODY_SIGN_OUT_EVERYWHERE;
+        frame->sign_out_everywhere = &all;
+    }
+    return request_send(core, r, frame);
+}
+
+static bool is_plain(const struct ask *ask)
+{
+    return ask->kind == ASK_RECEIPTS || ask->kind == ASK_DEVICES || ask->kind == ASK_SIGN_OUT ||
+           ask->kind == ASK_SIGN_OUT_ALL;
+}
+
 static enum budget_kind budget_of(const struct ask *ask)
 {
-    return ask->kind <= ASK_MEMBERS ? BUDGET_READS : BUDGET_OPERATIONS;
+    return ask->kind < ASK_DIRECT ? BUDGET_READS : BUDGET_OPERATIONS;
 }
 
 static bool send_ask(struct client_core *core, struct ask *ask)
@@ -220,6 +257,8 @@ static bool send_ask(struct client_core *core, struct ask *ask)
         sent = send_history(core, ask, r, &frame);
     else if (ask->kind == ASK_USERS || ask->kind == ASK_FIND || ask->kind == ASK_MEMBERS)
         sent = send_people(core, ask, r, &frame);
+    else if (is_plain(ask))
+        sent = send_plain(core, ask, r, &frame);
     else
         sent = send_change(core, ask, r, &frame);
     if (!sent)
@@ -365,6 +404,26 @@ static void take_member(struct client_core *core, struct ask *ask, const WireMem
     finish(core, ask, reply ? CHAT_OK : CHAT_E_NOMEM, 0, m->home_id, reply);
 }
 
+static void take_receipts(struct client_core *core, struct ask *ask, const WireReceipts *receipts)
+{
+    struct channel *ch = channel_find(core, ask->id);
+    struct reply *reply;
+
+    if (!ch || receipts->channel_id != ask->id) {
+        finish(core, ask, ch ? CHAT_E_PROTOCOL : CHAT_E_NOT_FOUND, ask->id, 0, NULL);
+        return;
+    }
+    reply = receipts_keep(core, ch, receipts);
+    finish(core, ask, reply ? CHAT_OK : CHAT_E_NOMEM, ask->id, 0, reply);
+}
+
+static void take_devices(struct client_core *core, struct ask *ask, const WireDevices *devices)
+{
+    struct reply *reply = devices_keep(core, devices);
+
+    finish(core, ask, reply ? CHAT_OK : CHAT_E_NOMEM, 0, 0, reply);
+}
+
 void ask_answer(struct client_core *core, struct request *r, const WireServerFrame *frame)
 {
     struct ask *ask = r->ask;
@@ -387,6 +446,13 @@ void ask_answer(struct client_core *core, struct request *r, const WireServerFra
     else if (frame->body_case == WIRE_SERVER_FRAME__BODY_MEMBER_CHANGED &&
              type == CHAT_EVENT_MEMBER_CHANGED)
         take_member(core, ask, frame->member_changed);
+    else if (frame->body_case == WIRE_SERVER_FRAME__BODY_RECEIPTS && type == CHAT_EVENT_RECEIPTS)
+        take_receipts(core, ask, frame->receipts);
+    else if (frame->body_case == WIRE_SERVER_FRAME__BODY_DEVICES && ask->kind == ASK_DEVICES)
+        take_devices(core, ask, frame->devices);
+    else if (frame->body_case == WIRE_SERVER_FRAME__BODY_OK &&
+             (ask->kind == ASK_SIGN_OUT || ask->kind == ASK_SIGN_OUT_ALL))
+        finish(core, ask, CHAT_OK, 0, 0, NULL);
     else
         session_protocol_error(core, "a question answered by something else");
 }

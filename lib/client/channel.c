@@ -115,6 +115,9 @@ void channel_free(struct client_core *core, struct channel *ch)
     list_remove(&ch->lagging);
     list_remove(&ch->sending);
     list_remove(&ch->gone);
+    list_remove(&ch->telling);
+    list_remove(&ch->settling);
+    list_remove(&ch->stale);
     ranges_fini(&ch->c.ranges, core->allocator);
     alloc_free(core->allocator, ch);
 }
@@ -257,6 +260,8 @@ static void list_one(struct client_core *core, const WireChannel *w)
     ch->unread_stale = true;
     head_hint(core, ch, w->head);
     channel_read_moved(core, ch, w->read_seq, w->read_message_id);
+    settings_listed(core, ch, w->settings);
+    receipts_listed(core, ch, w);
     apply_stream(core, ch);
     outbox_check(core, ch);
 }
@@ -327,6 +332,10 @@ void channel_view(struct client_core *core, struct channel *ch, struct chat_chan
         .peer_id = ch->c.peer_id,
         .name = ch->c.name,
         .name_len = ch->c.name_len,
+        .muted_until_ms = ch->own.muted_until_ms,
+        .has_draft = ch->own.has_draft,
+        .peer_delivered_seq = least_u64(ch->receipts.peer_delivered, ch->c.head_seq),
+        .peer_read_seq = least_u64(ch->receipts.peer_read, ch->c.head_seq),
     };
     count_unread(core, ch, out);
 }

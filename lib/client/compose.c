@@ -24,7 +24,7 @@ static chat_status write_row(struct client_core *core, struct out_op *op,
 }
 
 chat_status compose_add(struct client_core *core, struct cache_outgoing *o, int64_t replaces_row,
-                        struct out_op **out_op)
+                        struct channel *clears_draft, struct out_op **out_op)
 {
     struct out_op *op;
     chat_status status;
@@ -38,6 +38,8 @@ chat_status compose_add(struct client_core *core, struct cache_outgoing *o, int6
     if (!op)
         return CHAT_E_NOMEM;
     status = write_row(core, op, o, replaces_row);
+    if (status == CHAT_OK && clears_draft)
+        status = draft_clear_row(core, clears_draft);
     if (status == CHAT_OK)
         status = ops_reserve(core);
     if (status == CHAT_OK)
@@ -49,6 +51,8 @@ chat_status compose_add(struct client_core *core, struct cache_outgoing *o, int6
     }
     outbox_op_link(core, op);
     events_outgoing(core, op, CHAT_OUTGOING_QUEUED, CHAT_OK, op->seq, NULL);
+    if (clears_draft)
+        draft_cleared(core, clears_draft);
     *out_op = op;
     return CHAT_OK;
 }
@@ -71,7 +75,9 @@ chat_status compose_queue(struct client_core *core, struct cache_outgoing *o,
         return CHAT_E_INVALID;
     o->base_seq = ch->c.head_seq;
     o->created_at_ms = core->now.wall_ms;
-    status = compose_add(core, o, 0, &op);
+    status = compose_add(core, o, 0, o->kind == CHAT_OUTGOING_SEND ? ch : NULL, &op);
+    if (status == CHAT_OK && o->kind == CHAT_OUTGOING_SEND)
+        typing_sent(core, o->channel_id);
     if (status == CHAT_OK && out_nonce)
         *out_nonce = (struct chat_nonce){op->device_id, op->counter};
     return status;
@@ -195,8 +201,9 @@ chat_status client_mark_read(struct client_core *core, uint64_t channel_id, uint
     if (!ch)
         return CHAT_E_NOT_FOUND;
     seq = least_u64(seq, ch->c.head_seq);
+    receipts_read_here(core, ch, seq);
     if (seq <= most_u64(ch->c.read_seq, ch->c.mark_seq))
-        return CHAT_OK;
+        return core_commit(core);
     ch->c.mark_seq = seq;
     ch->unread_stale = true;
     channel_touch(core, ch);

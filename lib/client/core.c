@@ -29,6 +29,10 @@ static chat_status load(struct client_core *core)
     if (status == CHAT_OK)
         status = outbox_load(core);
     if (status == CHAT_OK)
+        status = settings_load(core);
+    if (status == CHAT_OK)
+        status = receipts_load(core);
+    if (status == CHAT_OK)
         status = cache_get_ticket(core->cache, &core->ticket);
     core->is_loaded = status == CHAT_OK;
     return status;
@@ -100,6 +104,7 @@ static void feed_timer(struct client_core *core)
         (void)core_ok(core, cache_checkpoint(core->cache));
     session_timer(core);
     ask_timer(core);
+    typing_timer(core);
 }
 
 static void feed(struct machine *m, const struct event *event)
@@ -148,6 +153,9 @@ static void pump(struct client_core *core)
         return;
     presence_pump(core);
     send_pump(core);
+    settings_pump(core);
+    client_receipts_pump(core);
+    typing_pump(core);
     ask_pump(core);
     lane_pump(core);
     users_pump(core);
@@ -232,10 +240,12 @@ static int64_t deadline(const struct machine *m)
 {
     const struct client_core *core = (const struct client_core *)m;
     int64_t at_ms = session_deadline(core);
-    int64_t ask_ms = ask_deadline(core);
+    int64_t ask_ms = ask_deadline(core), typing_ms = typing_deadline(core);
 
     if (ask_ms < at_ms)
         at_ms = ask_ms;
+    if (typing_ms < at_ms)
+        at_ms = typing_ms;
     if (core->wake_at_ms < at_ms)
         at_ms = core->wake_at_ms;
     if (cache_wal_pages(core->cache) > core->cfg.wal_pages_max &&
@@ -290,6 +300,7 @@ static void init(struct client_core *core)
     arena_init(&core->arena, core->allocator, CLIENT_ARENA_MAX);
     arena_init(&core->shown_arena, core->allocator, 65536);
     arena_init(&core->view_arena, core->allocator, 65536);
+    arena_init(&core->draft_arena, core->allocator, 65536);
     map_init(&core->requests_by_id, core->allocator);
     map_init(&core->known_users, core->allocator);
     list_init(&core->requests);
@@ -297,6 +308,9 @@ static void init(struct client_core *core)
     list_init(&core->lagging);
     list_init(&core->sending);
     list_init(&core->gone);
+    list_init(&core->telling);
+    list_init(&core->settling);
+    list_init(&core->stale_receipts);
     ops_init(core);
     list_init(&core->asks);
     list_init(&core->events);
@@ -355,6 +369,7 @@ void client_free(struct client_core *core)
     ask_free_all(core);
     events_free_all(core);
     forget(core);
+    reply_free(core, core->view_reply);
     cache_close(core->cache);
     outq_fini(&core->out);
     frame_unref(core->goodbye);
@@ -364,6 +379,7 @@ void client_free(struct client_core *core)
     arena_fini(&core->arena);
     arena_fini(&core->shown_arena);
     arena_fini(&core->view_arena);
+    arena_fini(&core->draft_arena);
     if (core->token)
         memset(core->token, 0, core->token_len);
     alloc_free(core->allocator, core->token);

@@ -102,6 +102,11 @@ chat_status client_react_outgoing(struct client_core *core, const struct chat_no
                                   const char *emoji, size_t len, bool remove,
                                   struct chat_nonce *out_nonce);
 chat_status client_mark_read(struct client_core *core, uint64_t channel_id, uint64_t seq);
+void client_set_read_receipts(struct client_core *core, bool tell);
+chat_status client_set_typing(struct client_core *core, uint64_t channel_id, bool typing);
+chat_status client_set_muted(struct client_core *core, uint64_t channel_id, int64_t until_ms);
+chat_status client_set_draft(struct client_core *core, uint64_t channel_id, const char *text,
+                             size_t len, uint64_t reply_to_seq);
 uint32_t client_outgoing_count(const struct client_core *core);
 bool client_outgoing(struct client_core *core, uint32_t index, const struct chat_outgoing **out);
 chat_status client_resend(struct client_core *core, const struct chat_nonce *nonce,
@@ -114,6 +119,9 @@ chat_status client_flush(struct client_core *core);
 const struct chat_channel *client_next_channel(struct client_core *core, uint64_t after_id);
 const struct chat_channel *client_channel(struct client_core *core, uint64_t channel_id);
 const struct chat_user *client_user(struct client_core *core, uint64_t user_id);
+const struct chat_draft *client_draft(struct client_core *core, uint64_t channel_id);
+chat_status client_receipts(struct client_core *core, uint64_t channel_id,
+                            const struct chat_receipt *const **out, size_t *out_count);
 chat_status client_read(struct client_core *core, uint64_t channel_id, uint64_t start_seq,
                         uint32_t limit, bool backwards, chat_page **out_page);
 
@@ -136,6 +144,13 @@ chat_status client_create_group(struct client_core *core, const char *name, size
                                 const uint64_t *ids, size_t count, uint64_t *out_ticket);
 chat_status client_set_member(struct client_core *core, uint64_t home_id, uint64_t user_id,
                               uint32_t permissions, uint64_t *out_ticket);
+
+chat_status client_fetch_receipts(struct client_core *core, uint64_t channel_id,
+                                  uint64_t *out_ticket);
+chat_status client_fetch_devices(struct client_core *core, uint64_t *out_ticket);
+chat_status client_sign_out_device(struct client_core *core, uint64_t device_id,
+                                   uint64_t *out_ticket);
+chat_status client_sign_out_everywhere(struct client_core *core, uint64_t *out_ticket);
 
 chat_status client_watch_presence(struct client_core *core, const uint64_t *ids, size_t count);
 chat_status client_set_presence(struct client_core *core, chat_presence_state state);

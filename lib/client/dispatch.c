@@ -129,6 +129,10 @@ static void answer(struct client_core *core, struct request *r, const WireServer
     case REQ_USERS: users_answer(core, r, frame); break;
     case REQ_WATCH: core->watch_wanted |= dispatch_aside_later(core, frame); break;
     case REQ_PRESENCE: core->presence_wanted |= dispatch_aside_later(core, frame); break;
+    case REQ_MARK_RECEIPTS: receipts_marked(core, frame); break;
+    case REQ_RECEIPTS: receipts_answer(core, r, frame); break;
+    case REQ_SETTINGS: settings_answer(core, r, frame); break;
+    case REQ_DRAFT: draft_answer(core, r, frame); break;
     }
     alloc_free(core->allocator, r->ranges);
     alloc_free(core->allocator, r);
@@ -181,6 +185,12 @@ static void push(struct client_core *core, const WireServerFrame *frame)
     case WIRE_SERVER_FRAME__BODY_TICKET: signin_ticket(core, frame->ticket); break;
     case WIRE_SERVER_FRAME__BODY_CHANNEL_LIST: channel_list(core, frame->channel_list); break;
     case WIRE_SERVER_FRAME__BODY_PRESENCE: presence_batch(core, frame->presence); break;
+    case WIRE_SERVER_FRAME__BODY_TYPING: typing_heard(core, frame->typing); break;
+    case WIRE_SERVER_FRAME__BODY_RECEIPTS: receipts_push(core, frame->receipts); break;
+    case WIRE_SERVER_FRAME__BODY_CHANNEL_SETTINGS:
+        settings_push(core, frame->channel_settings);
+        break;
+    case WIRE_SERVER_FRAME__BODY_DRAFT: draft_push(core, frame->draft); break;
     case WIRE_SERVER_FRAME__BODY_WELCOME:
     case WIRE_SERVER_FRAME__BODY_SENT:
     case WIRE_SERVER_FRAME__BODY_HISTORY_PAGE:
@@ -189,6 +199,7 @@ static void push(struct client_core *core, const WireServerFrame *frame)
     case WIRE_SERVER_FRAME__BODY_MEMBERS:
     case WIRE_SERVER_FRAME__BODY_USERS:
     case WIRE_SERVER_FRAME__BODY_OPENED:
+    case WIRE_SERVER_FRAME__BODY_DEVICES:
     case WIRE_SERVER_FRAME__BODY_OK: session_odd(core, "an answer that nobody asked for"); break;
     case WIRE_SERVER_FRAME__BODY__NOT_SET:
     case _WIRE_SERVER_FRAME__BODY__CASE_IS_INT_SIZE: break;

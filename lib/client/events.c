@@ -49,6 +49,10 @@ static void unlink_pending(struct client_core *core, struct pending *p)
         ch->last_info = NULL;
     if (ch->last_read == p)
         ch->last_read = NULL;
+    if (ch->last_receipt == p)
+        ch->last_receipt = NULL;
+    if (ch->last_draft == p)
+        ch->last_draft = NULL;
     if (p->type == CHAT_EVENT_REREAD)
         ch->reread = false;
 }
@@ -105,6 +109,7 @@ static void make_reread(struct client_core *core, struct channel *ch)
 
 static void make_reread_all(struct client_core *core)
 {
+    core->typists_count = core->typing_news = 0;
     drop_reread(core, NULL);
     if (append(core, CHAT_EVENT_REREAD, NULL))
         core->reread_all = true;
@@ -173,6 +178,18 @@ void events_read(struct client_core *core, struct channel *ch)
 {
     if (!ch->last_read)
         ch->last_read = events_add(core, CHAT_EVENT_READ, ch);
+}
+
+void events_receipt(struct client_core *core, struct channel *ch)
+{
+    if (!ch->last_receipt)
+        ch->last_receipt = events_add(core, CHAT_EVENT_RECEIPT, ch);
+}
+
+void events_draft(struct client_core *core, struct channel *ch)
+{
+    if (!ch->last_draft)
+        ch->last_draft = events_add(core, CHAT_EVENT_DRAFT, ch);
 }
 
 void events_changed(struct client_core *core, struct channel *ch, uint64_t seq)

@@ -20,6 +20,11 @@ void gone_keep(struct client_core *core, struct channel *ch)
     }
     list_remove(&ch->dirty);
     list_remove(&ch->lagging);
+    list_remove(&ch->telling);
+    list_remove(&ch->settling);
+    list_remove(&ch->stale);
+    ch->own = (struct own_settings){0};
+    ch->receipts = (struct receipt_state){0};
     ranges_fini(&ch->c.ranges, core->allocator);
     ch->c = c;
     ch->expect_rev = 0;

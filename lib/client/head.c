@@ -84,6 +84,7 @@ void head_rebuild(struct client_core *core, struct channel *ch, const WirePositi
     channel_touch(core, ch);
     request_forget_lanes(core, ch);
     events_reset(core, ch);
+    receipts_rebuilt(core, ch);
     outbox_settle_altered(core, ch);
     lane_check(core, ch);
 }

@@ -23,10 +23,13 @@
 #define CLIENT_ODDITIES_MAX 64u       /* contradictions of one link before it is dropped */
 #define CLIENT_UNKNOWN_USERS_MAX 100u
 #define CLIENT_KNOWN_USERS_MAX 4096u
+#define DRAFT_SENT_MAX 4u         /* last words said, of which an answer may be on its way */
 #define CLIENT_BATCH_BYTES 49152u /* frames are gathered up to about this */
 #define CLIENT_CLOSES_MAX 4u
 #define CLIENT_PROBLEM_MAX 384u
 #define CLIENT_GAP_PAGES_IN_TURN 1u /* pages in flight of one channel */
+#define CLIENT_TYPISTS_MAX 64u      /* who types, over all channels, as far as it is told */
+#define CLIENT_TYPING_MAX 8u        /* channels in which our own user types at once */
 
 struct channel;
 struct ask;
@@ -68,16 +71,46 @@ struct ops {
 
 /* --- channels --- */
 
+/* What its user has set for a channel, and what of that the server still has to hear. */
+struct own_settings {
+    int64_t muted_until_ms;
+    uint64_t version;
+    uint64_t shown_seq; /* read up to here, and others may know */
+    uint64_t draft_version;
+    uint64_t draft_sent[DRAFT_SENT_MAX]; /* hashes; the newest first */
+    int64_t settings_wait_until_ms, draft_wait_until_ms;
+    uint32_t settings_request, draft_request;
+    bool mute_dirty;
+    bool has_draft;
+    bool draft_dirty; /* perhaps cleared */
+    bool draft_pull;  /* the server's is newer, and was not told */
+};
+
+/* Receipts of a channel. */
+struct receipt_state {
+    uint64_t listed_delivered, listed_read; /* our own, as the server has them */
+    uint64_t said_delivered, said_read;     /* as we told it; it may not be there yet */
+    uint64_t foreign_seq;                   /* the newest message of somebody else that is stored */
+    uint64_t peer_delivered, peer_read;     /* of a direct */
+    bool wanted;                            /* the application looks at them */
+};
+
 struct channel {
     struct cache_channel c;
     struct list_node dirty;    /* in core->dirty: to be saved at the commit */
     struct list_node lagging;  /* in core->lagging: a lane has something to ask */
     struct list_node sending;  /* in core->sending: ops or a mark to send */
     struct list_node gone;     /* in core->gone: removed, but some of its ops may be in */
-    struct list ops;           /* struct out_op, QUEUED, in order */
-    struct pending *last_news; /* the MESSAGE event that may still grow */
-    struct pending *last_info; /* a CHANNEL event that waits */
-    struct pending *last_read; /* a READ event that waits */
+    struct list_node telling;  /* in core->telling: receipts to say */
+    struct list_node settling; /* in core->settling: settings or a draft to say or to ask for */
+    struct list_node stale;    /* in core->stale_receipts: those of all members to ask for */
+    struct own_settings own;
+    struct receipt_state receipts;
+    struct list ops;                           /* struct out_op, QUEUED, in order */
+    struct pending *last_news;                 /* the MESSAGE event that may still grow */
+    struct pending *last_info;                 /* a CHANNEL event that waits */
+    struct pending *last_read;                 /* a READ event that waits */
+    struct pending *last_receipt, *last_draft; /* the same */
     uint64_t snap_seq; /* head of the newest snapshot: live messages up to it are old news */
     /* Our own message acknowledged last: the history it is in, and the last request made
      * before we heard. */
@@ -117,6 +150,10 @@ enum request_kind {
     REQ_USERS,
     REQ_WATCH,
     REQ_PRESENCE,
+    REQ_MARK_RECEIPTS,
+    REQ_RECEIPTS,
+    REQ_SETTINGS,
+    REQ_DRAFT,
 };
 
 /* What the server counts apart: what changes something, and what only asks. */
@@ -154,13 +191,17 @@ enum page_way { PAGE_FORWARDS, PAGE_BACKWARDS, PAGE_AROUND };
 /* --- asks of the application --- */
 
 enum ask_kind {
-    ASK_HISTORY, /* up to ASK_MEMBERS: what only reads */
+    ASK_HISTORY,
     ASK_USERS,
     ASK_FIND,
     ASK_MEMBERS,
-    ASK_DIRECT,
+    ASK_RECEIPTS,
+    ASK_DEVICES,
+    ASK_DIRECT, /* from here on: what changes something */
     ASK_GROUP,
     ASK_SET_MEMBER,
+    ASK_SIGN_OUT,
+    ASK_SIGN_OUT_ALL,
 };
 
 struct ask {
@@ -193,6 +234,10 @@ struct reply {
     size_t users_count;
     const struct chat_member **members;
     size_t members_count;
+    const struct chat_receipt **receipts;
+    size_t receipts_count;
+    const struct chat_device **devices;
+    size_t devices_count;
     bool more;
     chat_page *page;
     uint64_t centre_seq; /* of the page; 0 for none */
@@ -211,6 +256,21 @@ struct pending {
     struct chat_outgoing outgoing;
     struct reply *reply; /* owned; NULL for none */
     bool was_last;       /* news, taken: they may grow when put back */
+};
+
+/* Somebody else who types, or did until just now. */
+struct typist {
+    uint64_t channel_id, user_id;
+    int64_t until_ms; /* 0: has stopped */
+    bool is_news;     /* the application is to be told */
+};
+
+/* Our own user types there. */
+struct typing {
+    uint64_t channel_id;
+    int64_t until_ms;  /* 0: stopped, to be said */
+    int64_t say_at_ms; /* not before */
+    bool said;         /* since it began */
 };
 
 /* A link to be closed, perhaps after a goodbye. */
@@ -312,6 +372,21 @@ struct client_core {
     bool watched_dirty[CHAT_WATCH_MAX];
     uint32_t watched_count, watched_dirty_count;
 
+    /* receipts.c */
+    struct list telling, stale_receipts;
+    bool hides_reads; /* others are not told what was read */
+    int64_t tell_at_ms;
+    uint32_t tell_request, receipts_request;
+
+    /* settings.c */
+    struct list settling;
+
+    /* typing.c */
+    struct typist typists[CLIENT_TYPISTS_MAX];
+    uint32_t typists_count, typing_news;
+    struct typing typing[CLIENT_TYPING_MAX];
+    uint32_t typing_count;
+
     /* events.c */
     struct list events;
     uint32_t event_count; /* discrete ones */
@@ -327,7 +402,9 @@ struct client_core {
     struct chat_user view_user;
     char view_name[CHAT_NAME_MAX + 1];
     struct chat_outgoing view_outgoing;
-    struct arena view_arena;
+    struct chat_draft view_draft;
+    struct reply *view_reply; /* receipts that the application looks at */
+    struct arena view_arena, draft_arena;
 };
 
 static inline uint64_t least_u64(uint64_t a, uint64_t b) { return a < b ? a : b; }
@@ -373,6 +450,8 @@ void signin_welcome(struct client_core *core, const WireWelcome *welcome);
 void signin_ticket(struct client_core *core, const WireTicket *ticket);
 void signin_renewed(struct client_core *core);
 void signin_refused(struct client_core *core, chat_status status);
+/* The user was signed out here: the credentials that are kept will not do any more. */
+void signin_revoked(struct client_core *core);
 bool signin_has_credentials(const struct client_core *core);
 void signin_need_token(struct client_core *core, chat_status why);
 void signin_link_problem(struct client_core *core, const WireProblem *problem, bool for_hello);
@@ -403,6 +482,8 @@ void request_forget_channel(struct client_core *core, struct channel *ch);
 void request_forget_op(struct client_core *core, uint32_t id);
 /* Room and budget for one more; if not, it wakes when there is. */
 bool request_may_send(struct client_core *core, enum budget_kind kind);
+/* Room alone, for what has a rate of its own. */
+bool request_has_room(const struct client_core *core);
 /* The same, for what nobody waits for. */
 bool request_may_aside(struct client_core *core, enum budget_kind kind);
 void request_spend(struct client_core *core, enum budget_kind kind);
@@ -537,10 +618,11 @@ chat_status compose_reaction(const char *emoji, size_t len, bool remove,
 /* Takes it into the outbox, durably. */
 chat_status compose_queue(struct client_core *core, struct cache_outgoing *o,
                           struct chat_nonce *out_nonce);
-/* The same, in place of another row if that is not 0. The row is committed, the operation
- * linked; nothing of it stays after an error. */
+/* The same, in place of another row if that is not 0. The row is committed, the draft of
+ * `clears_draft` (may be NULL) cleared, the operation linked; nothing of it stays after an
+ * error. */
 chat_status compose_add(struct client_core *core, struct cache_outgoing *o, int64_t replaces_row,
-                        struct out_op **out_op);
+                        struct channel *clears_draft, struct out_op **out_op);
 
 /* send.c */
 
@@ -571,6 +653,61 @@ struct reply *users_keep(struct client_core *core, const WireUsers *users);
 struct reply *members_keep(struct client_core *core, uint64_t home_id, WireMember *const *members,
                            size_t count);
 
+/* receipts.c */
+chat_status receipts_load(struct client_core *core);
+/* How far the channel is held, or read, has changed: is something to be said? */
+void receipts_check(struct client_core *core, struct channel *ch);
+/* Read here: others may know, unless the user does not want it. */
+void receipts_read_here(struct client_core *core, struct channel *ch, uint64_t seq);
+/* Of the list: the own one and, of a direct, the other's. */
+void receipts_listed(struct client_core *core, struct channel *ch, const WireChannel *w);
+void receipts_push(struct client_core *core, const WireReceipts *receipts);
+void receipts_rebuilt(struct client_core *core, struct channel *ch);
+void client_receipts_pump(struct client_core *core);
+void receipts_marked(struct client_core *core, const WireServerFrame *frame);
+void receipts_answer(struct client_core *core, struct request *r, const WireServerFrame *frame);
+/* What the cache has of them, taking in an answer first (may be NULL). NULL: no memory. */
+struct reply *receipts_keep(struct client_core *core, struct channel *ch,
+                            const WireReceipts *receipts);
+
+/* settings.c */
+chat_status settings_load(struct client_core *core);
+void settings_save(struct client_core *core, struct channel *ch);
+void settings_listed(struct client_core *core, struct channel *ch,
+                     const WireChannelSettings *settings);
+void settings_push(struct client_core *core, const WireChannelSettings *settings);
+void settings_pump(struct client_core *core);
+void settings_answer(struct client_core *core, struct request *r, const WireServerFrame *frame);
+/* Is something to be said, or to be asked for? */
+void settings_check(struct client_core *core, struct channel *ch);
+/* When to try again after a problem. */
+int64_t settings_wait_after(struct client_core *core, const WireProblem *problem);
+
+/* draft.c */
+chat_status draft_load(struct client_core *core);
+void draft_push(struct client_core *core, const WireDraft *draft);
+/* There is none any more, since that version. */
+void draft_forget(struct client_core *core, struct channel *ch, uint64_t version);
+/* Says it, or asks for it. False: it cannot be sent now. */
+bool draft_send(struct client_core *core, struct channel *ch);
+void draft_answer(struct client_core *core, struct request *r, const WireServerFrame *frame);
+/* A message was sent: the row, in the caller's transaction; then what memory has. */
+chat_status draft_clear_row(struct client_core *core, const struct channel *ch);
+void draft_cleared(struct client_core *core, struct channel *ch);
+
+/* typing.c */
+void typing_heard(struct client_core *core, const WireTyping *typing);
+/* A message of theirs came: that is what they typed. */
+void typing_over(struct client_core *core, uint64_t channel_id, uint64_t user_id);
+void typing_sent(struct client_core *core, uint64_t channel_id);
+void typing_lost(struct client_core *core); /* with the link */
+void typing_timer(struct client_core *core);
+int64_t typing_deadline(const struct client_core *core);
+void typing_pump(struct client_core *core);
+bool typing_show(struct client_core *core, struct chat_event *out);
+
+struct reply *devices_keep(struct client_core *core, const WireDevices *devices);
+
 /* presence.c */
 void presence_pump(struct client_core *core);
 void presence_batch(struct client_core *core, const WirePresenceBatch *batch);
@@ -580,6 +717,8 @@ struct pending *events_add(struct client_core *core, chat_event_type type, struc
 void events_news(struct client_core *core, struct channel *ch, uint64_t from, uint64_t to);
 void events_channel(struct client_core *core, struct channel *ch);
 void events_read(struct client_core *core, struct channel *ch);
+void events_receipt(struct client_core *core, struct channel *ch);
+void events_draft(struct client_core *core, struct channel *ch);
 void events_changed(struct client_core *core, struct channel *ch, uint64_t seq);
 void events_reset(struct client_core *core, struct channel *ch);
 void events_gone(struct client_core *core, struct channel *ch);

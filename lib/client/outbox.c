@@ -388,6 +388,7 @@ static void take_sent(struct client_core *core, struct channel *ch, struct out_o
     done(core, op, s->seq);
     apply_stream(core, ch);
     channel_read_moved(core, ch, s->seq, s->message_id);
+    receipts_read_here(core, ch, s->seq); /* who answers has read */
 }
 
 static void take_altered(struct client_core *core, struct channel *ch, struct out_op *op,

@@ -193,6 +193,53 @@ chat_status client_create_group(struct client_core *core, const char *name, size
     return CHAT_OK;
 }
 
+chat_status client_fetch_receipts(struct client_core *core, uint64_t channel_id,
+                                  uint64_t *out_ticket)
+{
+    struct channel *ch = channel_find(core, channel_id);
+    struct ask *ask;
+    chat_status status;
+
+    if (!ch)
+        return CHAT_E_NOT_FOUND;
+    status = ask_new(core, ASK_RECEIPTS, NULL, 0, NULL, 0, &ask);
+    if (status != CHAT_OK)
+        return status;
+    ch->receipts.wanted = true; /* kept current from here on */
+    ask->id = channel_id;
+    *out_ticket = ask->ticket;
+    return CHAT_OK;
+}
+
+static chat_status ask_plainly(struct client_core *core, enum ask_kind kind, uint64_t id,
+                               uint64_t *out_ticket)
+{
+    struct ask *ask;
+    chat_status status = ask_new(core, kind, NULL, 0, NULL, 0, &ask);
+
+    if (status != CHAT_OK)
+        return status;
+    ask->id = id;
+    *out_ticket = ask->ticket;
+    return CHAT_OK;
+}
+
+chat_status client_fetch_devices(struct client_core *core, uint64_t *out_ticket)
+{
+    return ask_plainly(core, ASK_DEVICES, 0, out_ticket);
+}
+
+chat_status client_sign_out_device(struct client_core *core, uint64_t device_id,
+                                   uint64_t *out_ticket)
+{
+    return device_id ? ask_plainly(core, ASK_SIGN_OUT, device_id, out_ticket) : CHAT_E_INVALID;
+}
+
+chat_status client_sign_out_everywhere(struct client_core *core, uint64_t *out_ticket)
+{
+    return ask_plainly(core, ASK_SIGN_OUT_ALL, 0, out_ticket);
+}
+
 chat_status client_set_member(struct client_core *core, uint64_t home_id, uint64_t user_id,
                               uint32_t permissions, uint64_t *out_ticket)
 {

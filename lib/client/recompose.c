@@ -149,7 +149,7 @@ static chat_status queue_again(const struct cache_outgoing *o, void *user)
     copy.old_device_id = o->device_id;
     copy.old_counter = o->counter;
     copy.base_seq = again->channel->c.head_seq;
-    return compose_add(again->core, &copy, o->row, &again->op);
+    return compose_add(again->core, &copy, o->row, NULL, &again->op);
 }
 
 /* Can what it is about be known once? */

@@ -87,6 +87,16 @@ static void lose(struct client_core *core, struct request *r)
         break;
     case REQ_USERS: core->users_request = 0; break;
     case REQ_REFRESH: core->refresh_wanted = true; break;
+    case REQ_MARK_RECEIPTS: core->tell_request = 0; break; /* the next list says what is known */
+    case REQ_RECEIPTS: core->receipts_request = 0; break;  /* likewise */
+    case REQ_SETTINGS:
+        if (r->channel)
+            r->channel->own.settings_request = 0;
+        break;
+    case REQ_DRAFT:
+        if (r->channel)
+            r->channel->own.draft_request = 0;
+        break;
     case REQ_HELLO:
     case REQ_HEARTBEAT:
     case REQ_WATCH:
@@ -154,13 +164,18 @@ void request_forget_op(struct client_core *core, uint32_t id)
         r->op = NULL;
 }
 
+bool request_has_room(const struct client_core *core)
+{
+    return core->out.bytes < CLIENT_BATCH_BYTES && core->out.count < CHAT_CLIENT_FRAMES_MAX &&
+           core->requests_by_id.count < CLIENT_REQUESTS_MAX;
+}
+
 bool request_may_send(struct client_core *core, enum budget_kind kind)
 {
     struct budget *b = &core->budgets[kind];
     int64_t full = (int64_t)b->per_second * REQUEST_COST, passed_ms;
 
-    if (core->out.bytes >= CLIENT_BATCH_BYTES || core->out.count >= CHAT_CLIENT_FRAMES_MAX ||
-        core->requests_by_id.count >= CLIENT_REQUESTS_MAX)
+    if (!request_has_room(core))
         return false;
     if (!b->per_second)
         return true;

@@ -86,6 +86,7 @@ static void detach(struct client_core *core)
     outq_fini(&core->out);
     core->out_handed = 0;
     requests_lost(core);
+    typing_lost(core);
 }
 
 static void back_off(struct client_core *core, chat_status status)
@@ -175,6 +176,8 @@ static void judge(struct client_core *core, uint16_t code)
 {
     chat_status status = CHAT_E_NETWORK;
 
+    if (code == CHAT_CLOSE_REVOKED)
+        signin_revoked(core);
     if (code >= 4000 && code < 4100) {
         status = code == CHAT_CLOSE_TOKEN_EXPIRED ? CHAT_E_EXPIRED : CHAT_E_AUTH;
         core->verdict_auth = true;

@@ -126,6 +126,10 @@ static void show_reply(const struct reply *reply, struct chat_event *out)
     out->users_count = reply->users_count;
     out->members = reply->members;
     out->members_count = reply->members_count;
+    out->receipts = reply->receipts;
+    out->receipts_count = reply->receipts_count;
+    out->devices = reply->devices;
+    out->devices_count = reply->devices_count;
     out->page = reply->page;
     if (reply->page && reply->centre_seq)
         out->message = page_find(reply->page, reply->centre_seq);
@@ -153,6 +157,8 @@ static bool show(struct client_core *core, struct pending *p, struct chat_event 
     case CHAT_EVENT_MESSAGE: return show_news(core, p, out);
     case CHAT_EVENT_MESSAGE_CHANGED: return show_message(core, p, out);
     case CHAT_EVENT_CHANNEL:
+    case CHAT_EVENT_RECEIPT:
+    case CHAT_EVENT_DRAFT:
     case CHAT_EVENT_READ: return show_channel(core, p, out);
     case CHAT_EVENT_OUTGOING: return show_outgoing(core, p, out);
     case CHAT_EVENT_STATE:
@@ -166,6 +172,9 @@ static bool show(struct client_core *core, struct pending *p, struct chat_event 
     case CHAT_EVENT_OPENED:
     case CHAT_EVENT_MEMBERS:
     case CHAT_EVENT_MEMBER_CHANGED:
+    case CHAT_EVENT_DEVICES:
+    case CHAT_EVENT_RECEIPTS:
+    case CHAT_EVENT_TYPING:
     case CHAT_EVENT_PRESENCE:
     case CHAT_EVENT_CACHE: break;
     }
@@ -189,7 +198,8 @@ static bool show_presence(struct client_core *core, struct chat_event *out)
 
 bool client_has_event(const struct client_core *core)
 {
-    return !list_is_empty(&core->events) || core->watched_dirty_count > 0 || core->events_lost;
+    return !list_is_empty(&core->events) || core->watched_dirty_count > 0 ||
+           core->typing_news > 0 || core->events_lost;
 }
 
 static bool next(struct client_core *core, struct chat_event *out)
@@ -221,7 +231,7 @@ static bool next(struct client_core *core, struct chat_event *out)
         events_release(core, p);
     }
     *out = empty;
-    return show_presence(core, out);
+    return typing_show(core, out) || show_presence(core, out);
 }
 
 bool client_next_event(struct client_core *core, struct chat_event *out)
@@ -260,6 +270,11 @@ const char *chat_event_type_name(chat_event_type type)
     case CHAT_EVENT_OPENED: return "opened";
     case CHAT_EVENT_MEMBERS: return "members";
     case CHAT_EVENT_MEMBER_CHANGED: return "member-changed";
+    case CHAT_EVENT_TYPING: return "typing";
+    case CHAT_EVENT_RECEIPT: return "receipt";
+    case CHAT_EVENT_DRAFT: return "draft";
+    case CHAT_EVENT_DEVICES: return "devices";
+    case CHAT_EVENT_RECEIPTS: return "receipts";
     case CHAT_EVENT_PRESENCE: return "presence";
     case CHAT_EVENT_CACHE: return "cache";
     }

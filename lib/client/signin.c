@@ -59,6 +59,12 @@ static void forget_token(struct client_core *core)
     core->token_len = 0;
 }
 
+void signin_revoked(struct client_core *core)
+{
+    core->by_ticket = false;
+    core->token_shown = true; /* forgotten with the ticket: signin_refused() */
+}
+
 void signin_refused(struct client_core *core, chat_status status)
 {
     if (!core->by_ticket && core->token_shown)

@@ -134,6 +134,36 @@ struct reply *members_keep(struct client_core *core, uint64_t home_id, WireMembe
     return reply;
 }
 
+struct reply *devices_keep(struct client_core *core, const WireDevices *devices)
+{
+    struct reply *reply = reply_new(core, KEEP_MAX);
+    struct chat_device *list;
+
+    if (!reply)
+        return NULL;
+    list = arena_alloc(&reply->arena, (devices->n_devices + 1) * sizeof(*list));
+    reply->devices = arena_alloc(&reply->arena, (devices->n_devices + 1) * sizeof(*reply->devices));
+    for (size_t i = 0; list && reply->devices && i < devices->n_devices; i++) {
+        const WireDevice *w = devices->devices[i];
+        size_t len = strlen(w->client);
+        char *client = arena_copy(&reply->arena, w->client, len + 1);
+
+        if (!client || !w->device_id)
+            continue;
+        list[reply->devices_count] = (struct chat_device){
+            .device_id = w->device_id,
+            .client = client,
+            .client_len = len,
+            .first_seen_at_ms = w->first_seen_at_ms,
+            .last_seen_at_ms = w->last_seen_at_ms,
+            .own = w->device_id == cache_identity(core->cache)->device_id,
+        };
+        reply->devices[reply->devices_count] = &list[reply->devices_count];
+        reply->devices_count++;
+    }
+    return reply;
+}
+
 const struct chat_user *client_user(struct client_core *core, uint64_t user_id)
 {
     size_t len;

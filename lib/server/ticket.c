@@ -10,13 +10,14 @@
 #include "base/hash.h"
 
 /*
- * Version 1, little-endian:
- *   u8 version, u32 key id, u64 user, u64 device, u64 auth_epoch, i64 issued, i64 expires,
- *   i64 token expires, u64 issuer hash, 32 bytes HMAC-SHA256 of all before it.
+ * Version 2, little-endian:
+ *   u8 version, u32 key id, u64 user, u64 device, u64 auth_epoch, u64 session, i64 issued,
+ *   i64 expires, i64 token expires, u64 issuer hash, 32 bytes HMAC-SHA256 of all before it.
+ * Version 1 has no session. It is still taken: routers may be of both versions for a while.
  */
-#define VERSION 1u
+#define VERSION 2u
+#define VERSION_1_SIZE (TICKET_SIZE - 8u)
 #define MAC_SIZE 32u
-#define BODY_SIZE (TICKET_SIZE - MAC_SIZE)
 #define CLOCK_LEEWAY_MS 60000 /* routers' clocks differ */
 
 /* "ticket-i", "ssuer-v1". */
@@ -44,13 +45,13 @@ static uint64_t get(const uint8_t **at, size_t size)
     return value;
 }
 
-static chat_status sign(const struct ticket_key *key, const uint8_t *body,
+static chat_status sign(const struct ticket_key *key, const uint8_t *body, size_t body_len,
                         uint8_t out_mac[MAC_SIZE])
 {
     uint8_t mac[EVP_MAX_MD_SIZE];
     unsigned int mac_len = 0;
 
-    if (!HMAC(EVP_sha256(), key->secret, (int)TICKET_SECRET_SIZE, body, BODY_SIZE, mac, &mac_len) ||
+    if (!HMAC(EVP_sha256(), key->secret, (int)TICKET_SECRET_SIZE, body, body_len, mac, &mac_len) ||
         mac_len != MAC_SIZE)
         return CHAT_E_NOMEM;
     memcpy(out_mac, mac, MAC_SIZE);
@@ -77,11 +78,12 @@ chat_status ticket_seal(const struct ticket_keys *keys, struct ticket *ticket,
     at = put(at, ticket->user_id, 8);
     at = put(at, ticket->device_id, 8);
     at = put(at, ticket->auth_epoch, 8);
+    at = put(at, ticket->session_no, 8);
     at = put(at, (uint64_t)ticket->issued_at_ms, 8);
     at = put(at, (uint64_t)ticket->expires_at_ms, 8);
     at = put(at, (uint64_t)ticket->token_expires_at_ms, 8);
     at = put(at, ticket->issuer_hash, 8);
-    return sign(&keys->keys[0], out_bytes, at);
+    return sign(&keys->keys[0], out_bytes, (size_t)(at - out_bytes), at);
 }
 
 static const struct ticket_key *find_key(const struct ticket_keys *keys, uint32_t id)
@@ -99,13 +101,13 @@ static chat_status check_bytes(const struct ticket_keys *keys, const uint8_t *by
     const uint8_t *at = bytes;
     uint8_t mac[MAC_SIZE];
 
-    if (len != TICKET_SIZE || bytes[0] != VERSION)
+    if (!(len == TICKET_SIZE && bytes[0] == VERSION) && !(len == VERSION_1_SIZE && bytes[0] == 1))
         return CHAT_E_AUTH;
     at++;
     key = find_key(keys, (uint32_t)get(&at, 4));
-    if (!key || sign(key, bytes, mac) != CHAT_OK)
+    if (!key || sign(key, bytes, len - MAC_SIZE, mac) != CHAT_OK)
         return CHAT_E_AUTH;
-    return CRYPTO_memcmp(mac, bytes + BODY_SIZE, MAC_SIZE) == 0 ? CHAT_OK : CHAT_E_AUTH;
+    return CRYPTO_memcmp(mac, bytes + len - MAC_SIZE, MAC_SIZE) == 0 ? CHAT_OK : CHAT_E_AUTH;
 }
 
 chat_status ticket_open(const struct ticket_keys *keys, const uint8_t *bytes, size_t bytes_len,
@@ -121,6 +123,7 @@ chat_status ticket_open(const struct ticket_keys *keys, const uint8_t *bytes, si
     ticket.user_id = get(&at, 8);
     ticket.device_id = get(&at, 8);
     ticket.auth_epoch = get(&at, 8);
+    ticket.session_no = bytes[0] == 1 ? 0 : get(&at, 8);
     ticket.issued_at_ms = (int64_t)get(&at, 8);
     ticket.expires_at_ms = (int64_t)get(&at, 8);
     ticket.token_expires_at_ms = (int64_t)get(&at, 8);

@@ -15,7 +15,7 @@
 #define TICKET_LIFE_MAX_MS INT64_C(600000) /* 10 minutes */
 #define TICKET_KEYS_MAX 8u
 #define TICKET_SECRET_SIZE 32u
-#define TICKET_SIZE 93u /* bytes of a ticket of version 1; CHAT_TICKET_MAX is room to grow */
+#define TICKET_SIZE 101u /* bytes of a ticket of version 2; CHAT_TICKET_MAX is room to grow */
 
 struct ticket_key {
     uint32_t id;
@@ -33,6 +33,8 @@ struct ticket {
     uint64_t user_id;
     uint64_t device_id;
     uint64_t auth_epoch;
+    uint64_t
+        session_no; /* that it was given to, for signing out; 0: of version 1, which has none */
     int64_t issued_at_ms;
     int64_t expires_at_ms;       /* cut to issued + TICKET_LIFE_MAX_MS and the token's end */
     int64_t token_expires_at_ms; /* of the token it came from: tickets renew up to here */

@@ -66,11 +66,32 @@ static const struct codec_field reaction_fields[] = {
     T(reaction, 1, emoji), L(reaction, 2, user_ids),
 };
 MAP(reaction);
+static const struct codec_field receipt_fields[] = {
+    N(receipt, 1, user_id), N(receipt, 2, delivered_seq), N(receipt, 3, read_seq),
+};
+MAP(receipt);
+static const struct codec_field receipt_mark_fields[] = {
+    N(receipt_mark, 1, channel_id), N(receipt_mark, 2, delivered_seq),
+    N(receipt_mark, 3, read_seq),
+};
+MAP(receipt_mark);
+static const struct codec_field channel_settings_fields[] = {
+    N(channel_settings, 1, channel_id), N(channel_settings, 2, muted_until_ms),
+    N(channel_settings, 3, version), N(channel_settings, 4, draft_version),
+    N(channel_settings, 5, has_draft),
+};
+MAP(channel_settings);
+static const struct codec_field device_fields[] = {
+    N(device, 1, device_id), T(device, 2, client), N(device, 3, first_seen_at_ms),
+    N(device, 4, last_seen_at_ms),
+};
+MAP(device);
 static const struct codec_field channel_fields[] = {
     M(channel, 1, head, position), N(channel, 2, home_id), N(channel, 3, kind),
     T(channel, 4, name), N(channel, 5, first_seq), N(channel, 6, permissions),
     N(channel, 7, read_seq), N(channel, 8, read_message_id), N(channel, 9, peer_id),
     N(channel, 10, deleted_unread), N(channel, 11, unavailable), M(channel, 12, mentions, mentions),
+    M(channel, 13, settings, channel_settings), LM(channel, 14, receipts, receipt),
 };
 MAP(channel);
 static const struct codec_field member_fields[] = {
@@ -174,6 +195,33 @@ static const struct codec_field react_fields[] = {
     N(react, 5, remove),
 };
 MAP(react);
+static const struct codec_field typing_fields[] = {
+    N(typing, 1, channel_id), N(typing, 2, stop), N(typing, 3, user_id), N(typing, 4, session_no),
+};
+MAP(typing);
+static const struct codec_field mark_receipts_fields[] = {
+    LM(mark_receipts, 1, marks, receipt_mark),
+};
+MAP(mark_receipts);
+static const struct codec_field set_channel_settings_fields[] = {
+    N(set_channel_settings, 1, channel_id), N(set_channel_settings, 2, muted_until_ms),
+};
+MAP(set_channel_settings);
+static const struct codec_field set_draft_fields[] = {
+    N(set_draft, 1, channel_id), T(set_draft, 2, text), N(set_draft, 3, reply_to_seq),
+    N(set_draft, 4, updated_at_ms), N(set_draft, 5, base_version), N(set_draft, 6, device_id),
+};
+MAP(set_draft);
+static const struct codec_field fetch_receipts_fields[] = {
+    N(fetch_receipts, 1, channel_id),
+};
+MAP(fetch_receipts);
+MAP_EMPTY(fetch_devices);
+static const struct codec_field sign_out_device_fields[] = {
+    N(sign_out_device, 1, device_id),
+};
+MAP(sign_out_device);
+MAP_EMPTY(sign_out_everywhere);
 
 /* --- from the server --- */
 
@@ -262,6 +310,19 @@ static const struct codec_field ticket_fields[] = {
     T(ticket, 1, ticket), N(ticket, 2, ticket_expires_at_ms), N(ticket, 3, token_expires_at_ms),
 };
 MAP(ticket);
+static const struct codec_field receipts_fields[] = {
+    N(receipts, 1, channel_id), LM(receipts, 2, receipts, receipt),
+};
+MAP(receipts);
+static const struct codec_field draft_fields[] = {
+    N(draft, 1, channel_id), T(draft, 2, text), N(draft, 3, reply_to_seq),
+    N(draft, 4, updated_at_ms), N(draft, 5, version), N(draft, 6, device_id),
+};
+MAP(draft);
+static const struct codec_field devices_fields[] = {
+    LM(devices, 1, devices, device),
+};
+MAP(devices);
 MAP_EMPTY(ok);
 
 static const struct codec_kind kinds[] = {
@@ -284,6 +345,14 @@ static const struct codec_kind kinds[] = {
     {CHAT_FRAME_REFRESH_TOKEN, &map_refresh_token},
     {CHAT_FRAME_GOODBYE, &map_goodbye},
     {CHAT_FRAME_REACT, &map_react},
+    {CHAT_FRAME_TYPING, &map_typing},
+    {CHAT_FRAME_MARK_RECEIPTS, &map_mark_receipts},
+    {CHAT_FRAME_SET_CHANNEL_SETTINGS, &map_set_channel_settings},
+    {CHAT_FRAME_SET_DRAFT, &map_set_draft},
+    {CHAT_FRAME_FETCH_RECEIPTS, &map_fetch_receipts},
+    {CHAT_FRAME_FETCH_DEVICES, &map_fetch_devices},
+    {CHAT_FRAME_SIGN_OUT_DEVICE, &map_sign_out_device},
+    {CHAT_FRAME_SIGN_OUT_EVERYWHERE, &map_sign_out_everywhere},
     {CHAT_FRAME_MESSAGE, &map_message},
     {CHAT_FRAME_SENT, &map_sent},
     {CHAT_FRAME_CHANGED, &map_message},
@@ -305,6 +374,11 @@ static const struct codec_kind kinds[] = {
     {CHAT_FRAME_TICKET, &map_ticket},
     {CHAT_FRAME_OK, &map_ok},
     {CHAT_FRAME_MENTIONS, &map_mentions},
+    {CHAT_FRAME_TYPING_NOW, &map_typing},
+    {CHAT_FRAME_RECEIPTS, &map_receipts},
+    {CHAT_FRAME_CHANNEL_SETTINGS, &map_channel_settings},
+    {CHAT_FRAME_DRAFT, &map_draft},
+    {CHAT_FRAME_DEVICES, &map_devices},
 };
 
 /* clang-format on */

@@ -9,7 +9,6 @@
 
 #define FEATURES_MAX 32u     /* names in a list of features */
 #define FEATURE_NAME_MAX 32u /* bytes of one */
-#define CLIENT_NAME_MAX 64u  /* bytes of Hello.client */
 #define LIMIT_NAME_MAX 64u   /* bytes of Problem.limit */
 #define DETAIL_MAX 256u      /* bytes of Problem.detail */
 #define RANGES_MAX 64u       /* ranges of a FetchChanges */
@@ -18,6 +17,7 @@
 #define EVENTS_MAX 1024u     /* events of a Publication */
 #define RECHECK_MAX 512u     /* members asked for with a Subscribe */
 #define PRESENCE_MAX 500u    /* users or sessions a presence frame */
+#define OWN_RECEIPTS_MAX 2u  /* of a channel in a list: the user's own, and a direct's other */
 
 #define LIST(number, max, rule)                                                                    \
     {                                                                                              \
@@ -43,7 +43,7 @@ static const struct limits_field server_batch[] = {
 static const struct limits_field hello[] = {
     TEXT(1, CHAT_TOKEN_MAX, "Hello.token"),
     TEXT(2, CHAT_TICKET_MAX, "Hello.ticket"),
-    TEXT(4, CLIENT_NAME_MAX, "Hello.client"),
+    TEXT(4, CHAT_CLIENT_NAME_MAX, "Hello.client"),
     TEXTS(5, FEATURES_MAX, FEATURE_NAME_MAX, "Hello.features"),
 };
 static const struct limits_field welcome[] = {
@@ -81,6 +81,7 @@ static const struct limits_field reaction[] = {
 };
 static const struct limits_field channel[] = {
     TEXT(4, CHAT_NAME_MAX, "Channel.name"),
+    LIST(14, OWN_RECEIPTS_MAX, "Channel.receipts"),
 };
 static const struct limits_field user[] = {
     TEXT(2, CHAT_NAME_MAX, "User.name"),
@@ -123,6 +124,24 @@ static const struct limits_field create_group[] = {
     TEXT(2, CHAT_NAME_MAX, "CreateGroup.name"),
     LIST(3, CHAT_GROUP_MEMBERS_MAX - 1, "CreateGroup.member_ids"),
 };
+static const struct limits_field mark_receipts[] = {
+    LIST(1, CHAT_RECEIPT_MARKS_MAX, "MarkReceipts.marks"),
+};
+static const struct limits_field receipts[] = {
+    LIST(2, CHAT_GROUP_MEMBERS_MAX, "Receipts.receipts"),
+};
+static const struct limits_field set_draft[] = {
+    TEXT(2, CHAT_DRAFT_MAX, "SetDraft.text"),
+};
+static const struct limits_field draft[] = {
+    TEXT(2, CHAT_DRAFT_MAX, "Draft.text"),
+};
+static const struct limits_field devices[] = {
+    LIST(1, CHAT_DEVICES_MAX, "Devices.devices"),
+};
+static const struct limits_field device[] = {
+    TEXT(2, CHAT_CLIENT_NAME_MAX, "Device.client"),
+};
 static const struct limits_field presence_batch[] = {
     LIST(1, PRESENCE_MAX, "PresenceBatch.users"),
 };
@@ -150,6 +169,7 @@ static const struct limits_field open_session[] = {
     TEXT(1, CHAT_SUBJECT_MAX, "OpenSession.issuer"),
     TEXT(2, CHAT_SUBJECT_MAX, "OpenSession.subject"),
     TEXT(3, CHAT_NAME_MAX, "OpenSession.name"),
+    TEXT(8, CHAT_CLIENT_NAME_MAX, "OpenSession.client"),
 };
 static const struct limits_field session_opened[] = {
     TEXT(4, CHAT_NAME_MAX, "SessionOpened.name"),
@@ -163,6 +183,9 @@ static const struct limits_field subscribed[] = {
     LIST(5, CHANNELS_MAX, "Subscribed.channels"),
     LIST(6, RECHECK_MAX + 1, "Subscribed.members"),
     LIST(7, 2, "Subscribed.direct_members"),
+};
+static const struct limits_field channel_state[] = {
+    LIST(10, RECHECK_MAX + 3, "ChannelState.receipts"),
 };
 static const struct limits_field publication[] = {
     LIST(4, EVENTS_MAX, "Publication.events"),
@@ -188,16 +211,18 @@ static const struct limits_field watch[] = {
 
 /* Searched from the top: what travels most comes first. */
 static const struct limits_message table[] = {
-    LINES(message),      LINES(send_message),   LINES(client_batch),   LINES(server_batch),
-    LINES(link_batch),   LINES(publication),    LINES(history_page),   LINES(channel),
-    LINES(channel_list), LINES(heartbeat),      LINES(heartbeat_ack),  LINES(presence_batch),
-    LINES(user),         LINES(presence_delta), LINES(changes_page),   LINES(fetch_changes),
-    LINES(edit_message), LINES(members),        LINES(fetch_users),    LINES(users),
-    LINES(find_user),    LINES(create_group),   LINES(watch_presence), LINES(problem),
-    LINES(hello),        LINES(welcome),        LINES(refresh_token),  LINES(ticket),
-    LINES(link_hello),   LINES(link_welcome),   LINES(open_session),   LINES(session_opened),
-    LINES(subscribe),    LINES(subscribed),     LINES(find_user_in),   LINES(watch),
-    LINES(reaction),     LINES(react),
+    LINES(message),       LINES(send_message),   LINES(client_batch),   LINES(server_batch),
+    LINES(link_batch),    LINES(publication),    LINES(history_page),   LINES(channel),
+    LINES(channel_list),  LINES(heartbeat),      LINES(heartbeat_ack),  LINES(presence_batch),
+    LINES(user),          LINES(presence_delta), LINES(changes_page),   LINES(fetch_changes),
+    LINES(edit_message),  LINES(members),        LINES(fetch_users),    LINES(users),
+    LINES(find_user),     LINES(create_group),   LINES(watch_presence), LINES(problem),
+    LINES(hello),         LINES(welcome),        LINES(refresh_token),  LINES(ticket),
+    LINES(link_hello),    LINES(link_welcome),   LINES(open_session),   LINES(session_opened),
+    LINES(subscribe),     LINES(subscribed),     LINES(find_user_in),   LINES(watch),
+    LINES(reaction),      LINES(react),          LINES(receipts),       LINES(mark_receipts),
+    LINES(channel_state), LINES(set_draft),      LINES(draft),          LINES(devices),
+    LINES(device),
 };
 
 const struct limits_field *limits_find(const ProtobufCMessageDescriptor *descriptor,

@@ -37,6 +37,10 @@ struct rig_channel {
     uint32_t epoch, permissions;
     uint64_t seq, rev;
     struct rig_message *messages; /* [seq] */
+    /* What a list says of it besides. */
+    WireChannelSettings *settings;
+    WireReceipt *receipts[2];
+    size_t receipts_count;
 };
 
 struct rig_seen {
@@ -287,6 +291,9 @@ static inline void rig_list(struct rig *rig)
         wire[i].first_seq = rig->channels[i].first_seq;
         wire[i].peer_id = rig->channels[i].peer;
         wire[i].read_seq = rig->channels[i].read_seq;
+        wire[i].settings = rig->channels[i].settings;
+        wire[i].receipts = rig->channels[i].receipts;
+        wire[i].n_receipts = rig->channels[i].receipts_count;
         pointers[i] = &wire[i];
     }
     list.channels = pointers;
@@ -581,6 +588,7 @@ static inline void rig_answer(struct rig *rig, const WireClientFrame *f)
         ticket.token_expires_at_ms = rig->now.wall_ms + 3600000;
         RIG_SAY(rig, f->request_id, TICKET, ticket, &ticket);
         break;
+    case WIRE_CLIENT_FRAME__BODY_TYPING:
     case WIRE_CLIENT_FRAME__BODY_GOODBYE: break;
     default: RIG_SAY(rig, f->request_id, OK, ok, &ok); break;
     }

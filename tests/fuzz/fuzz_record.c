@@ -2,13 +2,15 @@
 #include "fuzz_wire.h"
 
 static const ProtobufCMessageDescriptor *const types[] = {
-    &wire_record__descriptor,     &wire_note__descriptor,
-    &wire_message__descriptor,    &wire_deployment_row__descriptor,
-    &wire_mint_row__descriptor,   &wire_home_row__descriptor,
-    &wire_lsn_row__descriptor,    &wire_channel_row__descriptor,
-    &wire_member_row__descriptor, &wire_change_row__descriptor,
-    &wire_ring_row__descriptor,   &wire_directory_row__descriptor,
-    &wire_cursor_row__descriptor, &wire_list_row__descriptor,
+    &wire_record__descriptor,      &wire_note__descriptor,
+    &wire_message__descriptor,     &wire_deployment_row__descriptor,
+    &wire_mint_row__descriptor,    &wire_home_row__descriptor,
+    &wire_lsn_row__descriptor,     &wire_channel_row__descriptor,
+    &wire_member_row__descriptor,  &wire_change_row__descriptor,
+    &wire_ring_row__descriptor,    &wire_directory_row__descriptor,
+    &wire_cursor_row__descriptor,  &wire_list_row__descriptor,
+    &wire_receipt_row__descriptor, &wire_setting_row__descriptor,
+    &wire_draft__descriptor,       &wire_device_row__descriptor,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)

@@ -8,7 +8,8 @@ import pathlib
 HERE = pathlib.Path(__file__).parent
 GOLDEN = HERE.parent / "golden" / "v1"
 ROWS = ["Record", "Note", "Message", "DeploymentRow", "MintRow", "HomeRow", "LsnRow",
-        "ChannelRow", "MemberRow", "ChangeRow", "RingRow", "DirectoryRow", "CursorRow", "ListRow"]
+        "ChannelRow", "MemberRow", "ChangeRow", "RingRow", "DirectoryRow", "CursorRow", "ListRow",
+        "ReceiptRow", "SettingRow", "Draft", "DeviceRow"]
 BATCHES = {"ClientBatch": "client_frames", "ServerBatch": "server_frames",
            "LinkBatch": "link_frames"}
 

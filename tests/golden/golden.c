@@ -53,6 +53,10 @@ static const struct root {
     {"directory_row", &wire_directory_row__descriptor, NULL},
     {"cursor_row", &wire_cursor_row__descriptor, NULL},
     {"list_row", &wire_list_row__descriptor, NULL},
+    {"receipt_row", &wire_receipt_row__descriptor, NULL},
+    {"setting_row", &wire_setting_row__descriptor, NULL},
+    {"draft_row", &wire_draft__descriptor, NULL},
+    {"device_row", &wire_device_row__descriptor, NULL},
 };
 
 #define ROOT_COUNT (sizeof(roots) / sizeof(roots[0]))

@@ -30,6 +30,9 @@ const char *check_rule_name(enum check_rule rule)
         [CHECK_NO_INTERNAL] = "no internal error",
         [CHECK_NOTE_KEPT] = "notes are kept until applied",
         [CHECK_CACHE_WHOLE] = "caches hold what they say",
+        [CHECK_RECEIPTS] = "receipts rise, up to the head",
+        [CHECK_OWN_CONVERGED] = "a user's devices agree",
+        [CHECK_DRAFT_KEPT] = "no typed word is lost",
         [CHECK_CONVERGED] = "all converge",
         [CHECK_MENTIONS] = "mentions are counted",
         [CHECK_RESOLVED] = "unknowns resolve",
@@ -61,6 +64,10 @@ struct checker *checker_new(void)
     index_init(&c->reacted, sizeof(uint64_t));
     index_init(&c->mentions, sizeof(uint64_t));
     index_init(&c->cursors, sizeof(uint64_t));
+    index_init(&c->receipts, sizeof(struct receipt));
+    index_init(&c->seen_receipts, sizeof(struct receipt));
+    index_init(&c->own, sizeof(struct own));
+    index_init(&c->words, sizeof(struct word));
     index_init(&c->notes, sizeof(uint64_t));
     index_init(&c->listed, sizeof(uint64_t));
     return c;
@@ -86,6 +93,10 @@ void checker_free(struct checker *c)
     index_fini(&c->reacted);
     index_fini(&c->mentions);
     index_fini(&c->cursors);
+    index_fini(&c->receipts);
+    index_fini(&c->seen_receipts);
+    index_fini(&c->own);
+    index_fini(&c->words);
     index_fini(&c->notes);
     index_fini(&c->listed);
     free(c);

@@ -45,6 +45,9 @@ enum check_rule {
     CHECK_NO_INTERNAL,       /* no server says that it is broken */
     CHECK_NOTE_KEPT,         /* a note is forgotten when it is applied for good */
     CHECK_CACHE_WHOLE,       /* a cache has what it says it holds */
+    CHECK_RECEIPTS,          /* they only rise, and never pass the head */
+    CHECK_OWN_CONVERGED,     /* after healing all devices have the user's mutes and drafts */
+    CHECK_DRAFT_KEPT,        /* no typed word is lost */
     CHECK_CONVERGED,         /* after healing all caches equal the history */
     CHECK_MENTIONS,          /* after healing the count of mentions is that of the history */
     CHECK_RESOLVED,          /* after healing no outcome is unknown */
@@ -150,6 +153,29 @@ uint32_t checker_permissions(struct checker *c, uint64_t home_id, uint64_t user_
 /* An operator raised the channel's epoch, and put other bytes in the place of a message. */
 void checker_rewritten_channel(struct checker *c, uint64_t channel_id);
 void checker_rewritten(struct checker *c, uint64_t channel_id, uint64_t seq, uint64_t body);
+
+/* --- what belongs to a user: checker_own.c --- */
+
+/* A member's receipt as it was logged. */
+void checker_logged_receipt(struct checker *c, uint64_t home_id, uint64_t user_id,
+                            uint64_t delivered_seq, uint64_t read_seq);
+void checker_logged_mute(struct checker *c, uint64_t user_id, uint64_t channel_id,
+                         int64_t muted_until_ms);
+void checker_logged_draft(struct checker *c, uint64_t user_id, uint64_t channel_id,
+                          const char *text);
+/* A reader's cache has this receipt of a channel in that epoch. */
+void checker_saw_receipt(struct checker *c, uint32_t reader, uint64_t own_id, uint64_t channel_id,
+                         uint32_t epoch, uint64_t user_id, uint64_t delivered_seq,
+                         uint64_t read_seq);
+/* A word, which nobody else types, is in the draft of one of the user's caches. */
+void checker_typed_word(struct checker *c, uint64_t word, uint64_t user_id, uint64_t channel_id,
+                        uint32_t cache);
+/* Somebody who had it before him took it away, or sent it. */
+void checker_retired_word(struct checker *c, uint64_t word);
+/* After healing: what a device of the user has. */
+void checker_own_final(struct checker *c, const char *who, uint64_t user_id, uint64_t channel_id,
+                       int64_t muted_until_ms, const char *draft);
+void checker_judge_own(struct checker *c);
 
 /* True when the user was removed from the home at some time. */
 bool checker_was_removed(struct checker *c, uint64_t home_id, uint64_t user_id);

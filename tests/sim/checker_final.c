@@ -194,4 +194,5 @@ void checker_judge(struct checker *c)
                               ch->channel_id, ch->logged_head, ch->stored_head);
         judge_sender_order(c, ch);
     }
+    checker_judge_own(c);
 }

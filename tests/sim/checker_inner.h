@@ -45,6 +45,23 @@ struct membership {
     uint32_t permissions;
 };
 
+/* Of a member, or as a reader has it. */
+struct receipt {
+    uint64_t delivered_seq, read_seq;
+};
+
+/* What a user's home has logged last for a channel. */
+struct own {
+    uint64_t user_id, channel_id, draft; /* hash; 0: none */
+    int64_t muted_until_ms;
+};
+
+struct word {
+    uint64_t word, user_id, channel_id;
+    uint32_t cache;
+    bool retired, kept;
+};
+
 struct log_entry {
     uint64_t content;
 };
@@ -61,7 +78,8 @@ struct checker {
     struct index texts;             /* all bodies that were attempted under a nonce */
     struct index reacted;           /* by message and reaction: is it there? */
     struct index mentions, cursors; /* as devices were told them */
-    struct index notes, listed;     /* the first by number: joins; the second: the last number */
+    struct index receipts, seen_receipts, own, words;
+    struct index notes, listed; /* the first by number: joins; the second: the last number */
     uint64_t violations[CHECK_RULES];
     uint32_t printed;
     bool quiet, superseded;

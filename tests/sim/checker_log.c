@@ -167,8 +167,12 @@ void checker_logged_member(struct checker *c, uint64_t home_id, uint64_t lsn, ui
     if (permissions) {
         m->added_at = lsn;
     } else {
+        struct receipt *r = index_find(&c->receipts, &(struct index_key){{home_id, user_id, 0, 0}});
+
         m->removed_at = lsn;
         c->counts.removals++;
+        if (r)
+            *r = (struct receipt){0}; /* it goes with the membership */
     }
 }
 

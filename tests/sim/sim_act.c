@@ -8,7 +8,7 @@
 
 #include "sim_tap.h"
 
-static uint64_t some_channel(struct sim_app *app)
+uint64_t sim_act_some_channel(struct sim_app *app)
 {
     const struct chat_channel *channel;
     uint64_t after = 0, chosen = 0, seen = 0;
@@ -76,7 +76,7 @@ static struct check_nonce nonce_of(struct sim_app *app, uint64_t channel_id,
 
 static void act_send(struct sim_app *app)
 {
-    uint64_t channel_id = some_channel(app);
+    uint64_t channel_id = sim_act_some_channel(app);
     uint64_t burst = rng_below(&app->rng, 6) == 0 ? 1 + rng_below(&app->rng, 60) : 1;
 
     for (uint64_t i = 0; channel_id && i < burst; i++) {
@@ -85,6 +85,7 @@ static void act_send(struct sim_app *app)
         struct check_nonce n;
 
         say(app, &said);
+        sim_own_sending(app, channel_id);
         if (chat_conn_send(sim_app_conn(app), channel_id, &said.content, &nonce) != CHAT_OK)
             return;
         n = nonce_of(app, channel_id, &nonce);
@@ -111,7 +112,7 @@ static uint64_t some_seq(struct sim_app *app, uint64_t channel_id, bool own)
 
 static void act_alter(struct sim_app *app, bool delete)
 {
-    uint64_t channel_id = some_channel(app);
+    uint64_t channel_id = sim_act_some_channel(app);
     uint64_t seq = channel_id ? some_seq(app, channel_id, true) : 0;
     struct said said;
 
@@ -136,7 +137,7 @@ static const char *some_emoji(struct sim_app *app)
 
 static void act_react(struct sim_app *app)
 {
-    uint64_t channel_id = some_channel(app);
+    uint64_t channel_id = sim_act_some_channel(app);
     uint64_t seq = channel_id ? some_seq(app, channel_id, false) : 0;
     const char *emoji = some_emoji(app);
     bool remove = rng_below(&app->rng, 3) == 0;
@@ -220,7 +221,7 @@ static void act_waiting(struct sim_app *app)
 
 static void act_read(struct sim_app *app)
 {
-    uint64_t channel_id = some_channel(app);
+    uint64_t channel_id = sim_act_some_channel(app);
     const struct chat_channel *channel =
         channel_id ? chat_conn_get_channel(sim_app_conn(app), channel_id) : NULL;
 
@@ -231,7 +232,7 @@ static void act_read(struct sim_app *app)
 
 static void act_fetch(struct sim_app *app)
 {
-    uint64_t channel_id = some_channel(app), ticket;
+    uint64_t channel_id = sim_act_some_channel(app), ticket;
     const struct chat_channel *channel =
         channel_id ? chat_conn_get_channel(sim_app_conn(app), channel_id) : NULL;
     uint32_t limit = 1 + (uint32_t)rng_below(&app->rng, 50);
@@ -303,6 +304,8 @@ void sim_act(struct sim_app *app)
     app->crowd->acts++;
     if (app->config.user == 0 && rng_below(&app->rng, 12) == 0)
         sim_act_member(app);
+    if (rng_below(&app->rng, 8) == 0)
+        sim_own_act(app);
     if (app->stopped && what < 50)
         sim_act_rest(app);
     else if (what < 50)

@@ -227,6 +227,7 @@ static void handle(struct sim_app *app, const struct chat_event *e)
     struct sim_crowd *crowd = app->crowd;
 
     crowd->events++;
+    sim_own_event(app, e);
     sim_world_note(crowd->world, hash_pair((uint64_t)e->type, e->channel_id));
     if (e->type == CHAT_EVENT_NEED_TOKEN) {
         give_token(app);
@@ -465,5 +466,5 @@ bool sim_app_is_settled(struct sim_app *app)
         if (channel->stream_seq != channel->head_seq)
             return false;
     }
-    return true;
+    return sim_own_is_settled(app);
 }

@@ -29,8 +29,10 @@ struct sim_app {
     bool catches_up_in_part; /* it asked for that: gaps are told */
     bool dying;              /* its death is set: it does nothing but listen */
     bool dies_by_power;
-    bool stopped; /* by itself: starts again later */
-    bool whole;   /* its cache holds everything: no gap is left to fill */
+    bool stopped;              /* by itself: starts again later */
+    bool whole;                /* its cache holds everything: no gap is left to fill */
+    uint64_t other_devices[8]; /* of its user, as listed last */
+    uint32_t other_count;
 };
 
 /* --- sim_app.c --- */
@@ -45,6 +47,7 @@ chat_status sim_app_read(struct sim_app *app, uint64_t channel_id, uint64_t star
 
 /* --- sim_act.c --- */
 
+uint64_t sim_act_some_channel(struct sim_app *app);
 /* One act by chance, as people do them. */
 void sim_act(struct sim_app *app);
 void sim_act_member(struct sim_app *app);
@@ -54,5 +57,15 @@ void sim_act_rest(struct sim_app *app);
 void sim_act_fill_gaps(struct sim_app *app);
 /* What the last process left is read before the network can mend it. */
 void sim_act_look_through(struct sim_app *app);
+
+/* --- sim_own.c: what belongs to the user --- */
+
+void sim_own_act(struct sim_app *app);
+/* Before a message is sent: its draft goes with it. */
+void sim_own_sending(struct sim_app *app, uint64_t channel_id);
+void sim_own_event(struct sim_app *app, const struct chat_event *e);
+/* Nothing of its own is still to be said. */
+bool sim_own_is_settled(struct sim_app *app);
+void sim_own_report(struct sim_app *app);
 
 #endif

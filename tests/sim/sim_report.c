@@ -80,8 +80,10 @@ void sim_app_report(struct sim_app *app, bool stored)
         if (channel && (!stored || checker_wants_channel(app->crowd->checker, ids[i])))
             report_channel(app, channel, stored);
     }
-    if (!stored)
-        report_list(app);
+    if (stored)
+        return;
+    report_list(app);
+    sim_own_report(app);
 }
 
 static void describe_outbox(chat_conn *conn)

@@ -121,6 +121,21 @@ static void tell(struct checker *checker, const WireRecord *record)
                               record->listed->note_number);
         break;
     case WIRE_RECORD__BODY_NOTES_ACKED: tell_acked(checker, record->notes_acked); break;
+    case WIRE_RECORD__BODY_RECEIPTS:
+        for (size_t i = 0; i < record->receipts->n_receipts; i++) {
+            const WireReceipt *r = record->receipts->receipts[i];
+            checker_logged_receipt(checker, record->home_id, r->user_id, r->delivered_seq,
+                                   r->read_seq);
+        }
+        break;
+    case WIRE_RECORD__BODY_SETTINGS:
+        checker_logged_mute(checker, record->home_id, record->settings->channel_id,
+                            record->settings->muted_until_ms);
+        break;
+    case WIRE_RECORD__BODY_DRAFT:
+        checker_logged_draft(checker, record->home_id, record->draft->draft->channel_id,
+                             record->draft->draft->text);
+        break;
     default: break;
     }
 }

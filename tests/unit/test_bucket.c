@@ -10,7 +10,7 @@
 #define OPERATIONS BUCKET_OPERATIONS
 #define READS BUCKET_READS
 
-static const struct bucket_rate rates[BUCKET_KINDS] = {{10, 5}, {100, 20}};
+static const struct bucket_rate rates[BUCKET_KINDS] = {{10, 5}, {100, 20}, {100, 20}};
 static struct buckets b;
 static struct faulty_alloc memory;
 

@@ -207,21 +207,24 @@ static chat_status see_message(const struct chat_message *m, void *user)
     return CHAT_OK;
 }
 
-/* Of version 1, what had no place for mentions, reactions and what waits for others. */
+/* Of version 1, what had no place for mentions, reactions, receipts and what waits for others. */
 START_TEST(a_file_of_the_first_schema_keeps_all_it_has)
 {
     const struct chat_message m = {
         .channel_id = 5, .seq = 1, .message_id = 9, .author_id = 3, .text = "said", .text_len = 4};
+    const struct cache_receipt receipt = {1, 2, 3, 3};
     struct seen seen = {0};
     cache_put put;
     int messages = 0;
+    bool rose = false;
 
     queue(1, "kept");
     ck_assert_int_eq(cache_message_put(c, &m, &put), CHAT_OK);
     ck_assert_int_eq(cache_commit(c), CHAT_OK);
     cache_close(c);
     c = NULL;
-    sql("DROP INDEX messages_mentioning_me;"
+    sql("DROP TABLE settings; DROP TABLE drafts; DROP TABLE receipts;"
+        "DROP INDEX messages_mentioning_me;"
         "ALTER TABLE channels DROP COLUMN mentions;"
         "ALTER TABLE messages DROP COLUMN mention_ids;"
         "ALTER TABLE messages DROP COLUMN mentions_me;"
@@ -239,6 +242,8 @@ START_TEST(a_file_of_the_first_schema_keeps_all_it_has)
     ck_assert_int_eq(seen.last.parent, 0);
     ck_assert_int_eq(cache_messages_read(c, 5, 1, 1, 1, see_message, &messages), CHAT_OK);
     ck_assert_int_eq(messages, 1);
+    ck_assert_int_eq(cache_receipt_put(c, &receipt, &rose), CHAT_OK);
+    ck_assert(rose);
 }
 END_TEST
 

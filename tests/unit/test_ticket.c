@@ -30,6 +30,7 @@ static void setup(void)
         .user_id = UINT64_C(0x1122334455667788),
         .device_id = DEVICE,
         .auth_epoch = 3,
+        .session_no = UINT64_C(0x0102030405060708),
         .issued_at_ms = NOW,
         .expires_at_ms = INT64_MAX,
         .token_expires_at_ms = NOW + 3600000,
@@ -48,14 +49,39 @@ static chat_status open_at(int64_t wall_ms)
 START_TEST(bytes_never_change)
 {
     static const char golden[] =
-        "0107000000887766554433221101ffeeddccbbaa9903000000000000000068e5cf8b010000c08feecf8b0100"
-        "0080561cd08b010000e83e6c51723f302407a11bd9a43f94492203ed2554e2870a4886a8064235e0d330641f"
-        "1c53e42994";
+        "0207000000887766554433221101ffeeddccbbaa99030000000000000008070605040302010068e5cf8b0100"
+        "00c08feecf8b01000080561cd08b010000e83e6c51723f30247c886bfaffcd39b32134bc24d17fc55c2b06d1"
+        "fe59409bddd3fc8acb5b64dc77";
     char hex[2 * TICKET_SIZE + 1];
 
     for (size_t i = 0; i < TICKET_SIZE; i++)
         snprintf(hex + 2 * i, 3, "%02x", sealed[i]);
     ck_assert_str_eq(hex, golden);
+}
+END_TEST
+
+/* Likewise, in the days of version 1. */
+START_TEST(a_ticket_of_version_1_is_taken_and_has_no_session)
+{
+    static const char golden[] =
+        "0107000000887766554433221101ffeeddccbbaa9903000000000000000068e5cf8b010000c08feecf8b0100"
+        "0080561cd08b010000e83e6c51723f302407a11bd9a43f94492203ed2554e2870a4886a8064235e0d330641f"
+        "1c53e42994";
+    uint8_t old[(sizeof(golden) - 1) / 2];
+    struct ticket out;
+
+    for (size_t i = 0; i < sizeof(old); i++) {
+        unsigned byte;
+        ck_assert_int_eq(sscanf(golden + 2 * i, "%2x", &byte), 1);
+        old[i] = (uint8_t)byte;
+    }
+    ck_assert_int_eq(ticket_open(&keys, old, sizeof(old), DEVICE, NOW, &out), CHAT_OK);
+    ck_assert_uint_eq(out.user_id, ticket.user_id);
+    ck_assert_uint_eq(out.auth_epoch, 3);
+    ck_assert_uint_eq(out.session_no, 0);
+    ck_assert_int_eq(out.token_expires_at_ms, NOW + 3600000);
+    old[0] = 2; /* the version is signed, too */
+    ck_assert_int_eq(ticket_open(&keys, old, sizeof(old), DEVICE, NOW, &out), CHAT_E_AUTH);
 }
 END_TEST
 
@@ -67,6 +93,7 @@ START_TEST(what_goes_in_comes_out)
     ck_assert_uint_eq(out.user_id, ticket.user_id);
     ck_assert_uint_eq(out.device_id, DEVICE);
     ck_assert_uint_eq(out.auth_epoch, 3);
+    ck_assert_uint_eq(out.session_no, ticket.session_no);
     ck_assert_int_eq(out.issued_at_ms, NOW);
     ck_assert_int_eq(out.expires_at_ms, NOW + TICKET_LIFE_MAX_MS);
     ck_assert_int_eq(out.token_expires_at_ms, NOW + 3600000);
@@ -245,6 +272,7 @@ int main(void)
 
     tcase_add_checked_fixture(all, setup, NULL);
     tcase_add_test(all, bytes_never_change);
+    tcase_add_test(all, a_ticket_of_version_1_is_taken_and_has_no_session);
     tcase_add_test(all, what_goes_in_comes_out);
     tcase_add_test(all, every_changed_bit_is_noticed);
     tcase_add_test(all, another_length_is_refused);

@@ -4,6 +4,8 @@
 
 bool answer_translate(const WireLinkFrame *from, WireServerFrame *to)
 {
+    static const WireOk ok = WIRE_OK__INIT;
+
     *to = (WireServerFrame)WIRE_SERVER_FRAME__INIT;
     switch ((int)from->body_case) {
     case WIRE_LINK_FRAME__BODY_SENT:
@@ -42,6 +44,26 @@ bool answer_translate(const WireLinkFrame *from, WireServerFrame *to)
         to->body_case = WIRE_SERVER_FRAME__BODY_MEMBER_CHANGED;
         to->member_changed = from->member_changed;
         return true;
+    case WIRE_LINK_FRAME__BODY_RECEIPTS:
+        to->body_case = WIRE_SERVER_FRAME__BODY_RECEIPTS;
+        to->receipts = from->receipts;
+        return true;
+    case WIRE_LINK_FRAME__BODY_CHANNEL_SETTINGS:
+        to->body_case = WIRE_SERVER_FRAME__BODY_CHANNEL_SETTINGS;
+        to->channel_settings = from->channel_settings;
+        return true;
+    case WIRE_LINK_FRAME__BODY_DRAFT:
+        to->body_case = WIRE_SERVER_FRAME__BODY_DRAFT;
+        to->draft = from->draft;
+        return true;
+    case WIRE_LINK_FRAME__BODY_DEVICES:
+        to->body_case = WIRE_SERVER_FRAME__BODY_DEVICES;
+        to->devices = from->devices;
+        return true;
+    case WIRE_LINK_FRAME__BODY_SIGNED_OUT:
+        to->body_case = WIRE_SERVER_FRAME__BODY_OK;
+        to->ok = (WireOk *)(uintptr_t)&ok;
+        return true;
     default: return false;
     }
 }
@@ -67,6 +89,8 @@ static bool has_no_outcome(const struct ask *a)
     case WIRE_CLIENT_FRAME__BODY_FETCH_CHANGES:
     case WIRE_CLIENT_FRAME__BODY_FETCH_MEMBERS:
     case WIRE_CLIENT_FRAME__BODY_FETCH_USERS:
+    case WIRE_CLIENT_FRAME__BODY_FETCH_RECEIPTS:
+    case WIRE_CLIENT_FRAME__BODY_FETCH_DEVICES:
     case WIRE_CLIENT_FRAME__BODY_FIND_USER: return true;
     default: return !a->sent;
     }

@@ -19,6 +19,7 @@
 enum bucket_kind {
     BUCKET_OPERATIONS, /* what changes something, or asks others to */
     BUCKET_READS,      /* fetches and finds */
+    BUCKET_SIGNALS,    /* typing and receipts: they cost no message */
     BUCKET_KINDS,
 };
 

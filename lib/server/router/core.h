@@ -13,6 +13,7 @@
 #include "server/router/home.h"
 #include "server/router/router.h"
 #include "server/router/session.h"
+#include "server/router/signal.h"
 #include "server/router/slab.h"
 #include "server/router/sweep.h"
 #include "server/router/user.h"
@@ -110,6 +111,8 @@ struct router {
     uint32_t sent_count;
 
     struct sweep sweep;
+
+    struct typing_slot typing[TYPING_SLOTS]; /* who told what lately, by hash */
 
     struct run *run; /* scratch of a fan-out */
 

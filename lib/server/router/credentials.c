@@ -31,6 +31,7 @@ size_t credentials_seal(struct router *r, struct session *s, uint8_t out[CHAT_TI
         .user_id = s->user_id,
         .device_id = s->device_id,
         .auth_epoch = s->auth_epoch,
+        .session_no = s->session_no,
         .issued_at_ms = r->now.wall_ms,
         .expires_at_ms = r->now.wall_ms + r->limits.ticket_ms,
         .token_expires_at_ms = s->token_expires_at_ms,

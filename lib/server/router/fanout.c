@@ -18,7 +18,9 @@ struct run {
     size_t bytes; /* about */
 };
 
-static void push_to_members(struct router *r, const struct home *h, struct frame *frame)
+/* But not to the session of number `but`. */
+static void push_to_members(struct router *r, const struct home *h, struct frame *frame,
+                            uint64_t but)
 {
     const uint32_t count = h->members.count;
 
@@ -28,6 +30,8 @@ static void push_to_members(struct router *r, const struct home *h, struct frame
         const struct home_member member = members_get(&h->members, i);
 
         if (!(member.permissions & WIRE_PERMISSION__PERMISSION_VIEW))
+            continue;
+        if (but != 0 && router_session(r, member.session)->session_no == but)
             continue;
         output_push(r, router_session(r, member.session), frame);
         r->stats.deliveries += frame->count;
@@ -49,7 +53,7 @@ static void flush_run(struct router *r, struct home *h, struct run *run)
         home_lose(r, h);
         return;
     }
-    push_to_members(r, h, frame);
+    push_to_members(r, h, frame, 0);
     frame_unref(frame);
 }
 
@@ -104,7 +108,7 @@ static void send_member_changed(struct router *r, const struct home *h, WireMemb
         r->stats.no_memory++; /* clients fetch members when they show them */
         return;
     }
-    push_to_members(r, h, encoded);
+    push_to_members(r, h, encoded, 0);
     frame_unref(encoded);
 }
 
@@ -157,6 +161,40 @@ static void take_member_changed(struct router *r, struct home *h, WireMemberChan
     }
 }
 
+/* --- receipts and typing --- */
+
+static void take_receipts(struct router *r, const struct home *h, WireReceipts *receipts)
+{
+    WireServerFrame frame = WIRE_SERVER_FRAME__INIT;
+    struct frame *encoded;
+
+    frame.body_case = WIRE_SERVER_FRAME__BODY_RECEIPTS;
+    frame.receipts = receipts;
+    encoded = wire_encode_server(r->allocator, &frame);
+    if (!encoded) {
+        r->stats.no_memory++; /* the next ones are higher */
+        return;
+    }
+    push_to_members(r, h, encoded, 0);
+    frame_unref(encoded);
+}
+
+static void take_typing(struct router *r, const struct home *h, const WireTyping *said)
+{
+    WireServerFrame frame = WIRE_SERVER_FRAME__INIT;
+    WireTyping typing = *said;
+    struct frame *encoded;
+
+    typing.session_no = 0;
+    frame.body_case = WIRE_SERVER_FRAME__BODY_TYPING;
+    frame.typing = &typing;
+    encoded = wire_encode_server(r->allocator, &frame);
+    if (!encoded)
+        return;
+    push_to_members(r, h, encoded, said->session_no);
+    frame_unref(encoded);
+}
+
 /* --- one publication --- */
 
 static void take_events(struct router *r, struct home *h, const WirePublication *p,
@@ -173,6 +211,11 @@ static void take_events(struct router *r, struct home *h, const WirePublication 
             flush_run(r, h, run);
             take_member_changed(r, h, event->member_changed, known_lsn);
             break;
+        case WIRE_HOME_EVENT__BODY_RECEIPTS:
+            flush_run(r, h, run);
+            take_receipts(r, h, event->receipts);
+            break;
+        case WIRE_HOME_EVENT__BODY_TYPING: take_typing(r, h, event->typing); break;
         default: break; /* of users' homes, or unknown */
         }
     }

@@ -132,6 +132,8 @@ static bool by_ticket(struct router *r, struct session *s, uint32_t request_id,
     s->auth_epoch = ticket.auth_epoch;
     open.user_id = ticket.user_id;
     open.auth_epoch = ticket.auth_epoch;
+    open.ticket_session_no = ticket.session_no;
+    open.client = hello->client;
     open_session(r, s, request_id, router_shard(r, ticket.user_id), &open);
     return true;
 }
@@ -170,6 +172,7 @@ static void by_token(struct router *r, struct session *s, uint32_t request_id,
     open.subject = claims.subject;
     cut_name(claims.name[0] ? claims.name : claims.subject, name);
     open.name = name;
+    open.client = hello->client;
     open_session(r, s, request_id,
                  shard_of_subject(claims.issuer, claims.subject, r->shards.shard_count), &open);
 }

@@ -287,6 +287,29 @@ static void describe(const struct home *h, const struct session *s, uint32_t per
         out->peer_id = h->direct[0] == s->user_id ? h->direct[1] : h->direct[0];
 }
 
+void home_fill_settings(const WireUserChannel *channel, WireChannelSettings *out)
+{
+    *out = (WireChannelSettings)WIRE_CHANNEL_SETTINGS__INIT;
+    out->channel_id = channel->home_id;
+    out->muted_until_ms = channel->muted_until_ms;
+    out->version = channel->settings_version;
+    out->draft_version = channel->draft_version;
+    out->has_draft = channel->has_draft;
+}
+
+/* Of those that the home told: the user's own and, of a direct, the other's. */
+static size_t pick_receipts(const struct home *h, const struct session *s,
+                            const WireChannelState *state, WireReceipt *out[2])
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < state->n_receipts && count < 2; i++)
+        if (state->receipts[i]->user_id == s->user_id ||
+            h->kind == WIRE_HOME_KIND__HOME_KIND_DIRECT)
+            out[count++] = state->receipts[i];
+    return count;
+}
+
 void home_send_channel(struct router *r, const struct home *h, struct session *s,
                        uint32_t permissions, const struct home_seen *seen)
 {
@@ -295,6 +318,7 @@ void home_send_channel(struct router *r, const struct home *h, struct session *s
     WirePosition head;
     WireMentions mentions = WIRE_MENTIONS__INIT;
     WireChannel channel, *channels[1] = {&channel};
+    WireReceipt *receipts[2];
 
     describe(h, s, permissions, &head, &channel);
     if (seen) {
@@ -305,9 +329,12 @@ void home_send_channel(struct router *r, const struct home *h, struct session *s
             mentions.count = seen->mentions;
             channel.mentions = &mentions;
         }
+        channel.settings = seen->settings;
         if (seen->state && seen->state->head) {
             channel.head = seen->state->head;
             channel.first_seq = seen->state->first_seq;
+            channel.receipts = receipts;
+            channel.n_receipts = pick_receipts(h, s, seen->state, receipts);
         }
     }
     list.n_channels = 1;

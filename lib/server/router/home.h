@@ -90,8 +90,10 @@ struct home_seen {
     const WireChannelState *state; /* newer than what was published so far; NULL: the home's */
     uint64_t read_seq, read_message_id;
     uint32_t mentions;
-    bool has_mentions; /* false: nobody said how many */
+    bool has_mentions;             /* false: nobody said how many */
+    WireChannelSettings *settings; /* NULL: not said */
 };
+void home_fill_settings(const WireUserChannel *channel, WireChannelSettings *out);
 /* One ChannelList with this home, to one session. `seen` may be NULL: cursors never move
  * back, so a read_seq of 0 tells a client nothing. */
 void home_send_channel(struct router *r, const struct home *h, struct session *s,

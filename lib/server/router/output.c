@@ -11,7 +11,8 @@ void output_mark(struct router *r, struct session *s)
 static bool is_ephemeral(const struct frame *frame, void *user)
 {
     (void)user;
-    return frame->kind == WIRE_SERVER_FRAME__BODY_PRESENCE;
+    return frame->kind == WIRE_SERVER_FRAME__BODY_PRESENCE ||
+           frame->kind == WIRE_SERVER_FRAME__BODY_TYPING;
 }
 
 static void doom(struct router *r, struct session *s, bool starved)
@@ -57,7 +58,8 @@ void output_reap(struct router *r)
         reap(r, LIST_ENTRY(node, struct session, dirty));
 }
 
-/* Makes room by dropping what will be said again; false when that is not enough. */
+/* Makes room by dropping what will be said again, or is over soon; false when that is not enough.
+ */
 static bool shed(struct router *r, struct session *s, struct frame *frame, size_t bytes_max,
                  uint32_t frames_max)
 {

@@ -225,10 +225,10 @@ static void pump_users(struct router *r, struct list *users, uint32_t shard)
     }
 }
 
-static WireServerFrame *cursor_of(struct arena *arena, const WireUserChannel *channel)
+static WireServerFrame *cursor_frame(struct router *r, const WireUserChannel *channel)
 {
-    WireServerFrame *frame = arena_alloc(arena, sizeof(*frame));
-    WireCursor *cursor = arena_alloc(arena, sizeof(*cursor));
+    WireServerFrame *frame = arena_alloc(&r->scratch, sizeof(*frame));
+    WireCursor *cursor = arena_alloc(&r->scratch, sizeof(*cursor));
 
     if (!frame || !cursor)
         return NULL;
@@ -242,10 +242,10 @@ static WireServerFrame *cursor_of(struct arena *arena, const WireUserChannel *ch
     return frame;
 }
 
-static WireServerFrame *mentions_of(struct arena *arena, const WireUserChannel *channel)
+static WireServerFrame *mentions_frame(struct router *r, const WireUserChannel *channel)
 {
-    WireServerFrame *frame = arena_alloc(arena, sizeof(*frame));
-    WireMentions *mentions = arena_alloc(arena, sizeof(*mentions));
+    WireServerFrame *frame = arena_alloc(&r->scratch, sizeof(*frame));
+    WireMentions *mentions = arena_alloc(&r->scratch, sizeof(*mentions));
 
     if (!frame || !mentions)
         return NULL;
@@ -258,37 +258,66 @@ static WireServerFrame *mentions_of(struct arena *arena, const WireUserChannel *
     return frame;
 }
 
-_Static_assert(2 * CHAT_USER_CHANNELS_MAX <= CHAT_SERVER_FRAMES_MAX, "one message has them all");
+static WireServerFrame *settings_frame(struct router *r, const WireUserChannel *channel)
+{
+    WireServerFrame *frame = arena_alloc(&r->scratch, sizeof(*frame));
+    WireChannelSettings *settings = arena_alloc(&r->scratch, sizeof(*settings));
 
-/* Cursors may have moved meanwhile, mentions come and gone: all of them again, at once. */
-static void send_read_states(struct router *r, struct session *s, const WireSessionOpened *said)
+    if (!frame || !settings)
+        return NULL;
+    *frame = (WireServerFrame)WIRE_SERVER_FRAME__INIT;
+    home_fill_settings(channel, settings);
+    frame->body_case = WIRE_SERVER_FRAME__BODY_CHANNEL_SETTINGS;
+    frame->channel_settings = settings;
+    return frame;
+}
+
+/* Frames of one channel: cursor, settings, mentions. */
+#define OWN_FRAMES 3u
+/* Channels that one WebSocket message has room for. */
+#define OWN_CHANNELS (CHAT_SERVER_FRAMES_MAX / OWN_FRAMES)
+
+/* False: no memory. */
+static bool send_some_own(struct router *r, struct session *s, WireUserChannel *const *channels,
+                          size_t channel_count)
 {
     const WireServerFrame **frames;
     struct frame *encoded;
     size_t count = 0;
+    bool fits;
 
     arena_reset(&r->scratch);
-    frames = arena_alloc(&r->scratch, (2 * said->n_channels + 1) * sizeof(*frames));
-    for (size_t i = 0; frames && i < said->n_channels; i++) {
-        const WireUserChannel *channel = said->channels[i];
+    frames = arena_alloc(&r->scratch, OWN_FRAMES * channel_count * sizeof(*frames));
+    fits = frames != NULL;
+    for (size_t i = 0; fits && i < channel_count; i++) {
+        const WireUserChannel *channel = channels[i];
 
-        if (channel->read_seq != 0 && !(frames[count++] = cursor_of(&r->scratch, channel)))
-            break;
-        if (!(frames[count++] = mentions_of(&r->scratch, channel)))
-            break;
+        if (channel->read_seq != 0)
+            fits = (frames[count++] = cursor_frame(r, channel)) != NULL;
+        if (fits && (channel->settings_version != 0 || channel->draft_version != 0))
+            fits = (frames[count++] = settings_frame(r, channel)) != NULL;
+        if (fits)
+            fits = (frames[count++] = mentions_frame(r, channel)) != NULL;
     }
-    if (count > 0 && !frames[count - 1]) {
-        output_starve(r, s);
-        return;
-    }
-    if (count == 0)
-        return;
-    encoded = wire_encode_server_many(r->allocator, frames, count);
-    if (encoded)
-        output_push(r, s, encoded);
-    else
-        output_starve(r, s);
+    encoded = fits ? wire_encode_server_many(r->allocator, frames, count) : NULL;
+    if (!encoded)
+        return false;
+    output_push(r, s, encoded);
     frame_unref(encoded);
+    return true;
+}
+
+/* What is the user's own may have changed meanwhile: all of it again. */
+static void send_own(struct router *r, struct session *s, const WireSessionOpened *said)
+{
+    for (size_t i = 0; i < said->n_channels; i += OWN_CHANNELS) {
+        const size_t left = said->n_channels - i;
+
+        if (!send_some_own(r, s, said->channels + i, left < OWN_CHANNELS ? left : OWN_CHANNELS)) {
+            output_starve(r, s);
+            return;
+        }
+    }
 }
 
 static void take_opened(struct router *r, struct user *u, struct session *s,
@@ -301,44 +330,33 @@ static void take_opened(struct router *r, struct user *u, struct session *s,
         const struct home *h = home_find(r, said->channels[i]->home_id);
 
         if (!h || home_slot(h, s) == SLAB_NONE)
-            sync_add(r, s, said->channels[i], true);
+            sync_add(r, s, said->channels[i]);
     }
-    send_read_states(r, s, said);
+    send_own(r, s, said);
     if (s->auth_epoch < said->auth_epoch)
-        session_end(r, s,
-                    &(struct session_end){
-                        .close_code = CHAT_CLOSE_REVOKED,
-                        .reason = "signed out everywhere",
-                        .problem = WIRE_PROBLEM_CODE__PROBLEM_UNAUTHENTICATED,
-                        .retry = WIRE_RETRY__RETRY_REAUTH,
-                    });
+        session_revoke(r, s, "signed out everywhere");
 }
 
 /* True when the session ends by it, false when it is to be asked again. */
 static bool take_refusal(struct router *r, struct session *s, const WireProblem *problem)
 {
-    struct session_end end = {.problem = problem->code, .retry = problem->retry};
-
     switch ((int)problem->code) {
     case WIRE_PROBLEM_CODE__PROBLEM_SUPERSEDED:
         r->stats.superseded++;
-        end.close_code = CHAT_CLOSE_SUPERSEDED;
-        end.reason = "superseded";
-        break;
+        session_end(r, s,
+                    &(struct session_end){
+                        .close_code = CHAT_CLOSE_SUPERSEDED,
+                        .reason = "superseded",
+                        .problem = problem->code,
+                        .retry = problem->retry,
+                    });
+        return true;
     case WIRE_PROBLEM_CODE__PROBLEM_UNAUTHENTICATED:
     case WIRE_PROBLEM_CODE__PROBLEM_FORBIDDEN:
     case WIRE_PROBLEM_CODE__PROBLEM_NOT_FOUND:
-    case WIRE_PROBLEM_CODE__PROBLEM_TOKEN_EXPIRED:
-        r->stats.revoked++;
-        end.close_code = CHAT_CLOSE_REVOKED;
-        end.reason = "signed out everywhere";
-        end.problem = WIRE_PROBLEM_CODE__PROBLEM_UNAUTHENTICATED;
-        end.retry = WIRE_RETRY__RETRY_REAUTH;
-        break;
+    case WIRE_PROBLEM_CODE__PROBLEM_TOKEN_EXPIRED: session_revoke(r, s, "signed out"); return true;
     default: return false;
     }
-    session_end(r, s, &end);
-    return true;
 }
 
 void recheck_announced(struct router *r, struct ask *a, const WireLinkFrame *frame)

@@ -10,7 +10,7 @@
 
 #define BUSY_RETRY_MS 100 /* when too many of one client's own requests are in flight */
 
-static void send_ok(struct router *r, struct session *s, uint32_t request_id)
+void request_ok(struct router *r, struct session *s, uint32_t request_id)
 {
     WireServerFrame frame = WIRE_SERVER_FRAME__INIT;
     WireOk ok = WIRE_OK__INIT;
@@ -45,14 +45,15 @@ static void refuse_invalid(struct router *r, struct session *s, uint32_t request
 
 /* --- passing on --- */
 
-/* Of those that bring messages: does the session have the home now? */
+/* Of those that bring what others wrote: does the session have the home now? */
 static bool asks_as_member(const struct router *r, const struct session *s,
                            WireClientFrame__BodyCase body, uint64_t target)
 {
     const struct home *h;
 
     if (body != WIRE_CLIENT_FRAME__BODY_FETCH_HISTORY &&
-        body != WIRE_CLIENT_FRAME__BODY_FETCH_CHANGES)
+        body != WIRE_CLIENT_FRAME__BODY_FETCH_CHANGES &&
+        body != WIRE_CLIENT_FRAME__BODY_FETCH_RECEIPTS)
         return false;
     h = home_find(r, target);
     return h && home_slot(h, s) != SLAB_NONE;
@@ -96,25 +97,64 @@ static void pass_to_home(struct router *r, struct session *s, const WireClientFr
     pass_on(r, s, from, router_shard(r, target), target, &frame);
 }
 
-static void mark_read(struct router *r, struct session *s, const WireClientFrame *from)
+/* To the user's own home, which knows nothing of who belongs where. */
+static void pass_to_user(struct router *r, struct session *s, const WireClientFrame *from,
+                         WireLinkFrame__BodyCase body, void *message)
 {
-    WireMarkRead mark = *from->mark_read;
     WireLinkFrame frame = WIRE_LINK_FRAME__INIT;
-    const struct home *h = home_find(r, mark.channel_id);
+
+    frame.body_case = body;
+    frame.send_message = message; /* every member of the union is a pointer */
+    pass_on(r, s, from, router_shard(r, s->user_id), 0, &frame);
+}
+
+chat_status request_membership(const struct router *r, const struct session *s, uint64_t channel_id,
+                               uint32_t needed)
+{
+    const struct home *h = home_find(r, channel_id);
     struct home_member member;
     const bool known = h && home_member_of(h, s, &member);
 
     /* Live it may be for a newcomer alone, with this one still to be asked about. */
-    if (sync_has(s, mark.channel_id) ||
-        (known && (h->state != HOME_LIVE || member.permissions == 0))) {
-        request_refused(r, s, from->request_id, CHAT_E_UNAVAILABLE);
-        return;
-    }
-    if (!known || !(member.permissions & WIRE_PERMISSION__PERMISSION_VIEW)) {
+    if (sync_has(s, channel_id) || (known && (h->state != HOME_LIVE || member.permissions == 0)))
+        return CHAT_E_UNAVAILABLE;
+    return known && (member.permissions & needed) == needed ? CHAT_OK : CHAT_E_FORBIDDEN;
+}
+
+/* False: it was answered. */
+static bool is_member(struct router *r, struct session *s, const WireClientFrame *from,
+                      uint64_t channel_id)
+{
+    const chat_status status =
+        request_membership(r, s, channel_id, WIRE_PERMISSION__PERMISSION_VIEW);
+
+    if (status == CHAT_E_UNAVAILABLE)
+        request_refused(r, s, from->request_id, status);
+    else if (status != CHAT_OK)
         refuse_invalid(r, s, from->request_id, WIRE_PROBLEM_CODE__PROBLEM_FORBIDDEN,
                        "not a member");
+    return status == CHAT_OK;
+}
+
+static void set_draft(struct router *r, struct session *s, const WireClientFrame *from)
+{
+    WireSetDraft draft = *from->set_draft;
+
+    if (!is_member(r, s, from, draft.channel_id))
         return;
-    }
+    draft.device_id = s->device_id;
+    pass_to_user(r, s, from, WIRE_LINK_FRAME__BODY_SET_DRAFT, &draft);
+}
+
+static void mark_read(struct router *r, struct session *s, const WireClientFrame *from)
+{
+    WireMarkRead mark = *from->mark_read;
+    WireLinkFrame frame = WIRE_LINK_FRAME__INIT;
+    const struct home *h;
+
+    if (!is_member(r, s, from, mark.channel_id))
+        return;
+    h = home_find(r, mark.channel_id);
     if (mark.seq > h->head_seq) { /* from a page newer than what was published here so far */
         output_problem(r, s, from->request_id, WIRE_PROBLEM_CODE__PROBLEM_INVALID,
                        WIRE_RETRY__RETRY_LATER, ROUTER_RETRY_MS, "MarkRead.seq",
@@ -182,7 +222,7 @@ static void set_presence(struct router *r, struct session *s, const WireClientFr
     s->presence = (uint8_t)state;
     s->active_at_ms = r->now.wall_ms;
     report_session(r, s, state);
-    send_ok(r, s, from->request_id);
+    request_ok(r, s, from->request_id);
 }
 
 static void watch_presence(struct router *r, struct session *s, const WireClientFrame *from)
@@ -194,7 +234,7 @@ static void watch_presence(struct router *r, struct session *s, const WireClient
         output_problem(r, s, from->request_id, WIRE_PROBLEM_CODE__PROBLEM_LIMIT,
                        WIRE_RETRY__RETRY_LATER, ROUTER_RETRY_MS, limit, NULL);
     else
-        send_ok(r, s, from->request_id);
+        request_ok(r, s, from->request_id);
 }
 
 /* --- one frame --- */
@@ -207,13 +247,21 @@ static enum bucket_kind bucket_of(WireClientFrame__BodyCase body)
     case WIRE_CLIENT_FRAME__BODY_FETCH_CHANGES:
     case WIRE_CLIENT_FRAME__BODY_FETCH_MEMBERS:
     case WIRE_CLIENT_FRAME__BODY_FETCH_USERS:
+    case WIRE_CLIENT_FRAME__BODY_FETCH_RECEIPTS:
+    case WIRE_CLIENT_FRAME__BODY_FETCH_DEVICES:
     case WIRE_CLIENT_FRAME__BODY_FIND_USER: return BUCKET_READS;
+    case WIRE_CLIENT_FRAME__BODY_MARK_RECEIPTS: return BUCKET_SIGNALS;
     default: return BUCKET_OPERATIONS;
     }
 }
 
 static bool within_rate(struct router *r, struct session *s, const WireClientFrame *frame)
 {
+    static const char *const limits[BUCKET_KINDS] = {
+        [BUCKET_OPERATIONS] = "operations_per_second",
+        [BUCKET_READS] = "reads_per_second",
+        [BUCKET_SIGNALS] = "signals_per_second",
+    };
     enum bucket_kind kind = bucket_of(frame->body_case);
     uint32_t wait_ms =
         buckets_take(&r->buckets, s->user_id, kind, s->user->routers, r->now.mono_ms);
@@ -222,8 +270,7 @@ static bool within_rate(struct router *r, struct session *s, const WireClientFra
         return true;
     r->stats.rate_limited++;
     output_problem(r, s, frame->request_id, WIRE_PROBLEM_CODE__PROBLEM_RATE_LIMITED,
-                   WIRE_RETRY__RETRY_LATER, wait_ms,
-                   kind == BUCKET_READS ? "reads_per_second" : "operations_per_second", NULL);
+                   WIRE_RETRY__RETRY_LATER, wait_ms, limits[kind], NULL);
     return false;
 }
 
@@ -257,6 +304,52 @@ static bool is_admissible(struct router *r, struct session *s, const WireClientF
     return true;
 }
 
+/* What is of the user himself, or of this session. */
+static void handle_own(struct router *r, struct session *s, const WireClientFrame *f)
+{
+    switch ((int)f->body_case) {
+    case WIRE_CLIENT_FRAME__BODY_MARK_READ: mark_read(r, s, f); break;
+    case WIRE_CLIENT_FRAME__BODY_MARK_RECEIPTS:
+        signal_receipts(r, s, f->request_id, f->mark_receipts);
+        break;
+    case WIRE_CLIENT_FRAME__BODY_SET_CHANNEL_SETTINGS:
+        if (is_member(r, s, f, f->set_channel_settings->channel_id))
+            pass_to_user(r, s, f, WIRE_LINK_FRAME__BODY_SET_CHANNEL_SETTINGS,
+                         f->set_channel_settings);
+        break;
+    case WIRE_CLIENT_FRAME__BODY_SET_DRAFT: set_draft(r, s, f); break;
+    case WIRE_CLIENT_FRAME__BODY_FETCH_DEVICES:
+        pass_to_user(r, s, f, WIRE_LINK_FRAME__BODY_FETCH_DEVICES, f->fetch_devices);
+        break;
+    case WIRE_CLIENT_FRAME__BODY_SIGN_OUT_DEVICE:
+        pass_to_user(r, s, f, WIRE_LINK_FRAME__BODY_SIGN_OUT_DEVICE, f->sign_out_device);
+        break;
+    case WIRE_CLIENT_FRAME__BODY_SIGN_OUT_EVERYWHERE:
+        pass_to_user(r, s, f, WIRE_LINK_FRAME__BODY_SIGN_OUT_EVERYWHERE, f->sign_out_everywhere);
+        break;
+    case WIRE_CLIENT_FRAME__BODY_FETCH_USERS:
+        gather_users(r, s, f->request_id, f->fetch_users);
+        break;
+    case WIRE_CLIENT_FRAME__BODY_FIND_USER: find_user(r, s, f); break;
+    case WIRE_CLIENT_FRAME__BODY_OPEN_DIRECT: open_direct(r, s, f); break;
+    case WIRE_CLIENT_FRAME__BODY_CREATE_GROUP: create_group(r, s, f); break;
+    case WIRE_CLIENT_FRAME__BODY_HEARTBEAT:
+        heartbeat_answer(r, s, f->request_id, f->heartbeat);
+        break;
+    case WIRE_CLIENT_FRAME__BODY_WATCH_PRESENCE: watch_presence(r, s, f); break;
+    case WIRE_CLIENT_FRAME__BODY_SET_PRESENCE: set_presence(r, s, f); break;
+    case WIRE_CLIENT_FRAME__BODY_REFRESH_TOKEN:
+        credentials_refresh(r, s, f->request_id, f->refresh_token);
+        break;
+    case WIRE_CLIENT_FRAME__BODY_HELLO:
+        refuse_invalid(r, s, f->request_id, WIRE_PROBLEM_CODE__PROBLEM_INVALID,
+                       "this session is signed in");
+        break;
+    default: break;
+    }
+}
+
+/* What is of a conversation. */
 static void handle(struct router *r, struct session *s, const WireClientFrame *f)
 {
     switch ((int)f->body_case) {
@@ -291,31 +384,18 @@ static void handle(struct router *r, struct session *s, const WireClientFrame *f
         pass_to_home(r, s, f, f->set_member->home_id, WIRE_LINK_FRAME__BODY_SET_MEMBER,
                      f->set_member);
         break;
-    case WIRE_CLIENT_FRAME__BODY_MARK_READ: mark_read(r, s, f); break;
-    case WIRE_CLIENT_FRAME__BODY_FETCH_USERS:
-        gather_users(r, s, f->request_id, f->fetch_users);
+    case WIRE_CLIENT_FRAME__BODY_FETCH_RECEIPTS:
+        pass_to_home(r, s, f, f->fetch_receipts->channel_id, WIRE_LINK_FRAME__BODY_FETCH_RECEIPTS,
+                     f->fetch_receipts);
         break;
-    case WIRE_CLIENT_FRAME__BODY_FIND_USER: find_user(r, s, f); break;
-    case WIRE_CLIENT_FRAME__BODY_OPEN_DIRECT: open_direct(r, s, f); break;
-    case WIRE_CLIENT_FRAME__BODY_CREATE_GROUP: create_group(r, s, f); break;
-    case WIRE_CLIENT_FRAME__BODY_HEARTBEAT:
-        heartbeat_answer(r, s, f->request_id, f->heartbeat);
-        break;
-    case WIRE_CLIENT_FRAME__BODY_WATCH_PRESENCE: watch_presence(r, s, f); break;
-    case WIRE_CLIENT_FRAME__BODY_SET_PRESENCE: set_presence(r, s, f); break;
-    case WIRE_CLIENT_FRAME__BODY_REFRESH_TOKEN:
-        credentials_refresh(r, s, f->request_id, f->refresh_token);
-        break;
-    case WIRE_CLIENT_FRAME__BODY_HELLO:
-        refuse_invalid(r, s, f->request_id, WIRE_PROBLEM_CODE__PROBLEM_INVALID,
-                       "this session is signed in");
-        break;
-    default: break;
+    default: handle_own(r, s, f); break;
     }
 }
 
 void request_take(struct router *r, struct session *s, const WireClientFrame *frame)
 {
-    if (is_admissible(r, s, frame))
+    if (frame->body_case == WIRE_CLIENT_FRAME__BODY_TYPING)
+        signal_typing(r, s, frame->typing);
+    else if (is_admissible(r, s, frame))
         handle(r, s, frame);
 }

@@ -258,6 +258,7 @@ static void init_parts(struct router *r)
     const struct bucket_rate rates[BUCKET_KINDS] = {
         [BUCKET_OPERATIONS] = {r->limits.operations_per_second, r->limits.operations_burst},
         [BUCKET_READS] = {r->limits.reads_per_second, r->limits.reads_burst},
+        [BUCKET_SIGNALS] = {r->limits.signals_per_second, r->limits.signals_burst},
     };
     const uint64_t hash_key[2] = {rng_u64(&r->rng), rng_u64(&r->rng)};
 

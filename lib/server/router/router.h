@@ -91,6 +91,8 @@ struct router_limits {
     uint32_t operations_burst;      /* 40 */
     uint32_t reads_per_second;      /* fetches and finds of one user; 100 */
     uint32_t reads_burst;           /* 400 */
+    uint32_t signals_per_second;    /* typing and receipts of one user; 10 */
+    uint32_t signals_burst;         /* 40 */
     uint32_t buckets_max;           /* users whose buckets are not full; 65,536 */
 
     /* Presence. */
@@ -118,7 +120,7 @@ struct router_config {
 };
 
 #define ROUTER_PROBLEM_CODES 21u /* ProblemCode values, 0 included */
-#define ROUTER_BODIES 31u        /* body numbers of ClientFrame */
+#define ROUTER_BODIES 64u        /* body numbers of ClientFrame */
 
 struct router_stats {
     struct links_stats links;
@@ -134,6 +136,7 @@ struct router_stats {
     uint64_t messages_in, frames_in, bytes_in, messages_out, frames_out, bytes_out;
     uint64_t publications, events, deliveries, duplicates, holes, missed, rechecks, removals;
     uint64_t ephemera_dropped, presence_batches, presence_changes;
+    uint64_t typing, typing_dropped, receipt_marks;
     uint64_t rate_limited, requests_lost, requests_late, no_memory;
     uint64_t faults_malformed, faults_limit, contested;
     uint64_t requests_by_body[ROUTER_BODIES];

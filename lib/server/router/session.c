@@ -159,6 +159,19 @@ void session_end(struct router *r, struct session *s, const struct session_end *
     list_push_back(&r->dirty, &s->dirty);
 }
 
+void session_revoke(struct router *r, struct session *s, const char *reason)
+{
+    r->stats.revoked++;
+    session_end(r, s,
+                &(struct session_end){
+                    .close_code = CHAT_CLOSE_REVOKED,
+                    .reason = reason,
+                    .problem = WIRE_PROBLEM_CODE__PROBLEM_UNAUTHENTICATED,
+                    .retry = WIRE_RETRY__RETRY_REAUTH,
+                    .limit = "signed_out",
+                });
+}
+
 void session_closed(struct router *r, struct session *s)
 {
     r->stats.closed++;

@@ -115,6 +115,8 @@ struct session_end {
 };
 /* Says why, leaves everything, and closes. Fine in any state; twice is once. */
 void session_end(struct router *r, struct session *s, const struct session_end *end);
+/* Its user was signed out here: it needs a new token. */
+void session_revoke(struct router *r, struct session *s, const char *reason);
 
 static inline bool session_is_signed_in(const struct session *s)
 {

@@ -33,6 +33,8 @@ void router_config_init(struct router_config *config)
                 .operations_burst = 40,
                 .reads_per_second = 100,
                 .reads_burst = 400,
+                .signals_per_second = 10,
+                .signals_burst = 40,
                 .buckets_max = 65536,
                 .watches_max = 200000,
                 .lease_ms = 10000,
@@ -52,7 +54,7 @@ static bool counts_are_sane(const struct router_limits *l)
         l->session_queue_max, l->session_frames_max,    l->session_requests,    l->sync_in_flight,
         l->user_sessions,     l->requests_max,          l->waiting_per_peer,    l->operations_burst,
         l->reads_per_second,  l->operations_per_second, l->reads_burst,         l->buckets_max,
-        l->watches_max,
+        l->watches_max,       l->signals_per_second,    l->signals_burst,
     };
 
     for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)

@@ -13,6 +13,10 @@ enum item_state { ITEM_OPEN, ITEM_ASKED, ITEM_DONE };
 
 struct sync_item {
     uint64_t home_id, read_seq, read_message_id;
+    uint64_t settings_version, draft_version;
+    int64_t muted_until_ms;
+    bool has_draft;
+    bool is_told;  /* by the user's home: what he has read and set */
     uint8_t state; /* enum item_state */
     uint8_t kind;  /* WireHomeKind */
     uint8_t mentions;
@@ -106,22 +110,33 @@ static uint8_t at_most_max(uint32_t mentions)
     return (uint8_t)(mentions < CHAT_MENTIONS_COUNT_MAX ? mentions : CHAT_MENTIONS_COUNT_MAX);
 }
 
-static void append(struct router *r, struct sync *y, const WireUserChannel *channel,
-                   bool has_mentions)
+/* NULL: there is no such home, nobody could be asked. */
+static struct sync_item *append(struct router *r, struct sync *y, uint64_t home_id)
 {
-    if (router_shard(r, channel->home_id) == SHARD_NONE)
-        return; /* there is no such home: nobody could be asked */
-    y->items[y->count++] = (struct sync_item){
-        .home_id = channel->home_id,
-        .read_seq = channel->read_seq,
-        .read_message_id = channel->read_message_id,
-        .state = ITEM_OPEN,
-        .kind = (uint8_t)channel->kind,
-        .mentions = at_most_max(channel->mentions),
-        .has_mentions = has_mentions,
-    };
+    struct sync_item *item = &y->items[y->count];
+
+    if (router_shard(r, home_id) == SHARD_NONE)
+        return NULL;
+    *item = (struct sync_item){.home_id = home_id, .state = ITEM_OPEN};
+    y->count++;
     y->left++;
     make_runnable(r, y);
+    return item;
+}
+
+/* The user's home says this of the channel; what it said before is older. */
+static void tell(struct sync_item *item, const WireUserChannel *channel)
+{
+    item->is_told = true;
+    item->kind = (uint8_t)channel->kind;
+    item->read_seq = channel->read_seq;
+    item->read_message_id = channel->read_message_id;
+    item->settings_version = channel->settings_version;
+    item->draft_version = channel->draft_version;
+    item->muted_until_ms = channel->muted_until_ms;
+    item->has_draft = channel->has_draft;
+    item->mentions = at_most_max(channel->mentions);
+    item->has_mentions = true;
 }
 
 /* --- done --- */
@@ -188,23 +203,41 @@ bool sync_start(struct router *r, struct session *s, WireUserChannel *const *cha
     if (!y)
         return false;
     home_expect(r, s, count);
-    for (size_t i = 0; i < count; i++)
-        append(r, y, channels[i], true);
+    for (size_t i = 0; i < count; i++) {
+        struct sync_item *item = append(r, y, channels[i]->home_id);
+
+        if (item)
+            tell(item, channels[i]);
+    }
     finish_if_done(r, s);
     return true;
 }
 
-void sync_add(struct router *r, struct session *s, const WireUserChannel *channel,
-              bool has_mentions)
+/* NULL: no memory, or no such home. */
+static struct sync_item *find_or_append(struct router *r, struct session *s, uint64_t home_id)
 {
     struct sync *y = s->sync ? s->sync : sync_new(r, s, 1);
+    uint32_t i = y ? item_of(y, home_id) : SYNC_NONE;
 
-    if (!y || (item_of(y, channel->home_id) == SYNC_NONE && !make_room(r, y))) {
-        output_starve(r, s);
-        return;
-    }
-    if (item_of(y, channel->home_id) == SYNC_NONE)
-        append(r, y, channel, has_mentions);
+    if (i != SYNC_NONE)
+        return &y->items[i];
+    if (y && make_room(r, y))
+        return append(r, y, home_id);
+    output_starve(r, s);
+    return NULL;
+}
+
+void sync_add(struct router *r, struct session *s, const WireUserChannel *channel)
+{
+    struct sync_item *item = find_or_append(r, s, channel->home_id);
+
+    if (item)
+        tell(item, channel);
+}
+
+void sync_look(struct router *r, struct session *s, uint64_t home_id)
+{
+    (void)find_or_append(r, s, home_id);
 }
 
 void sync_set_mentions(struct session *s, const WireMentions *mentions)
@@ -351,14 +384,21 @@ static void take_subscribed(struct router *r, struct session *s, uint32_t i, str
 {
     const struct sync_item *item = &s->sync->items[i];
     const WireMember *member = member_in(said, s->user_id);
+    WireChannelSettings settings = WIRE_CHANNEL_SETTINGS__INIT;
     const struct home_seen seen = {
         .state = said->n_channels > 0 ? said->channels[0] : NULL,
         .read_seq = item->read_seq,
         .read_message_id = item->read_message_id,
         .mentions = item->mentions,
         .has_mentions = item->has_mentions,
+        .settings = item->is_told ? &settings : NULL,
     };
 
+    settings.channel_id = item->home_id;
+    settings.muted_until_ms = item->muted_until_ms;
+    settings.version = item->settings_version;
+    settings.draft_version = item->draft_version;
+    settings.has_draft = item->has_draft;
     if (!home_learn(r, h, said)) {
         ask_again(r, s->sync, i, 0);
         return;

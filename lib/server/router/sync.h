@@ -15,8 +15,9 @@
 bool sync_start(struct router *r, struct session *s, WireUserChannel *const *channels,
                 size_t count);
 /* One more conversation, in a sync or after it: asked, then told; or told as removed. */
-void sync_add(struct router *r, struct session *s, const WireUserChannel *channel,
-              bool has_mentions);
+void sync_add(struct router *r, struct session *s, const WireUserChannel *channel);
+/* The same for one of which only the id is known. */
+void sync_look(struct router *r, struct session *s, uint64_t home_id);
 /* A count that is newer than what the item of that conversation was made with. */
 void sync_set_mentions(struct session *s, const WireMentions *mentions);
 /* True while the home is still to be asked or answered. */

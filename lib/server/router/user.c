@@ -141,22 +141,29 @@ static void end_older_epochs(struct router *r, struct user *u, uint64_t epoch)
         struct session *s = LIST_ENTRY(node, struct session, of_user);
         bool last = node_next == &u->sessions.head;
 
-        if (s->auth_epoch < epoch) {
-            r->stats.revoked++;
-            session_end(r, s,
-                        &(struct session_end){
-                            .close_code = CHAT_CLOSE_REVOKED,
-                            .reason = "signed out everywhere",
-                            .problem = WIRE_PROBLEM_CODE__PROBLEM_UNAUTHENTICATED,
-                            .retry = WIRE_RETRY__RETRY_REAUTH,
-                        });
-        }
+        if (s->auth_epoch < epoch)
+            session_revoke(r, s, "signed out everywhere");
         if (last)
             return;
     }
 }
 
-static void push_to_sessions(struct router *r, struct user *u, const WireServerFrame *frame)
+static void end_signed_out(struct router *r, struct user *u, const WireSignedOut *out)
+{
+    LIST_EACH(node, &u->sessions)
+    {
+        struct session *s = LIST_ENTRY(node, struct session, of_user);
+        bool last = node_next == &u->sessions.head;
+
+        if (s->device_id == out->device_id && s->session_no < out->session_no)
+            session_revoke(r, s, "signed out");
+        if (last)
+            return;
+    }
+}
+
+/* To all sessions of the user. */
+static void push_to_user(struct router *r, struct user *u, const WireServerFrame *frame)
 {
     struct frame *encoded = wire_encode_server(r->allocator, frame);
 
@@ -174,7 +181,7 @@ static void push_cursor(struct router *r, struct user *u, WireCursor *cursor)
 
     frame.body_case = WIRE_SERVER_FRAME__BODY_CURSOR;
     frame.cursor = cursor;
-    push_to_sessions(r, u, &frame);
+    push_to_user(r, u, &frame);
 }
 
 static void push_mentions(struct router *r, struct user *u, WireMentions *mentions)
@@ -184,7 +191,25 @@ static void push_mentions(struct router *r, struct user *u, WireMentions *mentio
     frame.body_case = WIRE_SERVER_FRAME__BODY_MENTIONS;
     frame.mentions = mentions;
     USER_EACH_SESSION(s, u) { sync_set_mentions(s, mentions); }
-    push_to_sessions(r, u, &frame);
+    push_to_user(r, u, &frame);
+}
+
+static void push_settings(struct router *r, struct user *u, WireChannelSettings *settings)
+{
+    WireServerFrame frame = WIRE_SERVER_FRAME__INIT;
+
+    frame.body_case = WIRE_SERVER_FRAME__BODY_CHANNEL_SETTINGS;
+    frame.channel_settings = settings;
+    push_to_user(r, u, &frame);
+}
+
+static void push_draft(struct router *r, struct user *u, WireDraft *draft)
+{
+    WireServerFrame frame = WIRE_SERVER_FRAME__INIT;
+
+    frame.body_case = WIRE_SERVER_FRAME__BODY_DRAFT;
+    frame.draft = draft;
+    push_to_user(r, u, &frame);
 }
 
 /* The conversation's home is the truth about who belongs to it, and this note may be older
@@ -192,13 +217,11 @@ static void push_mentions(struct router *r, struct user *u, WireMentions *mentio
 static void remove_channel(struct router *r, struct user *u, uint64_t home_id)
 {
     const struct home *h = home_find(r, home_id);
-    WireUserChannel channel = WIRE_USER_CHANNEL__INIT;
 
-    channel.home_id = home_id;
     USER_EACH_SESSION(s, u)
     {
         if (h && home_slot(h, s) != SLAB_NONE)
-            sync_add(r, s, &channel, false);
+            sync_look(r, s, home_id);
         else if (!sync_has(s, home_id))
             home_send_removed(r, home_id, 0, s);
     }
@@ -210,7 +233,7 @@ static void take_event(struct router *r, struct user *u, const WireHomeEvent *ev
     case WIRE_HOME_EVENT__BODY_CURSOR: push_cursor(r, u, event->cursor); break;
     case WIRE_HOME_EVENT__BODY_MENTIONS: push_mentions(r, u, event->mentions); break;
     case WIRE_HOME_EVENT__BODY_CHANNEL_ADDED:
-        USER_EACH_SESSION(s, u) { sync_add(r, s, event->channel_added, true); }
+        USER_EACH_SESSION(s, u) { sync_add(r, s, event->channel_added); }
         break;
     case WIRE_HOME_EVENT__BODY_CHANNEL_REMOVED: remove_channel(r, u, event->channel_removed); break;
     case WIRE_HOME_EVENT__BODY_SESSION_STARTED:
@@ -218,6 +241,11 @@ static void take_event(struct router *r, struct user *u, const WireHomeEvent *ev
         break;
     case WIRE_HOME_EVENT__BODY_AUTH_EPOCH: end_older_epochs(r, u, event->auth_epoch); break;
     case WIRE_HOME_EVENT__BODY_ROUTERS: u->routers = event->routers; break;
+    case WIRE_HOME_EVENT__BODY_CHANNEL_SETTINGS:
+        push_settings(r, u, event->channel_settings);
+        break;
+    case WIRE_HOME_EVENT__BODY_DRAFT: push_draft(r, u, event->draft); break;
+    case WIRE_HOME_EVENT__BODY_SIGNED_OUT: end_signed_out(r, u, event->signed_out); break;
     default: break; /* not of a user's home, or unknown */
     }
 }

@@ -160,8 +160,13 @@ static chat_status put_member(struct shard *s, uint64_t home_id, const WireMembe
     WireMemberRow row = WIRE_MEMBER_ROW__INIT;
     const struct engine_key key = row_key(home_id, member->user_id, 0);
 
-    if (member->permissions == 0)
-        return overlay_put(&s->overlay, TABLE_MEMBER, key, NULL, 0, position);
+    if (member->permissions == 0) {
+        chat_status status = overlay_put(&s->overlay, TABLE_MEMBER, key, NULL, 0, position);
+
+        if (status == CHAT_OK)
+            status = overlay_put(&s->overlay, TABLE_RECEIPT, key, NULL, 0, position);
+        return status;
+    }
     row.permissions = member->permissions;
     row.joined_at_ms = member->joined_at_ms;
     return put(s, TABLE_MEMBER, key, &row, position);
@@ -230,6 +235,73 @@ static chat_status absorb_listed(struct shard *s, const WireRecord *record, uint
     status = overlay_put(&s->overlay, TABLE_LIST, key, NULL, 0, position);
     if (status == CHAT_OK)
         status = overlay_put(&s->overlay, TABLE_CURSOR, key, NULL, 0, position);
+    if (status == CHAT_OK)
+        status = overlay_put(&s->overlay, TABLE_SETTING, key, NULL, 0, position);
+    if (status == CHAT_OK)
+        status = overlay_put(&s->overlay, TABLE_DRAFT, key, NULL, 0, position);
+    return status;
+}
+
+static chat_status absorb_receipts(struct shard *s, const WireRecord *record, uint64_t position)
+{
+    const WireReceipts *r = record->receipts;
+    chat_status status = CHAT_OK;
+
+    for (size_t i = 0; i < r->n_receipts && status == CHAT_OK; i++) {
+        WireReceiptRow row = WIRE_RECEIPT_ROW__INIT;
+
+        row.delivered_seq = r->receipts[i]->delivered_seq;
+        row.read_seq = r->receipts[i]->read_seq;
+        status = put(s, TABLE_RECEIPT, row_key(r->channel_id, r->receipts[i]->user_id, 0), &row,
+                     position);
+    }
+    return status;
+}
+
+static chat_status put_setting(struct shard *s, const WireRecord *record,
+                               const WireChannelSettings *settings, uint64_t position)
+{
+    WireSettingRow row = WIRE_SETTING_ROW__INIT;
+
+    if (!settings)
+        return CHAT_E_CORRUPT;
+    row.muted_until_ms = settings->muted_until_ms;
+    row.version = settings->version;
+    row.draft_version = settings->draft_version;
+    row.has_draft = settings->has_draft;
+    return put(s, TABLE_SETTING, row_key(record->home_id, settings->channel_id, 0), &row, position);
+}
+
+static chat_status absorb_draft(struct shard *s, const WireRecord *record, uint64_t position)
+{
+    const WireDraft *draft = record->draft->draft;
+    chat_status status = put_setting(s, record, record->draft->settings, position);
+    struct engine_key key;
+
+    if (status != CHAT_OK || !draft)
+        return status != CHAT_OK ? status : CHAT_E_CORRUPT;
+    key = row_key(record->home_id, draft->channel_id, 0);
+    if (!record->draft->settings->has_draft)
+        return overlay_put(&s->overlay, TABLE_DRAFT, key, NULL, 0, position);
+    return put(s, TABLE_DRAFT, key, draft, position);
+}
+
+static chat_status absorb_device(struct shard *s, const WireRecord *record, uint64_t position)
+{
+    const WireDeviceRow *device = record->device->device;
+    chat_status status;
+
+    if (!device)
+        return CHAT_E_CORRUPT;
+    /* Sessions opened after a restart have higher numbers than what was signed out before. */
+    saw_id(s, device->session_no);
+    saw_id(s, device->signed_out_no);
+    status =
+        put(s, TABLE_DEVICE, device_row_key(record->home_id, device->device_id), device, position);
+    if (status == CHAT_OK && record->device->forget_device != 0)
+        status = overlay_put(&s->overlay, TABLE_DEVICE,
+                             device_row_key(record->home_id, record->device->forget_device), NULL,
+                             0, position);
     return status;
 }
 
@@ -322,7 +394,11 @@ static chat_status absorb_body(struct shard *s, const WireRecord *record,
     case WIRE_RECORD__BODY_NOTES_ACKED: return absorb_acked(s, record, position);
     case WIRE_RECORD__BODY_MENTIONS: return absorb_mentions(s, record, position);
     case WIRE_RECORD__BODY_PASSED: return CHAT_OK; /* its nonce is all there is of it */
-    default: return CHAT_E_UNSUPPORTED;            /* of a newer version: rows would be missing */
+    case WIRE_RECORD__BODY_RECEIPTS: return absorb_receipts(s, record, position);
+    case WIRE_RECORD__BODY_SETTINGS: return put_setting(s, record, record->settings, position);
+    case WIRE_RECORD__BODY_DRAFT: return absorb_draft(s, record, position);
+    case WIRE_RECORD__BODY_DEVICE: return absorb_device(s, record, position);
+    default: return CHAT_E_UNSUPPORTED; /* of a newer version: rows would be missing */
     }
 }
 

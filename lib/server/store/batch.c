@@ -101,6 +101,7 @@ uint64_t batch_extra_rows(const WireRecord *record)
     case WIRE_RECORD__BODY_MENTIONING: return record->mentioning->n_told;
     case WIRE_RECORD__BODY_ALTERED:
         return record->altered->n_mentioned + record->altered->n_unmentioned;
+    case WIRE_RECORD__BODY_RECEIPTS: return record->receipts->n_receipts;
     default: return 0;
     }
 }

@@ -3,11 +3,15 @@
 #include "server/shards.h"
 #include "server/store/answer.h"
 #include "server/store/create.h"
+#include "server/store/devices.h"
 #include "server/store/members.h"
 #include "server/store/messages.h"
 #include "server/store/notes.h"
 #include "server/store/page.h"
+#include "server/store/receipts.h"
 #include "server/store/role.h"
+#include "server/store/settings.h"
+#include "server/store/typing.h"
 #include "server/store/users.h"
 
 #define BODY(name) WIRE_LINK_FRAME__BODY_##name
@@ -28,7 +32,15 @@ static uint64_t home_of(const WireLinkFrame *frame)
     case BODY(UNSUBSCRIBE): return frame->unsubscribe->home_id;
     case BODY(OPEN_SESSION): return frame->open_session->user_id;
     case BODY(MARK_READ):
+    case BODY(SET_CHANNEL_SETTINGS):
+    case BODY(SET_DRAFT):
+    case BODY(FETCH_DEVICES):
+    case BODY(SIGN_OUT_DEVICE):
+    case BODY(SIGN_OUT_EVERYWHERE):
     case BODY(CREATE_GROUP): return frame->user_id;
+    case BODY(TYPING): return frame->typing->channel_id;
+    case BODY(RECEIPT_MARK): return frame->receipt_mark->channel_id;
+    case BODY(FETCH_RECEIPTS): return frame->fetch_receipts->channel_id;
     case BODY(FETCH_USERS):
         return frame->fetch_users->n_user_ids > 0 ? frame->fetch_users->user_ids[0] : 0;
     case BODY(NOTE): return frame->note->dest_home;
@@ -76,6 +88,14 @@ static handler handler_of(const WireLinkFrame *frame)
     case BODY(FIND_USER): return users_find;
     case BODY(OPEN_DIRECT): return create_direct;
     case BODY(CREATE_GROUP): return create_group;
+    case BODY(TYPING): return typing_tell;
+    case BODY(RECEIPT_MARK): return receipts_mark;
+    case BODY(FETCH_RECEIPTS): return receipts_fetch;
+    case BODY(SET_CHANNEL_SETTINGS): return settings_set;
+    case BODY(SET_DRAFT): return settings_set_draft;
+    case BODY(FETCH_DEVICES): return devices_fetch;
+    case BODY(SIGN_OUT_DEVICE): return devices_sign_out;
+    case BODY(SIGN_OUT_EVERYWHERE): return devices_sign_out_everywhere;
     case BODY(NOTE): return notes_take;
     case BODY(NOTE_ACK): return notes_take_ack;
     default: return NULL;

@@ -37,7 +37,11 @@ enum engine_table {
     TABLE_LIST = 10,     /* (user, home, 0): the user's conversations */
     TABLE_NOTE_OUT = 11, /* (source home, dest home, number) */
     TABLE_NOTE_IN = 12,  /* kept free: LIST has the last number applied */
-    TABLE_MAX = 12,
+    TABLE_RECEIPT = 13,  /* (channel, user, 0): how far a member has it and has read */
+    TABLE_SETTING = 14,  /* (user, channel, 0): what a user set for it */
+    TABLE_DRAFT = 15,    /* (user, channel, 0) */
+    TABLE_DEVICE = 16,   /* (user, device, device >> 63) */
+    TABLE_MAX = 16,
 };
 
 /* Keys order as unsigned numbers, k1 then k2 then k3; engines store values < 2^63 or

@@ -9,6 +9,8 @@ static const char *const names[TABLE_MAX + 1] = {
     [TABLE_CHANNEL] = "channel", [TABLE_MESSAGE] = "message",     [TABLE_CHANGE] = "change",
     [TABLE_RING] = "ring",       [TABLE_DIRECTORY] = "directory", [TABLE_CURSOR] = "cursor",
     [TABLE_LIST] = "list",       [TABLE_NOTE_OUT] = "note_out",   [TABLE_NOTE_IN] = "note_in",
+    [TABLE_RECEIPT] = "receipt", [TABLE_SETTING] = "setting",     [TABLE_DRAFT] = "draft",
+    [TABLE_DEVICE] = "device",
 };
 
 const char *table_sql_name(uint32_t table) { return names[table]; }
@@ -94,6 +96,23 @@ chat_status table_connect(const struct engine_table_file *table, uint64_t cache_
 
 /* --- schema --- */
 
+/* Those that are missing: all of a new file, the later kinds of an old one. */
+static chat_status create_rows(struct engine_table_file *table)
+{
+    char sql[256];
+    chat_status status = CHAT_OK;
+
+    for (uint32_t i = 1; i <= TABLE_MAX && status == CHAT_OK; i++) {
+        (void)snprintf(sql, sizeof(sql),
+                       "CREATE TABLE IF NOT EXISTS \"%s\" (k1 INTEGER NOT NULL,"
+                       " k2 INTEGER NOT NULL, k3 INTEGER NOT NULL, value BLOB NOT NULL,"
+                       " PRIMARY KEY (k1, k2, k3)) WITHOUT ROWID",
+                       names[i]);
+        status = table_exec(table, table->db, sql);
+    }
+    return status;
+}
+
 static chat_status create(struct engine_table_file *table)
 {
     char sql[256];
@@ -102,14 +121,6 @@ static chat_status create(struct engine_table_file *table)
     status = table_exec(table, table->db,
                         "CREATE TABLE state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) "
                         "WITHOUT ROWID");
-    for (uint32_t i = 1; i <= TABLE_MAX && status == CHAT_OK; i++) {
-        (void)snprintf(sql, sizeof(sql),
-                       "CREATE TABLE \"%s\" (k1 INTEGER NOT NULL, k2 INTEGER NOT NULL,"
-                       " k3 INTEGER NOT NULL, value BLOB NOT NULL, PRIMARY KEY (k1, k2, k3))"
-                       " WITHOUT ROWID",
-                       names[i]);
-        status = table_exec(table, table->db, sql);
-    }
     if (status != CHAT_OK)
         return status;
     (void)snprintf(sql, sizeof(sql),
@@ -176,6 +187,8 @@ chat_status table_schema(struct engine_table_file *table)
         status = create(table);
     if (status == CHAT_OK)
         status = check_state(table);
+    if (status == CHAT_OK)
+        status = create_rows(table);
     if (status == CHAT_OK)
         status = table_exec(table, table->db, "COMMIT");
     return status;

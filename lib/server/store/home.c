@@ -14,10 +14,13 @@ void home_unload(struct home *h, const struct chat_allocator *allocator)
     h->members = NULL;
     h->member_count = h->member_room = 0;
     h->listings = NULL;
-    h->listing_count = h->listing_room = h->listed_count = 0;
+    h->listing_count = h->listing_room = h->listed_count = h->draft_count = 0;
+    alloc_free(allocator, h->known);
+    h->known = NULL;
+    h->known_count = h->known_room = 0;
     h->lsn = 0;
     h->head = (struct head){0};
-    h->decided_position = h->member_position = 0;
+    h->decided_position = h->member_position = h->receipts_position = 0;
     memset(h->altering, 0, sizeof(h->altering));
     h->group = NULL;
     h->state = HOME_EMPTY;
@@ -152,6 +155,7 @@ void home_remove_listing(struct home *h, const struct chat_allocator *allocator,
 
     home_set_listed(h, l, false);
     alloc_free(allocator, l->mention_seqs);
+    home_set_draft(h, l, 0, false);
     h->listing_count--;
     memmove(&h->listings[i], &h->listings[i + 1], (h->listing_count - i) * sizeof(*h->listings));
 }
@@ -162,6 +166,59 @@ void home_set_listed(struct home *h, struct listing *l, bool listed)
         return;
     l->listed = listed;
     h->listed_count += listed ? 1u : UINT32_MAX; /* + 1 or - 1 */
+}
+
+void home_set_draft(struct home *h, struct listing *l, uint64_t version, bool has_draft)
+{
+    if (l->has_draft != has_draft)
+        h->draft_count += has_draft ? 1u : UINT32_MAX; /* + 1 or - 1 */
+    l->draft_version = version;
+    l->has_draft = has_draft;
+}
+
+struct known_device *home_find_known(const struct home *h, uint64_t device_id)
+{
+    for (uint32_t i = 0; i < h->known_count; i++)
+        if (h->known[i].device_id == device_id)
+            return &h->known[i];
+    return NULL;
+}
+
+static bool make_room_for_known(struct home *h, const struct chat_allocator *allocator)
+{
+    const uint32_t room = h->known_room ? 2 * h->known_room : 2;
+    struct known_device *grown;
+
+    if (h->known_count < h->known_room)
+        return true;
+    grown =
+        alloc_resize(allocator, h->known, h->known_room * sizeof(*grown), room * sizeof(*grown));
+    if (!grown)
+        return false;
+    h->known = grown;
+    h->known_room = room;
+    return true;
+}
+
+struct known_device *home_put_known(struct home *h, const struct chat_allocator *allocator,
+                                    uint64_t device_id)
+{
+    struct known_device *found = home_find_known(h, device_id), kept = {.device_id = device_id};
+    uint32_t at;
+
+    if (found) {
+        kept = *found;
+        at = (uint32_t)(found - h->known);
+    } else if (h->known_count == CHAT_DEVICES_MAX) {
+        at = 0;
+    } else {
+        if (!make_room_for_known(h, allocator))
+            return NULL;
+        at = h->known_count++;
+    }
+    memmove(&h->known[at], &h->known[at + 1], (h->known_count - 1 - at) * sizeof(*h->known));
+    h->known[h->known_count - 1] = kept;
+    return &h->known[h->known_count - 1];
 }
 
 uint64_t home_device_session(const struct home *h, uint64_t device_id)

@@ -17,21 +17,30 @@
 #include <libchat/status.h>
 
 #include "base/list.h"
+#include "base/wheel.h"
 #include "libchat/v1/record.pb-c.h"
 #include "server/store/wait.h"
 
 #define HOME_MEMBERS_MAX CHAT_GROUP_MEMBERS_MAX
 #define HOME_LISTINGS_MAX (2 * CHAT_USER_CHANNELS_MAX) /* left ones included */
 #define HOME_DEVICES_MAX 32u /* whose newest session a user's home remembers */
+#define HOME_DRAFTS_MAX 100u /* of one user */
 
 #define HOME_ALTERING_MAX 8u /* messages altered in one home and not synced yet */
 
 struct group;
 
+/* How far a member has the channel, and has read; both only rise. */
+struct receipt {
+    uint64_t delivered_seq, read_seq;
+};
+
 struct member {
     uint64_t user_id;
     int64_t joined_at_ms;
     uint32_t permissions;
+    struct receipt receipt; /* as decided */
+    struct receipt marked;  /* as said since; never behind it */
 };
 
 /* A conversation as its member's home knows it. */
@@ -45,10 +54,20 @@ struct listing {
     uint16_t mention_count, mention_room;
     uint64_t *mention_seqs;
     uint64_t dropped_seq; /* greatest one that had to make room; 0: none */
+    bool has_draft;
+    int64_t muted_until_ms;
+    uint64_t settings_version, draft_version; /* 0: never set */
 };
 
 struct device {
     uint64_t device_id, session_no;
+};
+
+/* A device of a user, as its row has it. */
+struct known_device {
+    uint64_t device_id, session_no, signed_out_no;
+    int64_t first_seen_at_ms, last_seen_at_ms;
+    char client[CHAT_CLIENT_NAME_MAX + 1];
 };
 
 /* The one channel of a direct or group; its id is the home's. */
@@ -78,6 +97,11 @@ struct home {
     uint64_t decided_position; /* of its last decision; 0: none since it was loaded */
     uint64_t member_position;  /* of the last one that concerns a member */
     struct altering altering[HOME_ALTERING_MAX];
+    struct wheel_timer receipts_timer; /* set: marks wait to be journaled; pins the home */
+    int64_t receipts_at_ms;            /* mono: not before, so that they gather */
+    uint64_t receipts_position;        /* of the last ones */
+    int64_t typing_at_ms;              /* mono: start of the second that is counted */
+    uint32_t typing_count;
 
     /* Loaded: */
     uint64_t lsn;
@@ -91,7 +115,9 @@ struct home {
     uint32_t member_count, member_room;
     struct listing *listings; /* ascending by home_id */
     uint32_t listing_count, listing_room;
-    uint32_t listed_count;
+    uint32_t listed_count, draft_count;
+    struct known_device *known; /* longest unused first */
+    uint32_t known_count, known_room;
     struct device *devices; /* newest last; kept while anybody subscribes */
     uint32_t device_count;
 };
@@ -115,6 +141,13 @@ struct listing *home_put_listing(struct home *h, const struct chat_allocator *al
                                  uint64_t home_id);
 void home_remove_listing(struct home *h, const struct chat_allocator *allocator, struct listing *l);
 void home_set_listed(struct home *h, struct listing *l, bool listed);
+void home_set_draft(struct home *h, struct listing *l, uint64_t version, bool has_draft);
+
+struct known_device *home_find_known(const struct home *h, uint64_t device_id);
+/* Finds or adds, as the one used last; past CHAT_DEVICES_MAX the longest unused one goes. The
+ * caller fills it in. NULL: no memory. */
+struct known_device *home_put_known(struct home *h, const struct chat_allocator *allocator,
+                                    uint64_t device_id);
 
 /* The newest session of a device; 0 when not known. */
 uint64_t home_device_session(const struct home *h, uint64_t device_id);

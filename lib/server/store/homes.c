@@ -5,6 +5,7 @@
 #include "server/store/load.h"
 #include "server/store/notes.h"
 #include "server/store/reads.h"
+#include "server/store/receipts.h"
 #include "server/store/role.h"
 #include "server/store/rows.h"
 #include "server/store/subscriptions.h"
@@ -37,6 +38,7 @@ static void free_memory(struct shard *s, struct home *home)
 {
     uncount(s, home);
     list_remove(&home->lru);
+    receipts_forget(s, home);
     wait_drop(s, &home->waiting);
     subscriptions_end_home(s, home);
     home_fini(home, s->allocator);
@@ -72,6 +74,7 @@ static void unload(struct shard *s, struct home *home)
 {
     uncount(s, home);
     list_remove(&home->lru);
+    receipts_forget(s, home);
     home_unload(home, s->allocator);
 }
 

@@ -1,9 +1,21 @@
 #include "server/store/load.h"
 
+#include "server/store/devices.h"
 #include "server/store/mentions.h"
 #include "server/store/rows.h"
 
-enum { Q_INFO, Q_LSN, Q_CHANNEL, Q_MEMBER, Q_LIST, Q_CURSOR, Q_COUNT };
+enum {
+    Q_INFO,
+    Q_LSN,
+    Q_CHANNEL,
+    Q_MEMBER,
+    Q_LIST,
+    Q_CURSOR,
+    Q_RECEIPT,
+    Q_SETTING,
+    Q_DEVICE,
+    Q_COUNT,
+};
 
 void load_queries(uint64_t home_id, struct read_job *job)
 {
@@ -13,6 +25,9 @@ void load_queries(uint64_t home_id, struct read_job *job)
     job->queries[Q_MEMBER] = query_under(TABLE_MEMBER, home_id, HOME_MEMBERS_MAX + 1);
     job->queries[Q_LIST] = query_under(TABLE_LIST, home_id, HOME_LISTINGS_MAX + 1);
     job->queries[Q_CURSOR] = query_under(TABLE_CURSOR, home_id, HOME_LISTINGS_MAX + 1);
+    job->queries[Q_RECEIPT] = query_under(TABLE_RECEIPT, home_id, HOME_MEMBERS_MAX + 1);
+    job->queries[Q_SETTING] = query_under(TABLE_SETTING, home_id, HOME_LISTINGS_MAX + 1);
+    job->queries[Q_DEVICE] = query_under(TABLE_DEVICE, home_id, CHAT_DEVICES_MAX + 1);
     job->query_count = Q_COUNT;
 }
 
@@ -110,6 +125,53 @@ static chat_status take_cursor(struct shard *s, struct home *home, struct arena 
     return CHAT_OK;
 }
 
+static chat_status take_receipt(struct shard *s, struct home *home, struct arena *arena,
+                                uint64_t k2, const uint8_t *bytes, size_t len)
+{
+    const WireReceiptRow *row = row_unpack(&wire_receipt_row__descriptor, bytes, len, arena);
+    struct member *member = home_find_member(home, k2);
+
+    (void)s;
+    if (!row || !member) /* it goes with the membership, in the same record */
+        return CHAT_E_CORRUPT;
+    member->receipt = member->marked =
+        (struct receipt){.delivered_seq = row->delivered_seq, .read_seq = row->read_seq};
+    return CHAT_OK;
+}
+
+static chat_status take_setting(struct shard *s, struct home *home, struct arena *arena,
+                                uint64_t k2, const uint8_t *bytes, size_t len)
+{
+    const WireSettingRow *row = row_unpack(&wire_setting_row__descriptor, bytes, len, arena);
+    struct listing *listing;
+
+    if (!row || home->listing_count > HOME_LISTINGS_MAX)
+        return CHAT_E_CORRUPT;
+    listing = home_put_listing(home, s->allocator, k2);
+    if (!listing)
+        return CHAT_E_NOMEM;
+    listing->muted_until_ms = row->muted_until_ms;
+    listing->settings_version = row->version;
+    home_set_draft(home, listing, row->draft_version, row->has_draft);
+    return CHAT_OK;
+}
+
+static chat_status take_device(struct shard *s, struct home *home, struct arena *arena, uint64_t k2,
+                               const uint8_t *bytes, size_t len)
+{
+    const WireDeviceRow *row = row_unpack(&wire_device_row__descriptor, bytes, len, arena);
+    struct known_device *known;
+
+    (void)k2;
+    if (!row || home->known_count >= CHAT_DEVICES_MAX)
+        return CHAT_E_CORRUPT;
+    known = home_put_known(home, s->allocator, row->device_id);
+    if (!known)
+        return CHAT_E_NOMEM;
+    devices_from_row(known, row);
+    return CHAT_OK;
+}
+
 static chat_status take_head(struct home *home, struct value value, struct arena *arena)
 {
     const WireChannelRow *row;
@@ -164,5 +226,13 @@ chat_status load_home(struct shard *s, struct home *home, struct read_job *job, 
         status = take_range(s, home, job, Q_LIST, take_listing);
     if (status == CHAT_OK)
         status = take_range(s, home, job, Q_CURSOR, take_cursor);
+    if (status == CHAT_OK)
+        status = take_range(s, home, job, Q_RECEIPT, take_receipt);
+    if (status == CHAT_OK)
+        status = take_range(s, home, job, Q_SETTING, take_setting);
+    if (status == CHAT_OK)
+        status = take_range(s, home, job, Q_DEVICE, take_device);
+    if (status == CHAT_OK)
+        devices_sort(home);
     return status;
 }

@@ -7,6 +7,7 @@
 #include "server/store/homes.h"
 #include "server/store/notes.h"
 #include "server/store/page.h"
+#include "server/store/receipts.h"
 #include "server/store/role.h"
 #include "server/store/subscriptions.h"
 
@@ -68,9 +69,8 @@ static void decide_member(struct shard *s, struct home *home, const struct reque
 {
     const WireSetMember *m = req->frame->set_member;
     const struct member *old = home_find_member(home, m->user_id);
-    const struct member member = {.user_id = m->user_id,
-                                  .permissions = m->permissions,
-                                  .joined_at_ms = old ? old->joined_at_ms : s->store->now.wall_ms};
+    const struct member newcomer = {.user_id = m->user_id, .joined_at_ms = s->store->now.wall_ms};
+    struct member member = old ? *old : newcomer;
     const bool note = needs_note(old, m->permissions);
     WireRecord record = WIRE_RECORD__INIT;
     WireMemberRecord body = WIRE_MEMBER_RECORD__INIT;
@@ -78,6 +78,7 @@ static void decide_member(struct shard *s, struct home *home, const struct reque
 
     if (!shard_may_decide(s, req) || (note && !notes_have_room(s, 1, req)))
         return;
+    member.permissions = m->permissions;
     fill_member(&wire, m->user_id, &member);
     body.member = &wire;
     body.kind = home->kind;
@@ -261,6 +262,10 @@ void members_subscribe(struct shard *s, const struct request *req)
         return;
     }
     fill_home(home, &subscribed, &channel, channels, &head, direct);
+    if (subscribed.n_channels > 0 && !receipts_fill(s, home, &subscribed)) {
+        answer_no_memory(s, req);
+        return;
+    }
     frame.body_case = WIRE_LINK_FRAME__BODY_SUBSCRIBED;
     frame.subscribed = &subscribed;
     answer(s, home, req, &frame);

@@ -6,6 +6,7 @@
 #include "server/store/mentions.h"
 #include "server/store/notes.h"
 #include "server/store/role.h"
+#include "server/store/settings.h"
 #include "wire/wire.h"
 
 bool notes_have_room(struct shard *s, uint32_t count, const struct request *req)
@@ -68,6 +69,7 @@ static void apply_note(struct shard *s, struct home *home, const struct request 
     const bool left = note->body_case == WIRE_NOTE__BODY_LEFT;
     WireRecord record = WIRE_RECORD__INIT;
     WireListedRecord listed = WIRE_LISTED_RECORD__INIT;
+    WireChannelSettings settings;
     struct listing *l = home_find_listing(home, note->source_home);
 
     if (!l && home->listing_count >= HOME_LISTINGS_MAX)
@@ -82,6 +84,8 @@ static void apply_note(struct shard *s, struct home *home, const struct request 
     listed.left = left;
     listed.read_seq = l->read_seq;
     listed.read_message_id = l->read_message_id;
+    settings_fill(&settings, note->source_home, l);
+    listed.settings = &settings;
     record.body_case = WIRE_RECORD__BODY_LISTED;
     record.listed = &listed;
     if (batch_decide(s, home, &record, NULL, NULL, NULL) != CHAT_OK)

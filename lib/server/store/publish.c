@@ -48,6 +48,12 @@ static bool event_of_listed(WireHomeEvent *event, const WireRecord *record, stru
     channel->kind = listed->kind;
     channel->read_seq = listed->read_seq;
     channel->read_message_id = listed->read_message_id;
+    if (listed->settings) {
+        channel->muted_until_ms = listed->settings->muted_until_ms;
+        channel->settings_version = listed->settings->version;
+        channel->draft_version = listed->settings->draft_version;
+        channel->has_draft = listed->settings->has_draft;
+    }
     event->body_case = WIRE_HOME_EVENT__BODY_CHANNEL_ADDED;
     event->channel_added = channel;
     return true;
@@ -67,6 +73,24 @@ static bool event_of_mentions(WireHomeEvent *event, const WireRecord *record, st
     return true;
 }
 
+/* That a device has signed in is told by SessionStarted. */
+static bool event_of_device(WireHomeEvent *event, const WireRecord *record, struct arena *arena)
+{
+    WireSignedOut *out;
+
+    if (!record->device->signed_out)
+        return true;
+    out = arena_alloc(arena, sizeof(*out));
+    if (!out)
+        return false;
+    wire_signed_out__init(out);
+    out->device_id = record->device->device->device_id;
+    out->session_no = record->device->device->signed_out_no;
+    event->body_case = WIRE_HOME_EVENT__BODY_SIGNED_OUT;
+    event->signed_out = out;
+    return true;
+}
+
 /* False: no memory. A record that subscribers need not see leaves the body unset. */
 static bool event_of(WireHomeEvent *event, const WireRecord *record, struct arena *arena)
 {
@@ -80,6 +104,25 @@ static bool event_of(WireHomeEvent *event, const WireRecord *record, struct aren
         return true;
     case WIRE_RECORD__BODY_LISTED: return event_of_listed(event, record, arena);
     case WIRE_RECORD__BODY_MENTIONS: return event_of_mentions(event, record, arena);
+    case WIRE_RECORD__BODY_INFO:
+        if (record->info->kind == WIRE_HOME_KIND__HOME_KIND_USER) {
+            event->body_case = WIRE_HOME_EVENT__BODY_AUTH_EPOCH;
+            event->auth_epoch = record->info->auth_epoch;
+        }
+        return true;
+    case WIRE_RECORD__BODY_RECEIPTS:
+        event->body_case = WIRE_HOME_EVENT__BODY_RECEIPTS;
+        event->receipts = record->receipts;
+        return true;
+    case WIRE_RECORD__BODY_SETTINGS:
+        event->body_case = WIRE_HOME_EVENT__BODY_CHANNEL_SETTINGS;
+        event->channel_settings = record->settings;
+        return true;
+    case WIRE_RECORD__BODY_DRAFT:
+        event->body_case = WIRE_HOME_EVENT__BODY_DRAFT;
+        event->draft = record->draft->draft;
+        return true;
+    case WIRE_RECORD__BODY_DEVICE: return event_of_device(event, record, arena);
     default: return true;
     }
 }

@@ -29,6 +29,12 @@ static inline struct engine_query query_one(uint32_t table, struct engine_key ke
     return (struct engine_query){.table = table, .from = key, .to = key};
 }
 
+/* Ids of devices have all 64 bits. */
+static inline struct engine_key device_row_key(uint64_t user, uint64_t device)
+{
+    return row_key(user, device & (uint64_t)INT64_MAX, device >> 63);
+}
+
 /* All rows of `table` with this k1, ascending. */
 static inline struct engine_query query_under(uint32_t table, uint64_t k1, uint32_t limit)
 {

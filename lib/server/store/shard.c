@@ -13,6 +13,7 @@
 #include "server/store/homes.h"
 #include "server/store/notes.h"
 #include "server/store/reads.h"
+#include "server/store/receipts.h"
 #include "server/store/role.h"
 #include "server/store/rows.h"
 
@@ -43,6 +44,7 @@ static void init_memory(struct shard *s)
     rings_init(s);
     notes_init(s);
     advance_init(s);
+    receipts_init(s);
 }
 
 static void fini_memory(struct shard *s)
@@ -280,6 +282,7 @@ void shard_pump(struct shard *s)
         break;
     case SHARD_SERVING:
         notes_pump(s);
+        receipts_pump(s);
         commit_start(s);
         if (s->stopping)
             wind_up(s);
@@ -314,7 +317,7 @@ void shard_timer(struct shard *s)
 int64_t shard_deadline(const struct shard *s)
 {
     int64_t deadline = MOMENT_NEVER;
-    int64_t times[4];
+    int64_t times[5];
 
     if (s->state == SHARD_REOPENING)
         return s->reopen_at_ms;
@@ -324,6 +327,7 @@ int64_t shard_deadline(const struct shard *s)
     times[1] = notes_deadline(s);
     times[2] = advance_deadline(s);
     times[3] = s->sweep_at_ms;
+    times[4] = receipts_deadline(s);
     for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
         if (times[i] < deadline)
             deadline = times[i];

@@ -120,6 +120,12 @@ struct advances {
     int64_t flush_at_ms;
 };
 
+/* What members say of themselves, until it is journaled. */
+struct receipts {
+    struct wheel wheel; /* of homes, by receipts_timer */
+    uint32_t waiting;
+};
+
 struct shard {
     uint32_t id;
     enum shard_state state;
@@ -172,6 +178,7 @@ struct shard {
     struct rings rings;
     struct notes notes;
     struct advances advances;
+    struct receipts receipts;
 };
 
 chat_status shard_init(struct shard *s, struct store *store, uint32_t id);

@@ -72,6 +72,10 @@ struct store_limits {
     int64_t note_resend_max_ms; /* 30,000 */
     int64_t note_ack_ms;        /* acknowledged notes are deleted together after; 200 */
     int64_t read_flush_ms;      /* own messages move the author's cursor after; 2,000 */
+    int64_t receipts_ms;        /* between two journalings of a small home's receipts; 1,000 */
+
+    /* What is only passed on. */
+    uint32_t typing_per_second; /* told of one conversation; 10 */
 };
 
 struct store_config {
@@ -108,6 +112,7 @@ struct store_stats {
     uint64_t publications, events, publication_sends, publications_lost;
     uint64_t home_loads, home_evictions, ring_loads, ring_evictions;
     uint64_t notes_sent, notes_applied, notes_acked, lists_full, cursors_told;
+    uint64_t receipt_marks, receipts, typing_told, typing_dropped, devices_signed_out;
     struct histogram append_ms; /* from decision to answer, in whole milliseconds */
 };
 

@@ -53,6 +53,12 @@ static const struct metric_field fields[] = {
     COUNTER(notes_acked, "chat_store_notes_acked_total", "Notes acknowledged."),
     COUNTER(lists_full, "chat_store_lists_full_total", "Conversations a full list left out."),
     COUNTER(cursors_told, "chat_store_cursors_told_total", "Cursors moved by own messages."),
+    COUNTER(receipt_marks, "chat_store_receipt_marks_total", "Receipts that members said."),
+    COUNTER(receipts, "chat_store_receipts_total", "Of those, journaled and published."),
+    COUNTER(typing_told, "chat_store_typing_total", "Typing passed on."),
+    COUNTER(typing_dropped, "chat_store_typing_dropped_total", "Typing that was too much."),
+    COUNTER(devices_signed_out, "chat_store_devices_signed_out_total",
+            "Devices, and users everywhere, signed out."),
 };
 
 void store_write_metrics(const struct store *store, struct metrics *out)

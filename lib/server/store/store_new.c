@@ -36,6 +36,8 @@ void store_config_init(struct store_config *config)
                 .note_resend_max_ms = 30000,
                 .note_ack_ms = 200,
                 .read_flush_ms = 2000,
+                .receipts_ms = 1000,
+                .typing_per_second = 10,
             },
     };
 }
@@ -50,7 +52,7 @@ static bool limits_are_sane(const struct store_limits *l)
            l->unapplied_bytes > 0 && l->replay_bytes > 0 && l->page_bytes > 0 &&
            l->page_bytes <= WIRE_LINK_MESSAGE_MAX / 2 && l->reopen_ms > 0 && l->reopen_max_ms > 0 &&
            l->note_resend_ms > 0 && l->note_resend_max_ms > 0 && l->note_ack_ms > 0 &&
-           l->read_flush_ms > 0;
+           l->read_flush_ms > 0 && l->receipts_ms > 0 && l->typing_per_second > 0;
 }
 
 static chat_status check_config(const struct store_config *config)

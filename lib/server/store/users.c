@@ -5,6 +5,7 @@
 #include "server/store/answer.h"
 #include "server/store/batch.h"
 #include "server/store/create.h"
+#include "server/store/devices.h"
 #include "server/store/homes.h"
 #include "server/store/mentions.h"
 #include "server/store/page.h"
@@ -12,6 +13,17 @@
 #include "server/store/role.h"
 #include "server/store/rows.h"
 #include "server/store/subscriptions.h"
+
+struct home *users_home(struct shard *s, const struct request *req)
+{
+    struct home *home = homes_need(s, req->frame->user_id, req);
+
+    if (home && home->kind != WIRE_HOME_KIND__HOME_KIND_USER) {
+        answer_problem(s, NULL, req, PROBLEM(NOT_FOUND), "user");
+        return NULL;
+    }
+    return home;
+}
 
 /* --- sessions --- */
 
@@ -77,6 +89,10 @@ static bool fill_channels(struct shard *s, const struct home *home, WireSessionO
         channels[count].read_seq = l->read_seq;
         channels[count].read_message_id = l->read_message_id;
         channels[count].mentions = mentions_count(l);
+        channels[count].muted_until_ms = l->muted_until_ms;
+        channels[count].settings_version = l->settings_version;
+        channels[count].draft_version = l->draft_version;
+        channels[count].has_draft = l->has_draft;
         list[count] = &channels[count];
         count++;
     }
@@ -163,6 +179,10 @@ void users_open_session(struct shard *s, const struct request *req)
         answer_problem(s, home, req, PROBLEM(UNAUTHENTICATED), "auth_epoch");
         return;
     }
+    if (devices_is_signed_out(home, o)) {
+        answer_problem(s, home, req, PROBLEM(UNAUTHENTICATED), "signed_out");
+        return;
+    }
     if (session_no != 0 && session_no < home_device_session(home, o->device_id)) {
         answer_problem(s, home, req, PROBLEM(SUPERSEDED), "session_no");
         return;
@@ -173,6 +193,8 @@ void users_open_session(struct shard *s, const struct request *req)
         snowflake_mint_saw(&s->mint, session_no);
     if (o->user_id == 0)
         rename_user(s, home, o->name);
+    if (o->session_no == 0)
+        devices_saw(s, home, o, session_no);
     open_session(s, home, req, session_no);
 }
 
@@ -226,13 +248,9 @@ void users_mark_read(struct shard *s, const struct request *req)
         answer_problem(s, NULL, req, PROBLEM(INVALID), "MarkRead");
         return;
     }
-    home = homes_need(s, req->frame->user_id, req);
+    home = users_home(s, req);
     if (!home)
         return;
-    if (home->kind != WIRE_HOME_KIND__HOME_KIND_USER) {
-        answer_problem(s, NULL, req, PROBLEM(NOT_FOUND), "user");
-        return;
-    }
     l = home_find_listing(home, m->channel_id);
     if (m->seq <= (l ? l->read_seq : 0))
         answer_cursor(s, home, req, l);

@@ -4,6 +4,9 @@
 
 #include "server/store/shard.h"
 
+/* The home of the user who asks; NULL: the request waits or was answered. */
+struct home *users_home(struct shard *s, const struct request *req);
+
 /* Handlers of frames. */
 void users_open_session(struct shard *s, const struct request *req);
 void users_mark_read(struct shard *s, const struct request *req);
