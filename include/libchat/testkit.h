@@ -60,7 +60,7 @@
 CHAT_BEGIN_DECLS
 
 #define CHAT_TESTKIT_DEVICES_MAX 24u                /* of one kit */
-#define CHAT_TESTKIT_PEOPLE_MAX 60u                 /* whom one kit plays at a time */
+#define CHAT_TESTKIT_PEOPLE_MAX 60u                 /* whom one kit plays, or knows by id */
 #define CHAT_TESTKIT_NAME_MAX 31u                   /* bytes of a device's name */
 #define CHAT_TESTKIT_TIME_MAX_MS 604800000          /* a week: the most that one call lets pass */
 #define CHAT_TESTKIT_WAIT_MAX_MS 3600000            /* of a chat_loop_step() without a limit */

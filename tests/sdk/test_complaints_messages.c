@@ -2,7 +2,8 @@
  * What hits the users of other SDKs most, about messages: pages, keys, order, counts. Each test
  * bears the number of its complaint: C1 short pages without an end flag, C5 an id that changes
  * after the message is sent, C7 order, vanishing echoes and skipped messages, C9 wrong unread
- * counts, duplicates, and messages missed on resume.
+ * counts, duplicates, and messages missed on resume. Beside them the four bugs of Centrifugo's
+ * SDKs of 2026, by theirs.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -312,24 +313,76 @@ START_TEST(c9_nothing_is_doubled_or_missed_wherever_the_link_breaks)
 }
 END_TEST
 
-/* centrifuge-go#150: the connection is replaced, the old one goes on for a while. */
-START_TEST(c9_a_replaced_connection_delivers_once)
+/* --- what Centrifugo's SDKs had in 2026, by the number of their issues --- */
+
+/* Handles one event a step, and while it does the connection is replaced. */
+static void on_slow_step(chat_loop *loop, void *user)
 {
-    for (int i = 0; i < 10; i++) {
-        ck_assert_int_eq(chat_testkit_double_links(kit, app.device, 3000), CHAT_OK);
-        for (int j = 0; j < 5; j++) {
-            post("x");
-            advance(700);
-        }
+    struct chat_event event = CHAT_EVENT_INIT;
+    struct app *a = user;
+
+    (void)loop;
+    if (!chat_conn_next_event(a->conn, &event))
+        return;
+    app_on_event(a, &event);
+    if (event.type == CHAT_EVENT_MESSAGE && event.message->seq % 10 == 3)
+        ck_assert_int_eq(chat_testkit_double_links(kit, a->device, 3000), CHAT_OK);
+}
+
+START_TEST(centrifuge_go_150_a_connection_replaced_during_a_slow_handler_delivers_once)
+{
+    ck_assert_int_eq(chat_testkit_device_attach(app.device, app.loop, on_slow_step, &app), CHAT_OK);
+    for (int i = 0; i < 50; i++) {
+        post("x");
+        advance(i % 10 == 9 ? 1500 : 3);
     }
+    advance(60000);
+    ck_assert_int_eq(chat_testkit_device_attach(app.device, app.loop, app_on_step, &app), CHAT_OK);
     app_has(&app, channel, 50);
+    ck_assert_uint_gt(app.backoffs, 0);
     ck_assert_uint_eq(app.messages, 50);
     ck_assert(!app.out_of_order);
 }
 END_TEST
 
-/* centrifuge-go#160 and centrifuge-js#385: a new epoch with an old position. */
-START_TEST(c9_a_new_epoch_forgets_the_old_position)
+/* Leaves and comes back from within the handler. */
+static void on_restless_step(chat_loop *loop, void *user)
+{
+    struct chat_event event = CHAT_EVENT_INIT;
+    struct app *a = user;
+
+    (void)loop;
+    while (chat_conn_next_event(a->conn, &event)) {
+        app_on_event(a, &event);
+        if (event.type != CHAT_EVENT_MESSAGE)
+            continue;
+        if (event.message->seq % 7 == 2) {
+            chat_conn_stop(a->conn);
+            ck_assert_int_eq(chat_conn_start(a->conn), CHAT_OK);
+        }
+        if (event.message->seq % 7 == 5) {
+            chat_conn_suspend(a->conn);
+            chat_conn_resume(a->conn);
+        }
+    }
+}
+
+START_TEST(centrifuge_dart_142_leaving_and_returning_in_a_callback_delivers_nothing_again)
+{
+    ck_assert_int_eq(chat_testkit_device_attach(app.device, app.loop, on_restless_step, &app),
+                     CHAT_OK);
+    for (int i = 0; i < 50; i++) {
+        post("x");
+        advance(i % 3);
+    }
+    app_has(&app, channel, 50);
+    ck_assert_int_eq(chat_testkit_run_until_idle(kit), CHAT_OK);
+    ck_assert_uint_eq(app.messages, 50);
+    ck_assert(!app.out_of_order);
+}
+END_TEST
+
+START_TEST(centrifuge_go_160_a_new_epoch_does_not_keep_an_old_offset)
 {
     post("before");
     ck_assert_int_eq(chat_testkit_server_backup(kit), CHAT_OK);
@@ -349,6 +402,31 @@ START_TEST(c9_a_new_epoch_forgets_the_old_position)
 }
 END_TEST
 
+/* The history is replaced by a shorter one while nobody looks, then goes on. */
+START_TEST(centrifuge_js_385_a_position_that_became_invalid_is_reset)
+{
+    post("before");
+    ck_assert_int_eq(chat_testkit_server_backup(kit), CHAT_OK);
+    for (int i = 0; i < 10; i++)
+        post("lost with the disk");
+    app_has(&app, channel, 11);
+    app_close(&app);
+    ck_assert_int_eq(chat_testkit_server_restore(kit), CHAT_OK);
+    app_open(&app);
+    app_live(&app);
+    ck_assert_int_eq(chat_testkit_run_until_idle(kit), CHAT_OK);
+    ck_assert_uint_eq(app.resets, 1);
+    ck_assert_uint_eq(chat_conn_get_channel(app.conn, channel)->head_seq, 1);
+    for (uint64_t seq = 2; seq <= 5; seq++) {
+        ck_assert_uint_eq(post("after"), seq);
+        app_has(&app, channel, seq);
+    }
+    ck_assert_uint_eq(app.resets, 1); /* once was enough */
+    ck_assert_uint_eq(app.last_seq, 5);
+    ck_assert(!app.out_of_order);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("complaints_messages");
@@ -360,8 +438,12 @@ int main(void)
     tcase_add_test(one, c5_the_key_of_a_message_never_changes);
     tcase_add_test(one, c7_order_holds_with_a_refused_one_in_the_middle);
     tcase_add_test(one, c9_unread_is_right_after_absence_deletes_and_other_devices);
-    tcase_add_test(one, c9_a_replaced_connection_delivers_once);
-    tcase_add_test(one, c9_a_new_epoch_forgets_the_old_position);
+    tcase_add_test(one,
+                   centrifuge_go_150_a_connection_replaced_during_a_slow_handler_delivers_once);
+    tcase_add_test(one,
+                   centrifuge_dart_142_leaving_and_returning_in_a_callback_delivers_nothing_again);
+    tcase_add_test(one, centrifuge_go_160_a_new_epoch_does_not_keep_an_old_offset);
+    tcase_add_test(one, centrifuge_js_385_a_position_that_became_invalid_is_reset);
     suite_add_tcase(suite, one);
     tcase_add_test(each, c7_an_echo_never_vanishes_and_nothing_overtakes);
     tcase_add_test(each, c9_nothing_is_doubled_or_missed_wherever_the_link_breaks);
