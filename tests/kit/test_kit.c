@@ -66,6 +66,24 @@ START_TEST(a_step_that_waits_moves_time_to_what_comes_next_for_its_loop)
 }
 END_TEST
 
+/* 60 frames a second, each with a step that does not wait. */
+START_TEST(a_game_loop_gets_its_news_frame_by_frame)
+{
+    const int64_t before = chat_testkit_get_time_ms(kit);
+    int frames = 0;
+
+    app_open(&app);
+    ck_assert_int_eq(chat_testkit_device_attach(app.device, NULL, NULL, NULL), CHAT_OK);
+    for (; chat_conn_get_state(app.conn) != CHAT_CONN_LIVE && frames < 60; frames++) {
+        ck_assert_int_eq(chat_testkit_advance(kit, 16), CHAT_OK);
+        ck_assert_int_eq(chat_loop_step(app.loop, 0), CHAT_OK);
+        app_pull(&app);
+    }
+    ck_assert_int_eq(chat_conn_get_state(app.conn), CHAT_CONN_LIVE);
+    ck_assert_int_eq(chat_testkit_get_time_ms(kit), before + frames * 16);
+}
+END_TEST
+
 START_TEST(a_step_without_a_limit_ends_all_the_same)
 {
     app_open(&app);
@@ -195,6 +213,47 @@ START_TEST(groups_directs_and_posts_reach_everybody_in_order)
     ck_assert_int_eq(chat_conn_mark_read(carol, group, 50), CHAT_OK);
     ck_assert_int_eq(chat_testkit_run_until_idle(kit), CHAT_OK);
     ck_assert_uint_eq(chat_conn_get_channel(carol, group)->unread, 0);
+}
+END_TEST
+
+START_TEST(one_loop_holds_several_accounts)
+{
+    struct chat_conn_config config;
+    char token[CHAT_TOKEN_MAX + 1];
+    chat_conn *second;
+
+    go_live();
+    chat_conn_config_init(&config);
+    config.url = "wss://chat.example/";
+    config.cache_path = "dora.db";
+    config.cache_vfs = chat_testkit_device_get_vfs(app.device);
+    ck_assert_int_eq(chat_testkit_mint_token(kit, "dora", NULL, 3600, token, sizeof(token)),
+                     CHAT_OK);
+    config.token = token;
+    ck_assert_int_eq(chat_conn_new(app.loop, &config, &second), CHAT_OK);
+    ck_assert_int_eq(chat_conn_start(second), CHAT_OK);
+    ck_assert_int_eq(chat_testkit_wait_live(kit, second, APP_WAIT_MS), CHAT_OK);
+    ck_assert_uint_ne(chat_conn_get_user_id(second), chat_conn_get_user_id(app.conn));
+
+    ck_assert_int_eq(chat_testkit_drop_links(kit, app.device), CHAT_OK); /* of both */
+    ck_assert_int_eq(chat_testkit_advance(kit, 1), CHAT_OK);
+    ck_assert_int_eq(chat_conn_get_state(app.conn), CHAT_CONN_BACKING_OFF);
+    ck_assert_int_eq(chat_conn_get_state(second), CHAT_CONN_BACKING_OFF);
+    ck_assert_int_eq(chat_testkit_wait_live(kit, second, APP_WAIT_MS), CHAT_OK);
+    app_live(&app);
+    chat_conn_free(second);
+}
+END_TEST
+
+START_TEST(what_people_cannot_do_now_is_a_timeout_and_may_yet_happen)
+{
+    go_live();
+    ck_assert_int_eq(chat_testkit_server_set_full(kit, true), CHAT_OK);
+    ck_assert_int_eq(chat_testkit_post(kit, channel, "bob", "no room", NULL), CHAT_E_TIMEOUT);
+    ck_assert_int_eq(chat_testkit_server_set_full(kit, false), CHAT_OK);
+    ck_assert_int_eq(chat_testkit_post(kit, channel, "bob", "room", NULL), CHAT_OK);
+    app_has(&app, channel, 2); /* in bob's order */
+    ck_assert_uint_eq(count_of(kit, channel), 2);
 }
 END_TEST
 
@@ -454,11 +513,14 @@ int main(void)
     tcase_add_checked_fixture(all, setup, teardown);
     tcase_add_test(all, time_stands_still_until_somebody_lets_it_pass);
     tcase_add_test(all, a_step_that_waits_moves_time_to_what_comes_next_for_its_loop);
+    tcase_add_test(all, a_game_loop_gets_its_news_frame_by_frame);
     tcase_add_test(all, a_step_without_a_limit_ends_all_the_same);
     tcase_add_test(all, idle_is_when_nothing_is_under_way);
     tcase_add_test(all, callbacks_cannot_let_time_pass);
     tcase_add_test(all, the_same_seed_gives_the_same_run);
     tcase_add_test(all, groups_directs_and_posts_reach_everybody_in_order);
+    tcase_add_test(all, one_loop_holds_several_accounts);
+    tcase_add_test(all, what_people_cannot_do_now_is_a_timeout_and_may_yet_happen);
     tcase_add_test(all, who_is_no_member_cannot_post);
     tcase_add_test(all, history_is_what_the_store_has);
     tcase_add_test(all, a_token_ends_when_it_says);
