@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "../kit/kit_app.h"
+#include "../support/faulty_alloc.h"
 #include "base/rng.h"
 
 static chat_testkit *kit;
@@ -68,24 +69,28 @@ static void meter_free(void *user, void *memory)
     free(block);
 }
 
-static void open_metered(struct app *a, struct meter *meter)
+static chat_status open_with(struct app *a, const struct chat_allocator *allocator)
 {
     struct chat_loop_config loop_config;
     struct chat_conn_config config;
+    chat_status status;
 
-    *meter = (struct meter){{meter_alloc, meter_free, meter}, 0, 0};
     chat_loop_config_init(&loop_config);
     loop_config.transport = chat_testkit_device_get_transport(a->device);
-    loop_config.allocator = &meter->allocator;
-    ck_assert_int_eq(chat_loop_new(&loop_config, &a->loop), CHAT_OK);
+    loop_config.allocator = allocator;
+    status = chat_loop_new(&loop_config, &a->loop);
     chat_conn_config_init(&config);
     config.url = "wss://chat.example/";
     config.cache_path = a->cache;
     config.cache_vfs = chat_testkit_device_get_vfs(a->device);
-    config.allocator = &meter->allocator;
-    ck_assert_int_eq(chat_conn_new(a->loop, &config, &a->conn), CHAT_OK);
-    ck_assert_int_eq(chat_conn_start(a->conn), CHAT_OK);
-    ck_assert_int_eq(chat_testkit_device_attach(a->device, a->loop, app_on_step, a), CHAT_OK);
+    config.allocator = allocator;
+    if (status == CHAT_OK)
+        status = chat_conn_new(a->loop, &config, &a->conn);
+    if (status == CHAT_OK)
+        status = chat_conn_start(a->conn);
+    if (status == CHAT_OK)
+        status = chat_testkit_device_attach(a->device, a->loop, app_on_step, a);
+    return status;
 }
 
 /* A day with 200 messages, an edit now and then, two broken links and a tunnel. */
@@ -113,7 +118,8 @@ START_TEST(c2_memory_is_the_same_after_days)
     size_t bytes, blocks;
 
     app_close(&app);
-    open_metered(&app, &meter);
+    meter = (struct meter){{meter_alloc, meter_free, &meter}, 0, 0};
+    ck_assert_int_eq(open_with(&app, &meter.allocator), CHAT_OK);
     live_a_day();
     live_a_day();
     bytes = meter.bytes;
@@ -221,6 +227,47 @@ START_TEST(c3_calls_in_any_order_with_any_arguments_are_statuses)
     app_live(&app);
     ck_assert_int_eq(chat_conn_read_messages(app.conn, channel, 0, 1, true, &page), CHAT_OK);
     chat_page_free(page);
+}
+END_TEST
+
+/* Allocations of loop and conn fail from the n-th on, for a while: at every place there is. */
+START_TEST(c3_no_memory_at_any_place_is_a_status_and_loses_nothing)
+{
+    struct faulty_alloc memory;
+    bool failed = true;
+    size_t after;
+
+    app.deaf = true; /* it cannot be expected to answer when there is no memory */
+    for (after = 0; failed; after++) {
+        const uint64_t before = count_of(kit, channel);
+        uint64_t sent = 0;
+
+        app_close(&app);
+        faulty_alloc_init(&memory);
+        faulty_alloc_fail_after(&memory, after);
+        if (open_with(&app, &memory.allocator) == CHAT_OK) {
+            ck_assert_int_eq(chat_testkit_advance(kit, 100), CHAT_OK);
+            for (int i = 0; i < 3; i++)
+                sent += chat_conn_send(app.conn, channel, "mine", 4, NULL, 0, 0, NULL) == CHAT_OK;
+            ck_assert_int_eq(chat_testkit_advance(kit, 100), CHAT_OK);
+        }
+        failed = memory.calls > after;
+        faulty_alloc_fail_after(&memory, FAULTY_ALLOC_NEVER);
+        if (!app.conn) {
+            app_close(&app);
+            ck_assert_int_eq(open_with(&app, &memory.allocator), CHAT_OK);
+        }
+        (void)chat_conn_start(app.conn);
+        app_token(&app, 3600);
+        app_live(&app);
+        ck_assert_int_eq(chat_testkit_wait_sent(kit, app.conn, APP_WAIT_MS), CHAT_OK);
+        ck_assert_uint_eq(count_of(kit, channel), before + sent);
+        app_close(&app);
+        ck_assert_uint_eq(memory.live, 0);
+        app_open(&app);
+        ck_assert_uint_lt(after, 100000);
+    }
+    ck_assert_uint_gt(after, 40); /* it struck at so many places at least */
 }
 END_TEST
 
@@ -352,6 +399,7 @@ int main(void)
     tcase_add_checked_fixture(all, setup, teardown);
     tcase_add_test(all, c2_memory_is_the_same_after_days);
     tcase_add_loop_test(all, c3_calls_in_any_order_with_any_arguments_are_statuses, 0, 5);
+    tcase_add_test(all, c3_no_memory_at_any_place_is_a_status_and_loses_nothing);
     tcase_add_test(all, c4_a_newer_database_is_refused_and_kept_with_all_that_is_in_it);
     tcase_add_test(all, c6_every_call_may_be_made_while_handling_an_event);
     tcase_add_test(all, c8_a_second_writer_is_told_at_once_and_the_first_goes_on);
