@@ -69,30 +69,6 @@ static void meter_free(void *user, void *memory)
     free(block);
 }
 
-static chat_status open_with(struct app *a, const struct chat_allocator *allocator)
-{
-    struct chat_loop_config loop_config;
-    struct chat_conn_config config;
-    chat_status status;
-
-    chat_loop_config_init(&loop_config);
-    loop_config.transport = chat_testkit_device_get_transport(a->device);
-    loop_config.allocator = allocator;
-    status = chat_loop_new(&loop_config, &a->loop);
-    chat_conn_config_init(&config);
-    config.url = "wss://chat.example/";
-    config.cache_path = a->cache;
-    config.cache_vfs = chat_testkit_device_get_vfs(a->device);
-    config.allocator = allocator;
-    if (status == CHAT_OK)
-        status = chat_conn_new(a->loop, &config, &a->conn);
-    if (status == CHAT_OK)
-        status = chat_conn_start(a->conn);
-    if (status == CHAT_OK)
-        status = chat_testkit_device_attach(a->device, a->loop, app_on_step, a);
-    return status;
-}
-
 /* A day with 200 messages, an edit now and then, two broken links and a tunnel. */
 static void live_a_day(void)
 {
@@ -119,7 +95,8 @@ START_TEST(c2_memory_is_the_same_after_days)
 
     app_close(&app);
     meter = (struct meter){{meter_alloc, meter_free, &meter}, 0, 0};
-    ck_assert_int_eq(open_with(&app, &meter.allocator), CHAT_OK);
+    app.allocator = &meter.allocator;
+    app_open(&app);
     live_a_day();
     live_a_day();
     bytes = meter.bytes;
@@ -130,6 +107,7 @@ START_TEST(c2_memory_is_the_same_after_days)
     ck_assert_uint_eq(meter.bytes, bytes);
     app_close(&app);
     ck_assert_uint_eq(meter.blocks, 0);
+    app.allocator = NULL;
     app_open(&app);
 }
 END_TEST
@@ -238,6 +216,7 @@ START_TEST(c3_no_memory_at_any_place_is_a_status_and_loses_nothing)
     size_t after;
 
     app.deaf = true; /* it cannot be expected to answer when there is no memory */
+    app.allocator = &memory.allocator;
     for (after = 0; failed; after++) {
         const uint64_t before = count_of(kit, channel);
         uint64_t sent = 0;
@@ -245,7 +224,7 @@ START_TEST(c3_no_memory_at_any_place_is_a_status_and_loses_nothing)
         app_close(&app);
         faulty_alloc_init(&memory);
         faulty_alloc_fail_after(&memory, after);
-        if (open_with(&app, &memory.allocator) == CHAT_OK) {
+        if (app_try_open(&app) == CHAT_OK && chat_conn_start(app.conn) == CHAT_OK) {
             ck_assert_int_eq(chat_testkit_advance(kit, 100), CHAT_OK);
             for (int i = 0; i < 3; i++)
                 sent += chat_conn_send(app.conn, channel, "mine", 4, NULL, 0, 0, NULL) == CHAT_OK;
@@ -255,7 +234,7 @@ START_TEST(c3_no_memory_at_any_place_is_a_status_and_loses_nothing)
         faulty_alloc_fail_after(&memory, FAULTY_ALLOC_NEVER);
         if (!app.conn) {
             app_close(&app);
-            ck_assert_int_eq(open_with(&app, &memory.allocator), CHAT_OK);
+            app_open(&app);
         }
         (void)chat_conn_start(app.conn);
         app_token(&app, 3600);
@@ -268,6 +247,9 @@ START_TEST(c3_no_memory_at_any_place_is_a_status_and_loses_nothing)
         ck_assert_uint_lt(after, 100000);
     }
     ck_assert_uint_gt(after, 40); /* it struck at so many places at least */
+    app_close(&app);
+    app.allocator = NULL;
+    app_open(&app);
 }
 END_TEST
 
