@@ -154,6 +154,19 @@ CHAT_API CHAT_USE_RESULT chat_status chat_conn_edit(chat_conn *conn, uint64_t ch
                                                     uint64_t seq,
                                                     const struct chat_content *content,
                                                     struct chat_nonce *out_nonce);
+/* The same, to nothing but text: extra and mentions go. */
+CHAT_USE_RESULT static inline chat_status chat_conn_edit_text(chat_conn *conn, uint64_t channel_id,
+                                                              uint64_t seq, const char *text,
+                                                              size_t text_len,
+                                                              struct chat_nonce *out_nonce)
+{
+    struct chat_content content = CHAT_CONTENT_INIT;
+
+    content.text = text;
+    content.text_len = text_len;
+    return chat_conn_edit(conn, channel_id, seq, &content, out_nonce);
+}
+
 /* A message of one's own, or any where one may manage. */
 CHAT_API CHAT_USE_RESULT chat_status chat_conn_delete(chat_conn *conn, uint64_t channel_id,
                                                       uint64_t seq, struct chat_nonce *out_nonce);

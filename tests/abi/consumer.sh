@@ -49,6 +49,10 @@ programs() {
     if [ -f "$PKG_CONFIG_PATH/libchat-server.pc" ]; then
         build_and_run "server$1" "$cc -std=c11" server.c libchat-server $2
     fi
+    if [ -f "$PKG_CONFIG_PATH/libchat-testkit.pc" ]; then
+        build_and_run "testkit$1" "$cc -std=c11" testkit.c libchat-testkit $2
+        build_and_run "testkitpp$1" "$cxx -std=c++11" testkit.cc libchat-testkit $2
+    fi
 }
 
 if [ -n "$(find "$libdir" -name 'libchat.so*')" ]; then

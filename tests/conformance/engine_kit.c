@@ -64,7 +64,7 @@ void engine_kit_init(struct engine_kit *kit, enum engine_kind kind)
         kit->cluster = engine_memory_cluster_new(NULL);
         engine_memory_cluster_set_log_max(kit->cluster, kit->config.log_bytes_max);
     } else if (kind == KIND_EMBEDDED_SIM) {
-        kit->storage = sim_disk_new(9);
+        kit->storage = sim_disk_new(NULL, 9);
         kit->config.root = "data";
     } else {
         const char *base = getenv("TMPDIR");

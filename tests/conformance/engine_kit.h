@@ -5,7 +5,7 @@
 #include "base/arena.h"
 #include "server/store/engine_embedded.h"
 #include "server/store/engine_memory.h"
-#include "sim_disk.h"
+#include "testkit/sim_disk.h"
 
 #define KIT_SHARD 3u
 #define KIT_TEXT_MAX 64u

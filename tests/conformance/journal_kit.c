@@ -9,7 +9,7 @@
 
 void kit_init(struct journal_kit *kit, uint64_t seed)
 {
-    *kit = (struct journal_kit){.storage = sim_disk_new(seed), .next = 1};
+    *kit = (struct journal_kit){.storage = sim_disk_new(NULL, seed), .next = 1};
     kit->config = (struct journal_config){
         .allocator = &alloc_default,
         .folder = KIT_FOLDER,

@@ -4,7 +4,7 @@
 
 #include "server/store/engine_journal.h"
 #include "server/store/engine_segment.h"
-#include "sim_disk.h"
+#include "testkit/sim_disk.h"
 
 #define KIT_FOLDER "root/shard"
 #define KIT_SEGMENT (64u << 10)

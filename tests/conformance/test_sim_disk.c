@@ -3,14 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim_disk.h"
+#include "faulty_alloc.h"
+#include "testkit/sim_disk.h"
 
 static struct sim_disk *storage;
 static struct disk *disk;
 
 static void setup(void)
 {
-    storage = sim_disk_new(1);
+    storage = sim_disk_new(NULL, 1);
     disk = sim_disk_mount(storage);
 }
 
@@ -91,7 +92,7 @@ START_TEST(unsynced_sectors_survive_in_any_combination)
         struct disk_file *file;
         int kept = 0;
         sim_disk_free(storage);
-        storage = sim_disk_new(seed);
+        storage = sim_disk_new(NULL, seed);
         remount();
         file = create("d/a");
         put(file, 0, 'o', 2048);
@@ -122,7 +123,7 @@ START_TEST(names_survive_in_order_unless_their_folder_was_synced)
     for (uint64_t seed = 1; seed < 100; seed++) {
         struct disk_file *a, *b;
         sim_disk_free(storage);
-        storage = sim_disk_new(seed);
+        storage = sim_disk_new(NULL, seed);
         remount();
         a = create("d/a");
         b = create("d/b");
@@ -149,7 +150,7 @@ START_TEST(a_failed_sync_shows_what_a_later_sync_does_not_save)
     for (uint64_t seed = 1; seed < 100; seed++) {
         struct disk_file *file;
         sim_disk_free(storage);
-        storage = sim_disk_new(seed);
+        storage = sim_disk_new(NULL, seed);
         remount();
         file = create("d/a");
         ck_assert_int_eq(disk_sync_dir(disk, "d"), CHAT_OK);
@@ -206,7 +207,7 @@ START_TEST(the_same_seed_loses_the_same)
     for (int run = 0; run < 2; run++) {
         struct disk_file *file;
         sim_disk_free(storage);
-        storage = sim_disk_new(42);
+        storage = sim_disk_new(NULL, 42);
         remount();
         file = create("d/a");
         ck_assert_int_eq(disk_sync_dir(disk, "d"), CHAT_OK);
@@ -217,6 +218,54 @@ START_TEST(the_same_seed_loses_the_same)
             kept[run][i] = get("d/a", i * 512);
     }
     ck_assert_mem_eq(kept[0], kept[1], 64);
+}
+END_TEST
+
+START_TEST(a_copy_is_what_a_process_saw_and_durable)
+{
+    struct sim_disk *copy = sim_disk_new(NULL, 2);
+    struct disk_file *file = create("d/a");
+
+    put(file, 0, 'x', 1000);
+    ck_assert_int_eq(sim_disk_copy(storage, copy), CHAT_E_STATE); /* it is in use */
+    ck_assert_int_eq(sim_disk_copy(copy, storage), CHAT_OK);
+    put(file, 0, 'y', 1000);
+    sim_disk_power_loss(storage);
+    ck_assert_int_eq(sim_disk_copy(storage, copy), CHAT_OK);
+    sim_disk_power_loss(storage);
+    ck_assert_int_eq(get("d/a", 999), 'x');
+    sim_disk_free(copy);
+}
+END_TEST
+
+START_TEST(without_memory_everything_says_so_and_nothing_leaks)
+{
+    struct faulty_alloc memory;
+    struct disk_file *file;
+    chat_status status = CHAT_E_NOMEM;
+
+    for (size_t after = 0; status != CHAT_OK; after++) {
+        struct sim_disk *own;
+        struct disk *mount;
+
+        faulty_alloc_init(&memory);
+        faulty_alloc_fail_after(&memory, after);
+        own = sim_disk_new(&memory.allocator, 1);
+        mount = own ? sim_disk_mount(own) : NULL;
+        status = mount ? disk_open(mount, "d/a", DISK_CREATE, &file) : CHAT_E_NOMEM;
+        for (uint64_t i = 0; status == CHAT_OK && i < 20; i++)
+            status = disk_write(file, i * 1000, "some", 4);
+        if (status == CHAT_OK)
+            status = disk_sync(file);
+        if (own)
+            sim_disk_power_loss(own);
+        if (status == CHAT_OK && !sim_disk_has_memory(own))
+            status = CHAT_E_NOMEM;
+        sim_disk_free(own);
+        ck_assert(status == CHAT_OK || status == CHAT_E_NOMEM);
+        ck_assert_uint_eq(memory.live, 0);
+        ck_assert_uint_lt(after, 1000);
+    }
 }
 END_TEST
 
@@ -235,6 +284,8 @@ int main(void)
     tcase_add_test(all, a_full_disk_refuses_growth_only);
     tcase_add_test(all, a_plan_strikes_at_its_operation);
     tcase_add_test(all, the_same_seed_loses_the_same);
+    tcase_add_test(all, a_copy_is_what_a_process_saw_and_durable);
+    tcase_add_test(all, without_memory_everything_says_so_and_nothing_leaks);
     suite_add_tcase(suite, all);
 
     SRunner *runner = srunner_create(suite);

@@ -7,7 +7,7 @@
 #include "base/alloc.h"
 #include "faulty_alloc.h"
 #include "server/store/engine_vfs.h"
-#include "sim_disk.h"
+#include "testkit/sim_disk.h"
 
 static struct faulty_alloc memory;
 static struct sim_disk *storage;
@@ -30,7 +30,7 @@ static void setup(void)
 
     faulty_alloc_init(&memory);
     paused_micros = 0;
-    storage = sim_disk_new(1);
+    storage = sim_disk_new(NULL, 1);
     disk = sim_disk_mount(storage);
     config.disk = disk;
     ck_assert_int_eq(engine_vfs_new(&config, &vfs), CHAT_OK);

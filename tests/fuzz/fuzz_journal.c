@@ -13,7 +13,7 @@
 #include "fuzz.h"
 #include "server/store/engine_journal.h"
 #include "server/store/engine_segment.h"
-#include "sim_disk.h"
+#include "testkit/sim_disk.h"
 
 #define FOLDER "root/shard"
 #define SEGMENT 16384u
@@ -223,7 +223,7 @@ static void check(struct sim_disk *storage, uint64_t applied)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     struct input in = {bytes, len};
-    struct sim_disk *storage = sim_disk_new(1);
+    struct sim_disk *storage = sim_disk_new(NULL, 1);
     const uint32_t kind = take(&in, 1), applied = take(&in, 1) % 32;
 
     if (kind % 3 == 0)

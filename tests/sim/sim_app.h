@@ -11,7 +11,7 @@
 #include "checker.h"
 #include "sim_client.h"
 #include "sim_storage.h"
-#include "sim_world.h"
+#include "testkit/sim_world.h"
 
 #define SIM_VIEWS_MAX 32u
 #define SIM_SUBJECT_MAX 32u

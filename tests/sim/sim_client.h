@@ -8,7 +8,7 @@
 #include <libchat/libchat.h>
 #include <libchat/transport.h>
 
-#include "sim_world.h"
+#include "testkit/sim_world.h"
 
 struct sim_client;
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim_trace.h"
+
 #define APPS_MAX 16u
 #define AUDITORS_MAX 8u
 #define START_MS 60000 /* to get everybody in, without faults */
@@ -238,7 +240,10 @@ static void begin(struct run *r, uint64_t seed, bool quiet)
     memset(r, 0, sizeof(*r));
     r->quiet = quiet;
     r->texts_max = seed % LONG_SEEDS == 0 ? TEXTS_MAX_LONG : TEXTS_MAX;
-    r->world = sim_world_new(seed);
+    r->world = sim_world_new(NULL, seed);
+    if (!r->world)
+        exit(2);
+    sim_world_tap(r->world, sim_trace);
     r->checker = checker_new();
     checker_set_quiet(r->checker, quiet);
     rng = sim_world_rng(r->world);

@@ -10,7 +10,7 @@
 
 #include "checker.h"
 #include "sim_storage.h"
-#include "sim_world.h"
+#include "testkit/sim_world.h"
 
 #define SIM_STORES_MAX 3u
 #define SIM_ROUTERS_MAX 4u

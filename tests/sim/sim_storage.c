@@ -6,7 +6,7 @@
 #include "server/store/engine_embedded.h"
 #include "server/store/engine_memory.h"
 #include "server/store/engine_vfs.h"
-#include "sim_disk.h"
+#include "testkit/sim_disk.h"
 
 /* Small, so that segments are reused and checkpoints happen within a short run. */
 #define SEGMENTS 4u
@@ -49,7 +49,7 @@ struct sim_storage *sim_storage_new(uint64_t seed)
 {
     struct sim_storage *s = must(calloc(1, sizeof(*s)));
 
-    s->disk = must(sim_disk_new(seed));
+    s->disk = must(sim_disk_new(NULL, seed));
     s->seed = seed;
     return s;
 }
@@ -130,7 +130,7 @@ struct sim_cache_disk *sim_cache_disk_new(uint64_t seed)
 {
     struct sim_cache_disk *d = must(calloc(1, sizeof(*d)));
 
-    d->disk = must(sim_disk_new(seed));
+    d->disk = must(sim_disk_new(NULL, seed));
     d->seed = seed;
     return d;
 }

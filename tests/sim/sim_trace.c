@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim_world.h"
+#include "testkit/sim_world.h"
 #include "wire/wire.h"
 
 #define ITEMS_MAX 6u /* of a repeated field */
@@ -145,7 +145,7 @@ static void print_message(const ProtobufCMessage *message)
     fputc('}', stderr);
 }
 
-bool sim_trace_wanted(const struct sim_node *from, const struct sim_node *to)
+static bool is_wanted(const struct sim_node *from, const struct sim_node *to)
 {
     const char *names = getenv("SIM_TRACE");
     char one[32];
@@ -172,6 +172,8 @@ void sim_trace(const struct sim_node *from, const struct sim_node *to, const uin
     struct wire_fault fault;
     struct arena arena;
 
+    if (!is_wanted(from, to))
+        return;
     arena_init(&arena, NULL, 16u << 20);
     fprintf(stderr, "%9.3f %s#%" PRIu32 " > %s#%" PRIu32 ": ",
             (double)sim_world_now_ms(from->world) / 1000, from->name, from->index, to->name,

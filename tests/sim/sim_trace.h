@@ -6,14 +6,12 @@
 #ifndef CHAT_SIM_TRACE_H
 #define CHAT_SIM_TRACE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct sim_node;
 
-bool sim_trace_wanted(const struct sim_node *from, const struct sim_node *to);
-/* A message arrives. */
+/* A message arrives: shown when it was asked for. A sim_tap_fn. */
 void sim_trace(const struct sim_node *from, const struct sim_node *to, const uint8_t *bytes,
                size_t len);
 

@@ -38,6 +38,9 @@ LAYERS = [
         "own": ("base", "wire"), "system": PROTOBUF, "public": None}),
     ("lib/base/", {
         "own": ("base",), "system": COMPILER, "public": PUBLIC_BASE}),
+    ("lib/testkit/", {
+        "own": ("base", "wire", "server", "server/router", "server/presence", "server/store",
+                "testkit"), "system": set(), "public": None}),
     ("lib/transport/", {
         "own": ("base", "wire", "transport"), "system": None, "public": None}),
     ("lib/api/", None),

@@ -6,6 +6,9 @@
  * engine requests run and come back after a while. Nothing here knows what a router or
  * a store is. The same seed gives the same run, and the same trace hash.
  *
+ * A world that ran out of memory, or into a machine without end, goes no further: every run
+ * is false then, and sim_world_status() says which it was.
+ *
  * Threads: one. Owner: the caller of sim_world_new().
  */
 #ifndef CHAT_SIM_WORLD_H
@@ -14,10 +17,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <libchat/alloc.h>
+#include <libchat/status.h>
+
 #include "base/rng.h"
 #include "wire/machine.h"
 
-#define SIM_NODES_MAX 64u
+#define SIM_WORLD_START_MS 1000
+#define SIM_NODES_MAX 128u
 #define SIM_PEERS_MAX 8u
 #define SIM_LINKS_MAX 4096u
 #define SIM_LANES_MAX 64u
@@ -61,6 +68,7 @@ struct sim_node {
         struct sim_request *first, *last;
         bool busy;
     } lanes[SIM_LANES_MAX];
+    int64_t delay_ms;       /* added each way to what it sends and gets, and to dials */
     int64_t engine_slow_ms; /* added to each engine request */
     uint32_t slow_lanes;    /* of which groups of lanes, bit by bit; 0: of all */
 };
@@ -78,9 +86,21 @@ struct sim_counts {
         engine_requests;
 };
 
-struct sim_world *sim_world_new(uint64_t seed);
-void sim_world_free(struct sim_world *world);
+/* `allocator` may be NULL: malloc. NULL when there is no memory. */
+struct sim_world *sim_world_new(const struct chat_allocator *allocator, uint64_t seed);
+void sim_world_free(struct sim_world *world); /* NULL is fine */
 
+/* CHAT_OK, CHAT_E_NOMEM, or CHAT_E_STATE: effects without end. */
+chat_status sim_world_status(const struct sim_world *world);
+/* The world goes no further. The first status stays. */
+void sim_world_fail(struct sim_world *world, chat_status status);
+
+/* Told of every message that arrives, before its machine is. */
+typedef void (*sim_tap_fn)(const struct sim_node *from, const struct sim_node *to,
+                           const uint8_t *bytes, size_t len);
+void sim_world_tap(struct sim_world *world, sim_tap_fn tap);
+
+/* `name` is borrowed. NULL past SIM_NODES_MAX. */
 struct sim_node *sim_world_add(struct sim_world *world, const char *name,
                                const struct sim_node_ops *ops, void *user);
 struct rng *sim_world_rng(struct sim_world *world);
@@ -110,6 +130,14 @@ uint32_t sim_world_cut(struct sim_world *world, const struct sim_node *a, const 
                        bool all);
 uint32_t sim_world_half_open(struct sim_world *world, const struct sim_node *a,
                              const struct sim_node *b, bool all);
+/* Of the links that a node dialed, all of them. They end with this code, in order. */
+uint32_t sim_world_close(struct sim_world *world, const struct sim_node *dialer, uint16_t code);
+/* What is sent does not arrive at this end any more; the other way is open. */
+uint32_t sim_world_deafen(struct sim_world *world, const struct sim_node *dialer,
+                          bool is_dialer_deaf);
+/* The dialer hears at once that the link is gone; the other end goes on with it, unheard, for a
+ * while. */
+uint32_t sim_world_linger(struct sim_world *world, const struct sim_node *dialer, int64_t for_ms);
 /* Nothing arrives on them before at_ms. */
 uint32_t sim_world_stall(struct sim_world *world, const struct sim_node *a,
                          const struct sim_node *b, int64_t until_ms);
@@ -119,8 +147,11 @@ void sim_world_partition(struct sim_world *world, const struct sim_node *a,
 
 void sim_world_heal_partitions(struct sim_world *world);
 
+/* Messages, closes, dials and engine requests that are under way. Timers are not. */
+uint32_t sim_world_in_flight(const struct sim_world *world);
+
 /* Runs until virtual `until_ms`, or until `done` says so (may be NULL). False when the event
- * limit was hit first: something loops. */
+ * limit was hit first: something loops; or when the world had failed. */
 bool sim_world_run(struct sim_world *world, int64_t until_ms, bool (*done)(void *user), void *user);
 
 #endif

@@ -1,11 +1,10 @@
-#include "sim_world.h"
+#include "testkit/sim_world.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/hash.h"
-#include "sim_world_inner.h"
+#include "testkit/sim_world_inner.h"
 
 #define EVENTS_MAX UINT64_C(20000000)
 
@@ -19,14 +18,22 @@ struct sim_request {
 
 /* --- small things --- */
 
-void *sim_must(void *memory)
+void *sim_world_alloc(struct sim_world *w, size_t size)
 {
-    if (!memory) {
-        fprintf(stderr, "simulator: out of memory\n");
-        exit(2);
-    }
+    void *memory = alloc_zeroed(w->allocator, size);
+
+    if (!memory)
+        sim_world_fail(w, CHAT_E_NOMEM);
     return memory;
 }
+
+void sim_world_fail(struct sim_world *w, chat_status status)
+{
+    if (w->status == CHAT_OK)
+        w->status = status;
+}
+
+chat_status sim_world_status(const struct sim_world *w) { return w->status; }
 
 void sim_mix(struct sim_world *w, uint64_t value) { w->trace = hash_pair(w->trace, value); }
 
@@ -40,12 +47,16 @@ bool sim_chance(struct sim_world *w, uint32_t permille)
     return permille > 0 && rng_below(&w->rng, 1000) < permille;
 }
 
-struct sim_world *sim_world_new(uint64_t seed)
+struct sim_world *sim_world_new(const struct chat_allocator *allocator, uint64_t seed)
 {
-    struct sim_world *w = sim_must(calloc(1, sizeof(*w)));
+    struct sim_world *w = alloc_zeroed(alloc_or_default(allocator), sizeof(*w));
+
+    if (!w)
+        return NULL;
+    w->allocator = alloc_or_default(allocator);
     rng_seed(&w->rng, seed);
-    sim_queue_init(&w->queue);
-    w->now_ms = 1000;
+    sim_queue_init(&w->queue, w->allocator);
+    w->now_ms = SIM_WORLD_START_MS;
     w->next_link_id = 1;
     w->net = (struct sim_net){
         .delay_min_ms = 0, .delay_max_ms = 5, .engine_min_ms = 0, .engine_max_ms = 3};
@@ -57,15 +68,26 @@ struct sim_net *sim_world_net(struct sim_world *w) { return &w->net; }
 const struct sim_counts *sim_world_counts(const struct sim_world *w) { return &w->counts; }
 int64_t sim_world_now_ms(const struct sim_world *w) { return w->now_ms; }
 uint64_t sim_world_trace(const struct sim_world *w) { return w->trace; }
+uint32_t sim_world_in_flight(const struct sim_world *w) { return w->in_flight; }
+void sim_world_tap(struct sim_world *w, sim_tap_fn tap) { w->tap = tap; }
 void sim_world_note(struct sim_world *w, uint64_t value) { sim_mix(w, value); }
 
 void sim_world_at(struct sim_world *w, int64_t at_ms, sim_call_fn fn, void *user, uint64_t arg)
 {
     if (at_ms < w->now_ms)
         at_ms = w->now_ms;
-    sim_queue_push(&w->queue,
-                   (struct sim_item){.at_ms = at_ms, .fn = fn, .user = user, .arg = arg});
+    if (!sim_queue_push(&w->queue,
+                        (struct sim_item){.at_ms = at_ms, .fn = fn, .user = user, .arg = arg}))
+        sim_world_fail(w, CHAT_E_NOMEM);
 }
+
+void sim_launch(struct sim_world *w, int64_t at_ms, sim_call_fn fn, void *user, uint64_t arg)
+{
+    w->in_flight++;
+    sim_world_at(w, at_ms, fn, user, arg);
+}
+
+void sim_landed(struct sim_world *w) { w->in_flight--; }
 
 struct sim_node *sim_world_add(struct sim_world *w, const char *name,
                                const struct sim_node_ops *ops, void *user)
@@ -108,11 +130,12 @@ static void on_executed(void *user, uint64_t arg)
     bool alive = node->machine && node->generation == r->generation;
 
     (void)arg;
+    sim_landed(node->world);
     event.engine = r->request;
     if (alive)
         node->lanes[r->lane].busy = false;
     uint32_t lane = r->lane;
-    free(r);
+    alloc_free(node->world->allocator, r);
     if (!alive)
         return;
     sim_feed(node, &event);
@@ -127,13 +150,14 @@ static void on_execute(void *user, uint64_t arg)
     struct sim_world *w = node->world;
 
     (void)arg;
+    sim_landed(w);
     if (!node->machine || node->generation != r->generation ||
         !node->ops->execute(node, r->request)) {
-        free(r);
+        alloc_free(w->allocator, r);
         return;
     }
-    sim_world_at(w, w->now_ms + sim_between(w, w->net.engine_min_ms, w->net.engine_max_ms),
-                 on_executed, r, 0);
+    sim_launch(w, w->now_ms + sim_between(w, w->net.engine_min_ms, w->net.engine_max_ms),
+               on_executed, r, 0);
 }
 
 static void start_lane(struct sim_node *node, uint32_t lane)
@@ -149,17 +173,19 @@ static void start_lane(struct sim_node *node, uint32_t lane)
     if (!l->first)
         l->last = NULL;
     l->busy = true;
-    sim_world_at(w,
-                 w->now_ms + (is_slow ? node->engine_slow_ms : 0) +
-                     sim_between(w, w->net.engine_min_ms, w->net.engine_max_ms),
-                 on_execute, r, 0);
+    sim_launch(w,
+               w->now_ms + (is_slow ? node->engine_slow_ms : 0) +
+                   sim_between(w, w->net.engine_min_ms, w->net.engine_max_ms),
+               on_execute, r, 0);
 }
 
 static void submit(struct sim_node *node, struct engine_request *request)
 {
-    struct sim_request *r = sim_must(calloc(1, sizeof(*r)));
+    struct sim_request *r = sim_world_alloc(node->world, sizeof(*r));
     struct sim_lane *l;
 
+    if (!r)
+        return;
     *r = (struct sim_request){.request = request, .node = node, .generation = node->generation};
     r->lane = node->ops->lane(node, request) % SIM_LANES_MAX;
     node->world->counts.engine_requests++;
@@ -229,13 +255,13 @@ void sim_turn(struct sim_node *node)
     while (node->machine && machine_poll(node->machine, &effect)) {
         carry_out(node, &effect);
         if (++polls > SIM_POLLS_MAX) {
-            fprintf(stderr, "simulator: %s gives effects without end\n", node->name);
-            abort();
+            sim_world_fail(node->world, CHAT_E_STATE);
+            break;
         }
     }
     if (node->machine && node->ops->after_turn) {
         node->ops->after_turn(node);
-        while (node->machine && machine_poll(node->machine, &effect))
+        while (node->machine && polls++ < SIM_POLLS_MAX && machine_poll(node->machine, &effect))
             carry_out(node, &effect);
     }
     node->in_turn = false;
@@ -276,7 +302,7 @@ static void drop_lanes(struct sim_node *node)
         while (node->lanes[i].first) {
             struct sim_request *r = node->lanes[i].first;
             node->lanes[i].first = r->next;
-            free(r);
+            alloc_free(node->world->allocator, r);
         }
     }
     memset(node->lanes, 0, sizeof(node->lanes));
@@ -301,7 +327,7 @@ bool sim_world_run(struct sim_world *w, int64_t until_ms, bool (*done)(void *use
     uint64_t limit = w->counts.events + EVENTS_MAX;
     struct sim_item item;
 
-    while (sim_queue_peek(&w->queue, &item) && item.at_ms <= until_ms) {
+    while (w->status == CHAT_OK && sim_queue_peek(&w->queue, &item) && item.at_ms <= until_ms) {
         sim_queue_pop(&w->queue);
         w->now_ms = item.at_ms;
         item.fn(item.user, item.arg);
@@ -310,7 +336,10 @@ bool sim_world_run(struct sim_world *w, int64_t until_ms, bool (*done)(void *use
         if (w->counts.events > limit)
             return false;
     }
-    w->now_ms = until_ms;
+    if (w->status != CHAT_OK)
+        return false;
+    if (w->now_ms < until_ms)
+        w->now_ms = until_ms;
     return true;
 }
 
@@ -325,9 +354,9 @@ void sim_world_free(struct sim_world *w)
     while (sim_queue_peek(&w->queue, &item)) {
         sim_queue_pop(&w->queue);
         if (item.fn == on_executed || item.fn == on_execute)
-            free(item.user);
+            alloc_free(w->allocator, item.user);
     }
     sim_links_free(w);
     sim_queue_fini(&w->queue);
-    free(w);
+    alloc_free(w->allocator, w);
 }

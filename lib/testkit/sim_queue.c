@@ -1,34 +1,44 @@
-#include "sim_queue.h"
+#include "testkit/sim_queue.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "base/alloc.h"
+
+#define ITEMS_MIN 1024u
 
 static bool before(const struct sim_item *a, const struct sim_item *b)
 {
     return a->at_ms != b->at_ms ? a->at_ms < b->at_ms : a->order < b->order;
 }
 
-void sim_queue_init(struct sim_queue *q) { memset(q, 0, sizeof(*q)); }
+void sim_queue_init(struct sim_queue *q, const struct chat_allocator *allocator)
+{
+    *q = (struct sim_queue){.allocator = allocator};
+}
 
 void sim_queue_fini(struct sim_queue *q)
 {
-    free(q->items);
-    sim_queue_init(q);
+    alloc_free(q->allocator, q->items);
+    sim_queue_init(q, q->allocator);
 }
 
-void sim_queue_push(struct sim_queue *q, struct sim_item item)
+static bool grow(struct sim_queue *q)
+{
+    const size_t cap = q->cap ? q->cap * 2 : ITEMS_MIN;
+    struct sim_item *items =
+        alloc_resize(q->allocator, q->items, q->count * sizeof(*q->items), cap * sizeof(*q->items));
+
+    if (!items)
+        return false;
+    q->items = items;
+    q->cap = cap;
+    return true;
+}
+
+bool sim_queue_push(struct sim_queue *q, struct sim_item item)
 {
     size_t at = q->count;
 
-    if (q->count == q->cap) {
-        q->cap = q->cap ? q->cap * 2 : 1024;
-        q->items = realloc(q->items, q->cap * sizeof(*q->items));
-        if (!q->items) {
-            fprintf(stderr, "simulator: out of memory\n");
-            exit(2);
-        }
-    }
+    if (q->count == q->cap && !grow(q))
+        return false;
     item.order = q->pushed++;
     q->count++;
     while (at > 0 && before(&item, &q->items[(at - 1) / 2])) {
@@ -36,6 +46,7 @@ void sim_queue_push(struct sim_queue *q, struct sim_item item)
         at = (at - 1) / 2;
     }
     q->items[at] = item;
+    return true;
 }
 
 bool sim_queue_peek(const struct sim_queue *q, struct sim_item *out_item)

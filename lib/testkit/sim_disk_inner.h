@@ -3,7 +3,7 @@
 #define CHAT_SIM_DISK_INNER_H
 
 #include "base/rng.h"
-#include "sim_disk.h"
+#include "testkit/sim_disk.h"
 
 struct sim_bytes {
     uint8_t *bytes;
@@ -65,6 +65,8 @@ struct sim_plan {
 };
 
 struct sim_disk {
+    const struct chat_allocator *allocator;
+    bool no_memory; /* for good: what a write left behind cannot be said any more */
     struct rng rng;
     struct sim_mount *mounts;
     struct sim_name *names, *durable_names;
@@ -75,29 +77,32 @@ struct sim_disk {
     struct sim_disk_counts counts;
 };
 
-/* --- sim_disk_state.c: bytes, inodes, names; they abort without memory --- */
+/* --- sim_disk_state.c: bytes, inodes, names. False: there was no memory, and the storage
+ * knows it. --- */
 
-void *sim_alloc(uint64_t size);
-void sim_bytes_resize(struct sim_bytes *b, uint64_t len);
-void sim_bytes_copy(struct sim_bytes *to, const struct sim_bytes *from);
+bool sim_bytes_resize(struct sim_disk *storage, struct sim_bytes *b, uint64_t len);
+bool sim_bytes_copy(struct sim_disk *storage, struct sim_bytes *to, const struct sim_bytes *from);
 
-struct sim_inode *sim_inode_new(bool is_dir);
-void sim_inode_unref(struct sim_inode *inode);
-void sim_inode_write(struct sim_inode *inode, uint64_t offset, const void *bytes, uint64_t len);
-void sim_inode_truncate(struct sim_inode *inode, uint64_t size);
+/* With one reference, the caller's. NULL: no memory. */
+struct sim_inode *sim_inode_new(struct sim_disk *storage, bool is_dir);
+void sim_inode_unref(struct sim_disk *storage, struct sim_inode *inode);
+bool sim_inode_write(struct sim_disk *storage, struct sim_inode *inode, uint64_t offset,
+                     const void *bytes, uint64_t len);
+bool sim_inode_truncate(struct sim_disk *storage, struct sim_inode *inode, uint64_t size);
 /* All that is pending becomes durable. */
-void sim_inode_sync(struct sim_inode *inode);
-void sim_inode_forget_changes(struct sim_inode *inode);
+bool sim_inode_sync(struct sim_disk *storage, struct sim_inode *inode);
+void sim_inode_forget_changes(struct sim_disk *storage, struct sim_inode *inode);
 
 struct sim_name *sim_find(struct sim_name *names, const char *path);
-/* Sets or removes (inode NULL) a name; takes and gives references. */
-void sim_names_set(struct sim_name **names, const char *path, struct sim_inode *inode);
-void sim_names_clear(struct sim_name **names);
+/* Sets or removes (inode NULL) a name; takes and gives references of its own. */
+bool sim_names_set(struct sim_disk *storage, struct sim_name **names, const char *path,
+                   struct sim_inode *inode);
+void sim_names_clear(struct sim_disk *storage, struct sim_name **names);
 /* The same in `names` and, pending, for the durable ones. */
-void sim_rename(struct sim_disk *storage, const char *path, struct sim_inode *inode);
+bool sim_rename(struct sim_disk *storage, const char *path, struct sim_inode *inode);
 /* Makes pending name changes durable: those in folder `dir`, or (NULL) the first `count`;
  * the others of the first kind stay, those of the second are forgotten. */
-void sim_names_sync(struct sim_disk *storage, const char *dir, uint64_t count);
+bool sim_names_sync(struct sim_disk *storage, const char *dir, uint64_t count);
 bool sim_is_in_dir(const char *path, const char *dir);
 
 #endif

@@ -12,7 +12,8 @@
  *   sync fault  what was not synced is visible until a power loss, but a later sync
  *               does not save it: only writing it again does
  *
- * The same seed and the same calls give the same disk. Threads: one.
+ * The same seed and the same calls give the same disk. Without memory every operation
+ * from then on is CHAT_E_NOMEM. Threads: one.
  */
 #ifndef CHAT_SIM_DISK_H
 #define CHAT_SIM_DISK_H
@@ -50,16 +51,29 @@ struct sim_disk_counts {
     uint64_t failed_syncs, failed_ops, full;
 };
 
-struct sim_disk *sim_disk_new(uint64_t seed);
-void sim_disk_free(struct sim_disk *storage); /* mounts first */
+/* `allocator` may be NULL: malloc. NULL when there is no memory. */
+struct sim_disk *sim_disk_new(const struct chat_allocator *allocator, uint64_t seed);
+void sim_disk_free(struct sim_disk *storage); /* mounts first; NULL is fine */
 
+/* NULL when there is no memory. */
 struct disk *sim_disk_mount(struct sim_disk *storage);
-/* Closes what the mount still has open. */
+/* Closes what the mount still has open. NULL is fine. */
 void sim_disk_unmount(struct disk *mount);
 bool sim_disk_is_dead(const struct disk *mount);
+bool sim_disk_has_open_files(const struct disk *mount);
 
 void sim_disk_kill(struct disk *mount);
 void sim_disk_power_loss(struct sim_disk *storage);
+
+/*
+ * Makes `to`, which has no mount that lives, what `from` is as a process sees it: the same
+ * files, all of them durable. A backup, and its restoration.
+ * Errors: CHAT_E_STATE (`to` is in use), CHAT_E_NOMEM.
+ */
+chat_status sim_disk_copy(struct sim_disk *to, const struct sim_disk *from);
+
+/* False: some operation found no memory, and all do since. */
+bool sim_disk_has_memory(const struct sim_disk *storage);
 
 /* Bytes there may be in all files; UINT64_MAX at first. */
 void sim_disk_set_capacity(struct sim_disk *storage, uint64_t bytes);

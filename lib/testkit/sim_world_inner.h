@@ -1,9 +1,9 @@
-/* The world's inside, shared by sim_world.c (nodes and time) and sim_links.c (the network). */
+/* sim_world's inside, shared by sim_world.c (nodes and time) and sim_links.c (the network). */
 #ifndef CHAT_SIM_WORLD_INNER_H
 #define CHAT_SIM_WORLD_INNER_H
 
-#include "sim_queue.h"
-#include "sim_world.h"
+#include "testkit/sim_queue.h"
+#include "testkit/sim_world.h"
 
 struct message {
     struct message *next;
@@ -24,6 +24,7 @@ struct link {
     uint32_t generation[2];
     uint32_t peer; /* of the dialing end, end[0] */
     bool half_open;
+    bool deaf[2]; /* nothing arrives at that end */
     bool open;
     int64_t stalled_until_ms;
     struct way way[2]; /* way[e]: sent by end e */
@@ -35,6 +36,10 @@ struct partition {
 };
 
 struct sim_world {
+    const struct chat_allocator *allocator;
+    chat_status status;
+    sim_tap_fn tap;
+    uint32_t in_flight;
     struct rng rng;
     struct sim_net net;
     struct sim_counts counts;
@@ -52,8 +57,12 @@ struct sim_world {
 
 /* --- sim_world.c --- */
 
-void *sim_must(void *memory);
+/* Zeroed. NULL: no memory, and the world has failed. */
+void *sim_world_alloc(struct sim_world *w, size_t size);
 void sim_mix(struct sim_world *w, uint64_t value);
+/* As sim_world_at(), for what counts as under way: its `fn` calls sim_landed() first. */
+void sim_launch(struct sim_world *w, int64_t at_ms, sim_call_fn fn, void *user, uint64_t arg);
+void sim_landed(struct sim_world *w);
 int64_t sim_between(struct sim_world *w, int64_t min, int64_t max);
 bool sim_chance(struct sim_world *w, uint32_t permille);
 /* Feeds a node that is up; the time is filled in. */

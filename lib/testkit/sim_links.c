@@ -1,9 +1,8 @@
-#include "base/hash.h"
-#include "sim_trace.h"
-#include "sim_world_inner.h"
-
-#include <stdlib.h>
 #include <string.h>
+
+#include "base/alloc.h"
+#include "base/hash.h"
+#include "testkit/sim_world_inner.h"
 
 /* --- links --- */
 
@@ -21,22 +20,22 @@ static struct link *link_of(struct sim_world *w, const struct sim_node *node, li
     return NULL;
 }
 
-static void drop_messages(struct way *way)
+static void drop_messages(struct sim_world *w, struct way *way)
 {
     while (way->first) {
         struct message *m = way->first;
         way->first = m->next;
-        free(m);
+        alloc_free(w->allocator, m);
     }
     way->last = NULL;
 }
 
-static void release_if_dead(struct link *l)
+static void release_if_dead(struct sim_world *w, struct link *l)
 {
     if (l->id[0] || l->id[1])
         return;
-    drop_messages(&l->way[0]);
-    drop_messages(&l->way[1]);
+    drop_messages(w, &l->way[0]);
+    drop_messages(w, &l->way[1]);
     l->open = false;
 }
 
@@ -46,7 +45,7 @@ static bool end_is_up(const struct link *l, unsigned e)
 }
 
 /* Tells end e that the link is over. */
-static void close_end(struct link *l, unsigned e, uint16_t code)
+static void close_end(struct sim_world *w, struct link *l, unsigned e, uint16_t code)
 {
     struct event event = {.kind = EVENT_LINK_CLOSED, .link = l->id[e]};
     struct sim_node *node = l->end[e];
@@ -57,8 +56,8 @@ static void close_end(struct link *l, unsigned e, uint16_t code)
     event.closed.code = code;
     bool up = end_is_up(l, e);
     l->id[e] = 0;
-    drop_messages(&l->way[1 - e]);
-    release_if_dead(l);
+    drop_messages(w, &l->way[1 - e]);
+    release_if_dead(w, l);
     if (up) {
         sim_feed(node, &event);
         sim_turn(node);
@@ -87,16 +86,25 @@ static void on_close(void *user, uint64_t arg)
     unsigned e;
     uint16_t code;
     struct link *l = unpack_link(user, arg, &e, &code);
+
+    sim_landed(user);
     if (l)
-        close_end(l, e, code);
+        close_end(user, l, e, code);
+}
+
+/* How long something is under way between two nodes. */
+static int64_t travel_ms(struct sim_world *w, const struct sim_node *a, const struct sim_node *b)
+{
+    return sim_between(w, w->net.delay_min_ms, w->net.delay_max_ms) + a->delay_ms +
+           (b ? b->delay_ms : 0);
 }
 
 static void schedule_close(struct sim_world *w, struct link *l, unsigned e, uint16_t code)
 {
-    int64_t at = w->now_ms + sim_between(w, w->net.delay_min_ms, w->net.delay_max_ms);
+    int64_t at = w->now_ms + travel_ms(w, l->end[0], l->end[1]);
     if (at < l->way[1 - e].last_at_ms)
         at = l->way[1 - e].last_at_ms; /* what was sent before arrives before */
-    sim_world_at(w, at, on_close, w, pack_link(w, l, e, code));
+    sim_launch(w, at, on_close, w, pack_link(w, l, e, code));
 }
 
 static void on_arrival(void *user, uint64_t arg)
@@ -107,13 +115,14 @@ static void on_arrival(void *user, uint64_t arg)
     struct link *l = unpack_link(w, arg, &e, &code);
     struct message *m;
 
-    if (!l || l->half_open)
+    sim_landed(w);
+    if (!l || l->half_open || l->deaf[e])
         return;
     m = l->way[1 - e].first;
     if (!m)
         return;
     if (l->stalled_until_ms > w->now_ms) {
-        sim_world_at(w, l->stalled_until_ms, on_arrival, w, arg);
+        sim_launch(w, l->stalled_until_ms, on_arrival, w, arg);
         return;
     }
     l->way[1 - e].first = m->next;
@@ -124,12 +133,12 @@ static void on_arrival(void *user, uint64_t arg)
         event.message.bytes = m->bytes;
         event.message.len = m->len;
         sim_mix(w, hash_crc32c(0, m->bytes, m->len));
-        if (sim_trace_wanted(l->end[1 - e], l->end[e]))
-            sim_trace(l->end[1 - e], l->end[e], m->bytes, m->len);
+        if (w->tap)
+            w->tap(l->end[1 - e], l->end[e], m->bytes, m->len);
         sim_feed(l->end[e], &event);
         sim_turn(l->end[e]);
     }
-    free(m);
+    alloc_free(w->allocator, m);
 }
 
 static void on_drained(void *user, uint64_t arg)
@@ -160,15 +169,16 @@ void sim_links_send(struct sim_node *node, const struct effect *effect)
 
     if (!l)
         return; /* closed meanwhile: the event is on its way */
-    m = sim_must(malloc(sizeof(*m) + effect->send.bytes));
-    m->next = NULL;
+    m = sim_world_alloc(w, sizeof(*m) + effect->send.bytes);
+    if (!m)
+        return;
     m->len = effect->send.bytes;
     for (size_t i = 0; i < effect->send.count; i++) {
         memcpy(m->bytes + at, effect->send.frames[i]->bytes, effect->send.frames[i]->len);
         at += effect->send.frames[i]->len;
     }
     if (node->ops->loses && node->ops->loses(node, l->end[1 - e], m->bytes, m->len)) {
-        free(m);
+        alloc_free(w->allocator, m);
         return;
     }
     w->counts.messages++;
@@ -178,11 +188,11 @@ void sim_links_send(struct sim_node *node, const struct effect *effect)
     else
         l->way[e].first = m;
     l->way[e].last = m;
-    when = w->now_ms + sim_between(w, w->net.delay_min_ms, w->net.delay_max_ms);
+    when = w->now_ms + travel_ms(w, l->end[0], l->end[1]);
     if (when < l->way[e].last_at_ms)
         when = l->way[e].last_at_ms;
     l->way[e].last_at_ms = when;
-    sim_world_at(w, when, on_arrival, w, pack_link(w, l, 1 - e, 0));
+    sim_launch(w, when, on_arrival, w, pack_link(w, l, 1 - e, 0));
 
     if (sim_chance(w, w->net.block_permille) && !l->way[e].blocked) {
         struct event event = {.kind = EVENT_LINK_BLOCKED, .link = effect->link};
@@ -238,6 +248,7 @@ static void on_dialed(void *user, uint64_t arg)
     struct link *l = NULL;
     uint32_t serial;
 
+    sim_landed(w);
     if (!from->machine || from->generation != generation)
         return;
     if (to && to->machine && !to->refuses && !partitioned(w, from, to) &&
@@ -290,8 +301,8 @@ void sim_links_dial(struct sim_node *node, const struct effect *effect)
 {
     struct sim_world *w = node->world;
 
-    sim_world_at(
-        w, w->now_ms + sim_between(w, w->net.delay_min_ms, w->net.delay_max_ms), on_dialed, w,
+    sim_launch(
+        w, w->now_ms + travel_ms(w, node, node->peers[effect->dial.peer & 0xff]), on_dialed, w,
         node->index | (uint64_t)(effect->dial.peer & 0xff) << 8 | (uint64_t)node->generation << 16);
 }
 
@@ -309,7 +320,7 @@ void sim_links_drop_node(struct sim_node *node, bool silent)
                 l->half_open = true;
             else if (l->id[1 - e])
                 schedule_close(w, l, 1 - e, 1006);
-            release_if_dead(l);
+            release_if_dead(w, l);
         }
     }
 }
@@ -317,8 +328,8 @@ void sim_links_drop_node(struct sim_node *node, bool silent)
 void sim_links_free(struct sim_world *w)
 {
     for (uint32_t i = 0; i < SIM_LINKS_MAX; i++) {
-        drop_messages(&w->links[i].way[0]);
-        drop_messages(&w->links[i].way[1]);
+        drop_messages(w, &w->links[i].way[0]);
+        drop_messages(w, &w->links[i].way[1]);
     }
 }
 
@@ -352,15 +363,60 @@ static uint32_t each_link(struct sim_world *w, const struct sim_node *a, const s
     return hit;
 }
 
+/* The near network says so: however far the other end is. */
+static void reset_end(struct sim_world *w, struct link *l, unsigned e)
+{
+    int64_t at = w->now_ms + sim_between(w, w->net.delay_min_ms, w->net.delay_max_ms);
+
+    sim_launch(w, at, on_close, w, pack_link(w, l, e, 1006));
+}
+
+static void lose_what_is_sent(struct sim_world *w, struct link *l)
+{
+    drop_messages(w, &l->way[0]);
+    drop_messages(w, &l->way[1]);
+    l->way[0].last_at_ms = l->way[1].last_at_ms = 0;
+}
+
 static void fault_cut(struct sim_world *w, struct link *l, int64_t arg)
 {
     (void)arg;
     w->counts.cuts++;
-    drop_messages(&l->way[0]);
-    drop_messages(&l->way[1]);
-    l->way[0].last_at_ms = l->way[1].last_at_ms = 0;
-    schedule_close(w, l, 0, 1006);
-    schedule_close(w, l, 1, 1006);
+    lose_what_is_sent(w, l);
+    reset_end(w, l, 0);
+    reset_end(w, l, 1);
+}
+
+static void fault_close(struct sim_world *w, struct link *l, int64_t code)
+{
+    w->counts.cuts++;
+    schedule_close(w, l, 0, (uint16_t)code);
+    schedule_close(w, l, 1, (uint16_t)code);
+}
+
+static void fault_deafen(struct sim_world *w, struct link *l, int64_t end)
+{
+    w->counts.half_opens++;
+    l->deaf[end] = true;
+}
+
+static void on_lingered(void *user, uint64_t arg)
+{
+    unsigned e;
+    uint16_t code;
+    struct link *l = unpack_link(user, arg, &e, &code);
+
+    if (l)
+        close_end(user, l, e, code);
+}
+
+static void fault_linger(struct sim_world *w, struct link *l, int64_t until_ms)
+{
+    w->counts.half_opens++;
+    lose_what_is_sent(w, l);
+    l->half_open = true;
+    reset_end(w, l, 0);
+    sim_world_at(w, until_ms, on_lingered, w, pack_link(w, l, 1, 1006));
 }
 
 static void fault_half_open(struct sim_world *w, struct link *l, int64_t arg)
@@ -386,6 +442,21 @@ uint32_t sim_world_half_open(struct sim_world *w, const struct sim_node *a,
                              const struct sim_node *b, bool all)
 {
     return each_link(w, a, b, all, fault_half_open, 0);
+}
+
+uint32_t sim_world_close(struct sim_world *w, const struct sim_node *dialer, uint16_t code)
+{
+    return each_link(w, dialer, NULL, true, fault_close, code);
+}
+
+uint32_t sim_world_deafen(struct sim_world *w, const struct sim_node *dialer, bool is_dialer_deaf)
+{
+    return each_link(w, dialer, NULL, true, fault_deafen, is_dialer_deaf ? 0 : 1);
+}
+
+uint32_t sim_world_linger(struct sim_world *w, const struct sim_node *dialer, int64_t for_ms)
+{
+    return each_link(w, dialer, NULL, true, fault_linger, w->now_ms + for_ms);
 }
 
 uint32_t sim_world_stall(struct sim_world *w, const struct sim_node *a, const struct sim_node *b,

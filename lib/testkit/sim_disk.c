@@ -1,8 +1,8 @@
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "sim_disk_inner.h"
+#include "base/alloc.h"
+#include "testkit/sim_disk_inner.h"
 
 /* --- faults --- */
 
@@ -35,6 +35,8 @@ static chat_status enter(struct sim_mount *mount, enum sim_disk_op op, bool *out
     *out_dies = false;
     if (mount->dead)
         return CHAT_E_IO;
+    if (storage->no_memory)
+        return CHAT_E_NOMEM;
     storage->counts.ops++;
     if (strikes(&storage->die, op)) {
         *out_dies = true;
@@ -83,7 +85,7 @@ void sim_disk_kill(struct disk *mount)
 enum loss { LOSE_ALL, LOSE_NONE, LOSE_BEHIND, LOSE_SOME, LOSS_KINDS };
 
 /* The sectors of one change that survive become durable. */
-static void keep_sectors(struct sim_disk *storage, struct sim_inode *inode,
+static bool keep_sectors(struct sim_disk *storage, struct sim_inode *inode,
                          const struct sim_change *change, enum loss kind)
 {
     const uint64_t torn_at = rng_below(&storage->rng, change->len + 1);
@@ -96,10 +98,12 @@ static void keep_sectors(struct sim_disk *storage, struct sim_inode *inode,
             continue;
         }
         storage->counts.kept_sectors++;
-        if (change->offset + end > inode->durable.len)
-            sim_bytes_resize(&inode->durable, change->offset + end);
+        if (change->offset + end > inode->durable.len &&
+            !sim_bytes_resize(storage, &inode->durable, change->offset + end))
+            return false;
         memcpy(inode->durable.bytes + change->offset + at, change->bytes + at, (size_t)(end - at));
     }
+    return true;
 }
 
 /* Decides which unsynced changes of one file survive. */
@@ -107,21 +111,23 @@ static void lose_changes(struct sim_disk *storage, struct sim_inode *inode)
 {
     const enum loss kind = (enum loss)rng_below(&storage->rng, LOSS_KINDS);
     uint64_t count = 0, torn = 0, index = 0;
+    bool done = true;
 
     for (struct sim_change *change = inode->changes; change; change = change->next)
         count++;
     torn = rng_below(&storage->rng, count + 1);
-    for (struct sim_change *change = inode->changes; change; change = change->next, index++) {
+    for (struct sim_change *change = inode->changes; done && change;
+         change = change->next, index++) {
         enum loss here = kind;
 
         if (kind == LOSE_BEHIND && index != torn)
             here = index < torn ? LOSE_NONE : LOSE_ALL;
         if (!change->is_truncate)
-            keep_sectors(storage, inode, change, here);
+            done = keep_sectors(storage, inode, change, here);
         else if (here == LOSE_NONE || (here != LOSE_ALL && rng_below(&storage->rng, 2) == 0))
-            sim_bytes_resize(&inode->durable, change->new_size);
+            done = sim_bytes_resize(storage, &inode->durable, change->new_size);
     }
-    sim_inode_forget_changes(inode);
+    sim_inode_forget_changes(storage, inode);
 }
 
 /* Names in folders that did not survive are gone with them. */
@@ -140,8 +146,8 @@ static void lose_orphans(struct sim_disk *storage)
         if (slash && slash != dir && strchr(dir, '/') && !sim_find(storage->durable_names, dir)) {
             struct sim_name *name = *at;
             *at = name->next;
-            sim_inode_unref(name->inode);
-            free(name);
+            sim_inode_unref(storage, name->inode);
+            alloc_free(storage->allocator, name);
             at = &storage->durable_names;
             continue;
         }
@@ -158,14 +164,15 @@ void sim_disk_power_loss(struct sim_disk *storage)
         bury(mount);
     for (struct sim_name_change *change = storage->name_changes; change; change = change->next)
         changes++;
-    sim_names_sync(storage, NULL, rng_below(&storage->rng, changes + 1));
+    (void)sim_names_sync(storage, NULL, rng_below(&storage->rng, changes + 1));
     lose_orphans(storage);
 
-    sim_names_clear(&storage->names);
+    sim_names_clear(storage, &storage->names);
     for (struct sim_name *name = storage->durable_names; name; name = name->next) {
         lose_changes(storage, name->inode);
-        sim_bytes_copy(&name->inode->now, &name->inode->durable);
-        sim_names_set(&storage->names, name->path, name->inode);
+        if (!sim_bytes_copy(storage, &name->inode->now, &name->inode->durable) ||
+            !sim_names_set(storage, &storage->names, name->path, name->inode))
+            return;
     }
 }
 
@@ -177,6 +184,16 @@ static struct sim_open_file *open_of(struct disk_file *file)
     return (struct sim_open_file *)(void *)file;
 }
 static struct sim_mount *mount_of_file(struct disk_file *file) { return mount_of(file->disk); }
+
+/* A new, empty file or folder under this name. */
+static chat_status add_path(struct sim_disk *storage, const char *path, bool is_dir)
+{
+    struct sim_inode *inode = sim_inode_new(storage, is_dir);
+    const bool done = inode && sim_rename(storage, path, inode);
+
+    sim_inode_unref(storage, inode);
+    return done ? CHAT_OK : CHAT_E_NOMEM;
+}
 
 static chat_status open_file(struct disk *disk, const char *path, uint32_t flags,
                              struct disk_file **out_file)
@@ -199,11 +216,15 @@ static chat_status open_file(struct disk *disk, const char *path, uint32_t flags
     if (name && (flags & DISK_EXCLUSIVE))
         return CHAT_E_CONFLICT;
     if (!name)
-        sim_rename(mount->storage, path, sim_inode_new(false));
+        status = add_path(mount->storage, path, false);
+    if (status != CHAT_OK)
+        return status;
     inode = sim_find(mount->storage->names, path)->inode;
     if (inode->is_dir)
         return CHAT_E_IO;
-    file = sim_alloc(sizeof(*file));
+    file = alloc_zeroed(mount->storage->allocator, sizeof(*file));
+    if (!file)
+        return CHAT_E_NOMEM;
     file->file.disk = disk;
     file->inode = inode;
     inode->refs++;
@@ -228,8 +249,8 @@ static void close_file(struct disk_file *file)
     while (*at != open_of(file))
         at = &(*at)->next;
     *at = open_of(file)->next;
-    sim_inode_unref(open_of(file)->inode);
-    free(file);
+    sim_inode_unref(mount_of_file(file)->storage, open_of(file)->inode);
+    alloc_free(mount_of_file(file)->storage->allocator, file);
 }
 
 static chat_status read_file(struct disk_file *file, uint64_t offset, void *bytes, size_t len,
@@ -285,24 +306,29 @@ static chat_status write_file(struct disk_file *file, uint64_t offset, const voi
     if (status != CHAT_OK) {
         /* A write that fails may have come through in part. */
         if (!mount->dead && len > 0 && has_room(mount->storage, inode, offset + len))
-            sim_inode_write(inode, offset, bytes, rng_below(&mount->storage->rng, len));
+            (void)sim_inode_write(mount->storage, inode, offset, bytes,
+                                  rng_below(&mount->storage->rng, len));
         return status;
     }
     if (!has_room(mount->storage, inode, offset + len))
         return CHAT_E_FULL;
     if (dies)
         len = (size_t)rng_below(&mount->storage->rng, len + 1);
-    if (len > 0)
-        sim_inode_write(inode, offset, bytes, len);
+    if (len > 0 && !sim_inode_write(mount->storage, inode, offset, bytes, len))
+        return CHAT_E_NOMEM;
     return dies ? die(mount) : CHAT_OK;
 }
 
 static chat_status allocate_file(struct disk_file *file, uint64_t offset, uint64_t len)
 {
-    uint8_t *zeros = sim_alloc(len);
-    chat_status status = write_file(file, offset, zeros, (size_t)len);
+    const struct chat_allocator *allocator = mount_of_file(file)->storage->allocator;
+    uint8_t *zeros = alloc_zeroed(allocator, len ? (size_t)len : 1);
+    chat_status status;
 
-    free(zeros);
+    if (!zeros)
+        return CHAT_E_NOMEM;
+    status = write_file(file, offset, zeros, (size_t)len);
+    alloc_free(allocator, zeros);
     return status;
 }
 
@@ -325,7 +351,8 @@ static chat_status truncate_file(struct disk_file *file, uint64_t size)
         return status;
     if (!has_room(mount->storage, inode, size))
         return CHAT_E_FULL;
-    sim_inode_truncate(inode, size);
+    if (!sim_inode_truncate(mount->storage, inode, size))
+        return CHAT_E_NOMEM;
     return dies ? die(mount) : CHAT_OK;
 }
 
@@ -345,8 +372,7 @@ static chat_status sync_file(struct disk_file *file)
     }
     if (dies)
         return die(mount);
-    sim_inode_sync(open_of(file)->inode);
-    return CHAT_OK;
+    return sim_inode_sync(mount->storage, open_of(file)->inode) ? CHAT_OK : CHAT_E_NOMEM;
 }
 
 static void sync_range_file(struct disk_file *file, uint64_t offset, uint64_t len)
@@ -381,7 +407,8 @@ static chat_status remove_path(struct disk *disk, const char *path)
         return status;
     if (!sim_find(mount->storage->names, path))
         return CHAT_E_NOT_FOUND;
-    sim_rename(mount->storage, path, NULL);
+    if (!sim_rename(mount->storage, path, NULL))
+        return CHAT_E_NOMEM;
     return dies ? die(mount) : CHAT_OK;
 }
 
@@ -396,8 +423,8 @@ static chat_status rename_path(struct disk *disk, const char *from, const char *
         return status;
     if (!name)
         return CHAT_E_NOT_FOUND;
-    sim_rename(mount->storage, to, name->inode);
-    sim_rename(mount->storage, from, NULL);
+    if (!sim_rename(mount->storage, to, name->inode) || !sim_rename(mount->storage, from, NULL))
+        return CHAT_E_NOMEM;
     return dies ? die(mount) : CHAT_OK;
 }
 
@@ -421,9 +448,9 @@ static chat_status make_dir(struct disk *disk, const char *path)
         return status;
     if (dies)
         return die(mount);
-    if (!sim_find(mount->storage->names, path))
-        sim_rename(mount->storage, path, sim_inode_new(true));
-    return CHAT_OK;
+    if (sim_find(mount->storage->names, path))
+        return CHAT_OK;
+    return add_path(mount->storage, path, true);
 }
 
 static chat_status list_dir(struct disk *disk, const char *path, disk_list_fn each, void *user)
@@ -452,8 +479,7 @@ static chat_status sync_dir(struct disk *disk, const char *path)
         return status;
     if (dies)
         return die(mount);
-    sim_names_sync(mount->storage, path, 0);
-    return CHAT_OK;
+    return sim_names_sync(mount->storage, path, 0) ? CHAT_OK : CHAT_E_NOMEM;
 }
 
 static chat_status free_bytes(struct disk *disk, const char *path, uint64_t *out_bytes)
@@ -491,10 +517,13 @@ static const struct disk_ops ops = {
 
 /* --- the storage --- */
 
-struct sim_disk *sim_disk_new(uint64_t seed)
+struct sim_disk *sim_disk_new(const struct chat_allocator *allocator, uint64_t seed)
 {
-    struct sim_disk *storage = sim_alloc(sizeof(*storage));
+    struct sim_disk *storage = alloc_zeroed(alloc_or_default(allocator), sizeof(*storage));
 
+    if (!storage)
+        return NULL;
+    storage->allocator = alloc_or_default(allocator);
     rng_seed(&storage->rng, seed);
     storage->capacity = UINT64_MAX;
     storage->name_changes_end = &storage->name_changes;
@@ -507,16 +536,18 @@ void sim_disk_free(struct sim_disk *storage)
         return;
     while (storage->mounts)
         sim_disk_unmount(&storage->mounts->disk);
-    sim_names_sync(storage, NULL, 0);
-    sim_names_clear(&storage->names);
-    sim_names_clear(&storage->durable_names);
-    free(storage);
+    (void)sim_names_sync(storage, NULL, 0);
+    sim_names_clear(storage, &storage->names);
+    sim_names_clear(storage, &storage->durable_names);
+    alloc_free(storage->allocator, storage);
 }
 
 struct disk *sim_disk_mount(struct sim_disk *storage)
 {
-    struct sim_mount *mount = sim_alloc(sizeof(*mount));
+    struct sim_mount *mount = alloc_zeroed(storage->allocator, sizeof(*mount));
 
+    if (!mount)
+        return NULL;
     mount->disk.ops = &ops;
     mount->storage = storage;
     mount->next = storage->mounts;
@@ -537,13 +568,48 @@ void sim_disk_unmount(struct disk *disk)
     while (*at != mount)
         at = &(*at)->next;
     *at = mount->next;
-    free(mount);
+    alloc_free(mount->storage->allocator, mount);
+}
+
+static bool add_copy(struct sim_disk *to, const struct sim_name *name)
+{
+    struct sim_inode *inode = sim_inode_new(to, name->inode->is_dir);
+    const bool done = inode && sim_bytes_copy(to, &inode->now, &name->inode->now) &&
+                      sim_bytes_copy(to, &inode->durable, &name->inode->now) &&
+                      sim_names_set(to, &to->names, name->path, inode) &&
+                      sim_names_set(to, &to->durable_names, name->path, inode);
+
+    sim_inode_unref(to, inode);
+    return done;
+}
+
+chat_status sim_disk_copy(struct sim_disk *to, const struct sim_disk *from)
+{
+    for (const struct sim_mount *mount = to->mounts; mount; mount = mount->next) {
+        if (!mount->dead)
+            return CHAT_E_STATE;
+    }
+    (void)sim_names_sync(to, NULL, 0);
+    sim_names_clear(to, &to->names);
+    sim_names_clear(to, &to->durable_names);
+    for (const struct sim_name *name = from->names; name; name = name->next) {
+        if (!add_copy(to, name))
+            return CHAT_E_NOMEM;
+    }
+    return CHAT_OK;
 }
 
 bool sim_disk_is_dead(const struct disk *mount)
 {
     return ((const struct sim_mount *)(const void *)mount)->dead;
 }
+
+bool sim_disk_has_open_files(const struct disk *mount)
+{
+    return ((const struct sim_mount *)(const void *)mount)->files != NULL;
+}
+
+bool sim_disk_has_memory(const struct sim_disk *storage) { return !storage->no_memory; }
 
 void sim_disk_set_capacity(struct sim_disk *storage, uint64_t bytes) { storage->capacity = bytes; }
 
@@ -585,16 +651,22 @@ const uint8_t *sim_disk_peek(const struct sim_disk *storage, const char *path, u
 void sim_disk_poke(struct sim_disk *storage, const char *path, uint64_t offset, const void *bytes,
                    uint64_t len)
 {
+    struct sim_name *name;
+
     if (!sim_find(storage->names, path)) {
-        sim_names_set(&storage->names, path, sim_inode_new(false));
-        sim_names_set(&storage->durable_names, path, sim_find(storage->names, path)->inode);
+        struct sim_inode *inode = sim_inode_new(storage, false);
+
+        if (inode && sim_names_set(storage, &storage->names, path, inode))
+            (void)sim_names_set(storage, &storage->durable_names, path, inode);
+        sim_inode_unref(storage, inode);
     }
-    sim_inode_write(sim_find(storage->names, path)->inode, offset, bytes, len);
-    sim_inode_sync(sim_find(storage->names, path)->inode);
+    name = sim_find(storage->names, path);
+    if (name && sim_inode_write(storage, name->inode, offset, bytes, len))
+        (void)sim_inode_sync(storage, name->inode);
 }
 
 void sim_disk_lose_file(struct sim_disk *storage, const char *path)
 {
-    sim_names_set(&storage->names, path, NULL);
-    sim_names_set(&storage->durable_names, path, NULL);
+    (void)sim_names_set(storage, &storage->names, path, NULL);
+    (void)sim_names_set(storage, &storage->durable_names, path, NULL);
 }
