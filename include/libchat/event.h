@@ -86,6 +86,9 @@ typedef enum chat_event_type {
     CHAT_EVENT_MEMBERS = 43,        /* `members`; `more` when the list goes on */
     CHAT_EVENT_MEMBER_CHANGED = 44, /* `members`, one; ticket 0: told by the server */
 
+    /* `hits`, from the newest on; `more` when older ones follow, below `next_before`. */
+    CHAT_EVENT_SEARCH = 47,
+
     /* `presence` of a watched user. Only the latest state of each waits. */
     CHAT_EVENT_PRESENCE = 50,
 
@@ -122,6 +125,9 @@ struct chat_event {
     const struct chat_presence *presence;
     const char *rule; /* name of the limit or rule that refused, or NULL */
     bool more;
+    const struct chat_message *const *hits; /* of several channels */
+    size_t hits_count;
+    uint64_t next_before;
 };
 
 /* struct chat_event event = CHAT_EVENT_INIT; */

@@ -9,6 +9,7 @@
 
 /* High half of a nonce counter: it must fit 31 bits, counters are below 2^63. */
 #define OPENS_MAX 0x7fffffffu
+#define CACHE_PAGE_BYTES 4096u
 
 static int on_wal(void *user, sqlite3 *db, const char *name, int pages)
 {
@@ -87,8 +88,14 @@ static chat_status count_opening(struct cache *c, uint64_t device_id)
 static chat_status prepare_file(struct cache *c, const struct cache_config *config)
 {
     uint32_t version = 0;
-    chat_status status = cache_schema_check(c, &version);
+    chat_status status;
 
+    /* A file that is not ours to change, or of a later version, stays byte for byte: closing
+     * it must not write its log back. */
+    (void)sqlite3_db_config(c->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    status = cache_schema_check(c, &version);
+    if (status == CHAT_OK)
+        (void)sqlite3_db_config(c->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
     if (status == CHAT_OK && version == 0)
         status = pragma(c, "PRAGMA page_size=4096");
     if (status == CHAT_OK)
@@ -125,6 +132,7 @@ chat_status cache_open(const struct cache_config *config, struct cache **out_cac
     c->allocator = allocator;
     c->logger = config->logger;
     c->in_memory = !config->path;
+    c->unindexed = -1;
     status = open_file(c, config);
     if (status == CHAT_OK)
         status = prepare_file(c, config);
@@ -142,6 +150,7 @@ void cache_close(struct cache *c)
         return;
     if (c->db) {
         cache_rollback(c);
+        cache_index_close(c);
         for (int i = 0; i < ST_COUNT; i++)
             sqlite3_finalize(c->statements[i]);
         sqlite3_close(c->db);
@@ -185,6 +194,20 @@ chat_status cache_checkpoint(struct cache *c)
 }
 
 uint32_t cache_wal_pages(const struct cache *c) { return c->wal_pages; }
+
+uint64_t cache_bytes_used(struct cache *c)
+{
+    chat_status status;
+    sqlite3_stmt *st = cache_statement(c, ST_PAGE_COUNT, &status);
+    uint64_t pages = 0;
+
+    if (!st)
+        return 0;
+    if (sqlite3_step(st) == SQLITE_ROW)
+        pages = cache_u64(st, 0);
+    sqlite3_reset(st);
+    return pages * CACHE_PAGE_BYTES;
+}
 
 const char *cache_error_text(const struct cache *c) { return sqlite3_errmsg(c->db); }
 

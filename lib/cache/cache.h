@@ -26,7 +26,7 @@
 
 #include "cache/ranges.h"
 
-#define CACHE_SCHEMA_VERSION 1
+#define CACHE_SCHEMA_VERSION 2
 #define CACHE_APPLICATION_ID 0x6c636861 /* "lcha": the file is ours */
 
 struct cache;
@@ -59,6 +59,8 @@ chat_status cache_sync(struct cache *c);
 chat_status cache_checkpoint(struct cache *c);
 /* Pages in the WAL: how much a checkpoint would have to do. */
 uint32_t cache_wal_pages(const struct cache *c);
+/* Bytes that are in use, of the file and of what a checkpoint would add; 0 after an error. */
+uint64_t cache_bytes_used(struct cache *c);
 /* What SQLite said last, for logs. */
 const char *cache_error_text(const struct cache *c);
 
@@ -106,6 +108,7 @@ struct cache_channel {
     uint64_t peer_id;
     uint64_t last_counter; /* of last_device: its newest operation that is in; 0: none */
     uint64_t last_device;
+    int64_t shown_at_ms; /* about when it was last on screen, by this device's wall clock */
     uint32_t name_len;
     char name[CHAT_NAME_MAX + 1];
     struct ranges ranges;

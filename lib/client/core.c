@@ -6,6 +6,7 @@
 
 #define CHECKPOINT_IDLE_MS 2000 /* this long without a message is idle */
 #define WAL_FORCED 16u          /* times wal_pages_max: then idle or not */
+#define CHORES_WAIT_MS 2000     /* after the cache refused */
 
 bool core_ok(struct client_core *core, chat_status status)
 {
@@ -30,6 +31,8 @@ static chat_status load(struct client_core *core)
         status = outbox_load(core);
     if (status == CHAT_OK)
         status = cache_get_ticket(core->cache, &core->ticket);
+    if (status == CHAT_OK)
+        keep_loaded(core);
     core->is_loaded = status == CHAT_OK;
     return status;
 }
@@ -49,6 +52,7 @@ static void undo(struct client_core *core, chat_status why)
               chat_status_name(why));
     cache_rollback(core->cache);
     core->trouble = CHAT_OK;
+    core->chores_at_ms = core->now.mono_ms + CHORES_WAIT_MS;
     session_drop(core, 1001, "cache", why);
     events_reread_all(core);
     forget(core);
@@ -91,6 +95,25 @@ chat_status core_commit(struct client_core *core)
     return status;
 }
 
+/* What nobody waits for, in turns that have nothing else to do. */
+static int64_t chores_deadline(const struct client_core *core)
+{
+    int64_t at_ms = core->evicting ? core->now.mono_ms : index_deadline(core);
+
+    if (core->suspended || !core->is_loaded)
+        return MOMENT_NEVER;
+    return at_ms > core->chores_at_ms ? at_ms : core->chores_at_ms;
+}
+
+/* One piece of one kind a turn. */
+static void do_chores(struct client_core *core)
+{
+    if (search_turn(core) || core->now.mono_ms < chores_deadline(core))
+        return;
+    if (!keep_turn(core))
+        index_turn(core);
+}
+
 static void feed_timer(struct client_core *core)
 {
     bool idle = core->now.mono_ms - core->fed_at_ms >= CHECKPOINT_IDLE_MS;
@@ -100,6 +123,7 @@ static void feed_timer(struct client_core *core)
         (void)core_ok(core, cache_checkpoint(core->cache));
     session_timer(core);
     ask_timer(core);
+    do_chores(core);
 }
 
 static void feed(struct machine *m, const struct event *event)
@@ -238,6 +262,10 @@ static int64_t deadline(const struct machine *m)
         at_ms = ask_ms;
     if (core->wake_at_ms < at_ms)
         at_ms = core->wake_at_ms;
+    if (chores_deadline(core) < at_ms)
+        at_ms = chores_deadline(core);
+    if (!list_is_empty(&core->searches) && core->now.mono_ms < at_ms)
+        at_ms = core->now.mono_ms;
     if (cache_wal_pages(core->cache) > core->cfg.wal_pages_max &&
         core->fed_at_ms + CHECKPOINT_IDLE_MS < at_ms)
         at_ms = core->fed_at_ms + CHECKPOINT_IDLE_MS;
@@ -299,6 +327,8 @@ static void init(struct client_core *core)
     list_init(&core->gone);
     list_init(&core->ops);
     list_init(&core->asks);
+    list_init(&core->searches);
+    list_init(&core->pins);
     list_init(&core->events);
     outq_init(&core->out);
     core->state_deadline_ms = MOMENT_NEVER;
@@ -353,6 +383,7 @@ void client_free(struct client_core *core)
         return;
     requests_lost(core);
     ask_free_all(core);
+    search_free_all(core);
     events_free_all(core);
     forget(core);
     cache_close(core->cache);

@@ -94,24 +94,29 @@ struct chat_page {
     bool complete, reached_start, reached_end;
 };
 
+bool page_copy_message(struct arena *arena, const struct chat_message *m, uint64_t user_id,
+                       struct chat_message *out)
+{
+    char *text = arena_alloc(arena, m->text_len + 1);
+
+    if (!text)
+        return false;
+    *out = *m;
+    memcpy(text, m->text, m->text_len);
+    text[m->text_len] = '\0';
+    out->text = text;
+    out->own = m->author_id == user_id;
+    out->extra = m->extra_len ? arena_copy(arena, m->extra, m->extra_len) : NULL;
+    return out->extra || !m->extra_len;
+}
+
 static chat_status add(const struct chat_message *m, void *user)
 {
     chat_page *page = user;
-    struct chat_message *copy = &page->messages[page->count];
-    char *text = arena_alloc(&page->arena, m->text_len + 1);
 
-    if (!text || page->count == page->room)
+    if (page->count == page->room ||
+        !page_copy_message(&page->arena, m, page->user_id, &page->messages[page->count]))
         return CHAT_E_NOMEM;
-    *copy = *m;
-    memcpy(text, m->text, m->text_len);
-    text[m->text_len] = '\0';
-    copy->text = text;
-    copy->own = m->author_id == page->user_id;
-    if (m->extra_len) {
-        copy->extra = arena_copy(&page->arena, m->extra, m->extra_len);
-        if (!copy->extra)
-            return CHAT_E_NOMEM;
-    }
     page->count++;
     return CHAT_OK;
 }
@@ -197,7 +202,10 @@ chat_status client_read(struct client_core *core, uint64_t channel_id, uint64_t 
     if (status != CHAT_OK)
         return status;
     ch = channel_find(core, channel_id);
-    return ch ? page_read(core, ch, start_seq, limit, backwards, out_page) : CHAT_E_NOT_FOUND;
+    if (!ch)
+        return CHAT_E_NOT_FOUND;
+    keep_shown(core, ch);
+    return page_read(core, ch, start_seq, limit, backwards, out_page);
 }
 
 size_t chat_page_get_count(const chat_page *page) { return page->count; }

@@ -126,6 +126,9 @@ static void show_reply(const struct reply *reply, struct chat_event *out)
     out->page = reply->page;
     out->more = reply->more;
     out->rule = reply->rule;
+    out->hits = reply->hits;
+    out->hits_count = reply->hits_count;
+    out->next_before = reply->next_before;
 }
 
 /* False: there is nothing to show of it after all. */
@@ -161,6 +164,7 @@ static bool show(struct client_core *core, struct pending *p, struct chat_event 
     case CHAT_EVENT_OPENED:
     case CHAT_EVENT_MEMBERS:
     case CHAT_EVENT_MEMBER_CHANGED:
+    case CHAT_EVENT_SEARCH:
     case CHAT_EVENT_PRESENCE:
     case CHAT_EVENT_CACHE: break;
     }
@@ -255,6 +259,7 @@ const char *chat_event_type_name(chat_event_type type)
     case CHAT_EVENT_OPENED: return "opened";
     case CHAT_EVENT_MEMBERS: return "members";
     case CHAT_EVENT_MEMBER_CHANGED: return "member-changed";
+    case CHAT_EVENT_SEARCH: return "search";
     case CHAT_EVENT_PRESENCE: return "presence";
     case CHAT_EVENT_CACHE: return "cache";
     }

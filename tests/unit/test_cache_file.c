@@ -174,13 +174,16 @@ END_TEST
 
 START_TEST(a_newer_schema_is_unsupported_and_left_alone)
 {
+    char back[40];
+
     queue(1, "kept");
     ck_assert_int_eq(cache_commit(c), CHAT_OK);
     cache_close(c);
     c = NULL;
-    sql("PRAGMA user_version=2");
+    sql("PRAGMA user_version=1000000");
     ck_assert_int_eq(open_cache(), CHAT_E_UNSUPPORTED);
-    sql("PRAGMA user_version=1");
+    snprintf(back, sizeof(back), "PRAGMA user_version=%d", CACHE_SCHEMA_VERSION);
+    sql(back);
     ck_assert_int_eq(open_cache(), CHAT_OK);
 
     struct seen seen = {0};
