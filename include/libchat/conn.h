@@ -75,9 +75,9 @@ struct chat_conn_config {
  * is kept beside them. When more than cache_bytes_max are in use, messages give way in small
  * pieces, in turns of the loop: of the channel that was on screen longest ago the oldest first,
  * and the newest keep_max (200, when all are kept) of any channel only when nothing else is
- * left. Each piece is told as a CHAT_EVENT_GAP and can be fetched again. Never evicted: what is
- * on screen in a window, what was not told yet, the outbox, names, read positions. The file
- * does not shrink by it; room that became free is used again.
+ * left. Each piece is told as a CHAT_EVENT_GAP and can be fetched again; messages whose events
+ * wait to be pulled go after others. Never evicted: what is on screen in a window, the outbox,
+ * names, read positions. The file does not shrink by it; room that became free is used again.
  *
  * The cache's file
  *

@@ -3,7 +3,8 @@
  * came, live or because somebody scrolled there, stays until the cache outgrows
  * cache_bytes_max. Then it gives way, a piece at a time: of the channel that was on screen
  * longest ago the oldest first, beyond the newest keep_max before those. Never what is pinned,
- * never what was not told yet, never anything but messages.
+ * never what the stream has not reached, never anything but messages. What waits to be pulled
+ * gives way only after what was pulled.
  */
 #include "client/inner.h"
 
@@ -122,13 +123,20 @@ static bool avoid_pins(const struct client_core *core, const struct channel *ch,
     return *low <= *high;
 }
 
-/* The oldest piece of a channel that may go; `spared` of its newest may not. */
-static bool find_piece(const struct client_core *core, struct channel *ch, uint64_t spared,
+/* Whom to spare: so many of the newest, and (or not) what waits to be pulled. */
+struct mercy {
+    uint64_t newest;
+    bool news;
+};
+
+/* The oldest piece of a channel that may go. */
+static bool find_piece(const struct client_core *core, struct channel *ch, struct mercy mercy,
                        struct victim *out)
 {
-    uint64_t top = least_u64(ch->c.stream_seq, ch->c.head_seq - least_u64(spared, ch->c.head_seq));
+    uint64_t head = ch->c.head_seq;
+    uint64_t top = least_u64(ch->c.stream_seq, head - least_u64(mercy.newest, head));
 
-    if (ch->last_news) /* the application will pull them */
+    if (mercy.news && ch->last_news)
         top = least_u64(top, ch->last_news->from_seq - 1);
     for (uint32_t i = 0; i < ch->c.ranges.count; i++) {
         const struct range *it = &ch->c.ranges.items[i];
@@ -151,7 +159,7 @@ static bool goes_before(const struct channel *a, const struct channel *b)
     return a->c.head_message_id < b->c.head_message_id;
 }
 
-static bool find_victim(const struct client_core *core, uint64_t spared, struct victim *out)
+static bool find_victim(const struct client_core *core, struct mercy mercy, struct victim *out)
 {
     struct victim found;
 
@@ -159,7 +167,7 @@ static bool find_victim(const struct client_core *core, uint64_t spared, struct 
     for (uint32_t i = 0; i < core->channel_count; i++) {
         if (out->ch && !goes_before(core->channels[i], out->ch))
             continue;
-        if (find_piece(core, core->channels[i], spared, &found))
+        if (find_piece(core, core->channels[i], mercy, &found))
             *out = found;
     }
     return out->ch != NULL;
@@ -185,6 +193,7 @@ bool keep_turn(struct client_core *core)
 {
     /* Down to a little less, so that not every message calls for it again. */
     const uint64_t wanted = core->cfg.cache_bytes_max - core->cfg.cache_bytes_max / 16;
+    const uint64_t newest = core->cfg.keep_max ? core->cfg.keep_max : KEEP_SPARED;
     struct victim v;
 
     if (!core->evicting)
@@ -193,8 +202,9 @@ bool keep_turn(struct client_core *core)
         core->evicting = false;
         return false;
     }
-    if (!find_victim(core, core->cfg.keep_max ? core->cfg.keep_max : KEEP_SPARED, &v) &&
-        !find_victim(core, 0, &v)) {
+    if (!find_victim(core, (struct mercy){newest, true}, &v) &&
+        !find_victim(core, (struct mercy){newest, false}, &v) &&
+        !find_victim(core, (struct mercy){0, false}, &v)) {
         log_write(core->cfg.logger, CHAT_LOG_WARN, "client",
                   "the cache is larger than it should be, and holds nothing that may go");
         core->evicting = false;
