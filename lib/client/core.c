@@ -114,12 +114,19 @@ static void do_chores(struct client_core *core)
         index_turn(core);
 }
 
+/* When the log is to be written back. */
+static int64_t checkpoint_deadline(const struct client_core *core)
+{
+    int64_t at_ms = core->fed_at_ms + CHECKPOINT_IDLE_MS;
+
+    if (cache_wal_pages(core->cache) <= core->cfg.wal_pages_max)
+        return MOMENT_NEVER;
+    return at_ms > core->chores_at_ms ? at_ms : core->chores_at_ms;
+}
+
 static void feed_timer(struct client_core *core)
 {
-    bool idle = core->now.mono_ms - core->fed_at_ms >= CHECKPOINT_IDLE_MS;
-
-    if (idle && cache_wal_pages(core->cache) > core->cfg.wal_pages_max &&
-        core_commit(core) == CHAT_OK)
+    if (core->now.mono_ms >= checkpoint_deadline(core) && core_commit(core) == CHAT_OK)
         (void)core_ok(core, cache_checkpoint(core->cache));
     session_timer(core);
     ask_timer(core);
@@ -266,9 +273,8 @@ static int64_t deadline(const struct machine *m)
         at_ms = chores_deadline(core);
     if (!list_is_empty(&core->searches) && core->now.mono_ms < at_ms)
         at_ms = core->now.mono_ms;
-    if (cache_wal_pages(core->cache) > core->cfg.wal_pages_max &&
-        core->fed_at_ms + CHECKPOINT_IDLE_MS < at_ms)
-        at_ms = core->fed_at_ms + CHECKPOINT_IDLE_MS;
+    if (checkpoint_deadline(core) < at_ms)
+        at_ms = checkpoint_deadline(core);
     return at_ms;
 }
 
@@ -358,6 +364,9 @@ chat_status client_new(const struct client_config *config, struct client_core **
     core->cfg.seed = config->seed;
     init(core);
     status = copy_config(core, config);
+    /* An older copy of the file that was restored counts its openings from there again: so
+     * each begins its nonces anywhere in the lower half of what it has. */
+    core->low_counter = (uint32_t)(rng_u64(&core->rng) >> 33);
     if (status == CHAT_OK)
         status = open_cache(core);
     if (status == CHAT_OK)

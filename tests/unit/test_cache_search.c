@@ -393,8 +393,7 @@ static const char *const attacks[] = {
     "'; DROP TABLE messages",
     "a\\b",
     "%_%",
-    "\xee\x80\x80"
-    "5",
+    "\xee\x80\x80 5",
     "rank",
     "index_terms",
     "a -b",
