@@ -129,8 +129,11 @@ CHAT_API chat_status chat_conn_start(chat_conn *conn);
 /* Says goodbye and closes; the outbox waits for the next start. */
 CHAT_API void chat_conn_stop(chat_conn *conn);
 
-/* For mobile: suspend drops the link and writes the cache back, nothing happens until
- * resume, which connects at once. */
+/* For mobile: suspend drops the link, writes the cache back and closes its file, so that
+ * nothing is locked when it returns; nothing happens until resume, which connects at once.
+ * Calls that need the file meanwhile open it for a turn. Had another process opened it, what
+ * follows is as after a failure of the cache: CHAT_EVENT_CACHE with CHAT_E_CONFLICT, and a
+ * CHAT_EVENT_REREAD. */
 CHAT_API void chat_conn_suspend(chat_conn *conn);
 CHAT_API void chat_conn_resume(chat_conn *conn);
 

@@ -32,7 +32,7 @@
 struct cache;
 
 struct cache_config {
-    const char *path; /* NULL: in memory */
+    const char *path; /* NULL: in memory; outlives the cache, as does vfs */
     const char *vfs;  /* NULL: SQLite's default */
     const struct chat_allocator *allocator;
     const struct chat_logger *logger;
@@ -57,6 +57,12 @@ void cache_rollback(struct cache *c);
 chat_status cache_sync(struct cache *c);
 /* Writes the WAL back and syncs both. Nothing may be uncommitted. */
 chat_status cache_checkpoint(struct cache *c);
+/*
+ * Writes the WAL back and closes the file: nobody is locked out any more. The next call that
+ * needs it opens it again. Had somebody else opened it meanwhile, that call and the next
+ * cache_commit() say CHAT_E_CONFLICT: what was read before is to be read again.
+ */
+void cache_release(struct cache *c);
 /* Pages in the WAL: how much a checkpoint would have to do. */
 uint32_t cache_wal_pages(const struct cache *c);
 /* Bytes that are in use, of the file and of what a checkpoint would add; 0 after an error. */

@@ -14,10 +14,13 @@ uint64_t cache_index_day(uint64_t message_id)
 
 chat_status cache_index_open(struct cache *c)
 {
+    chat_status status;
     int rc;
 
     if (c->words.tokenizer)
         return CHAT_OK;
+    if (!c->db && (status = cache_reopen(c)) != CHAT_OK)
+        return status;
     buf_init(&c->folded, c->allocator, WORDS_FOLDED_MAX);
     buf_init(&c->terms, c->allocator, WORDS_TERMS_MAX);
     rc = words_init(&c->words, c->db);

@@ -53,13 +53,15 @@ enum statement {
 struct cache {
     const struct chat_allocator *allocator;
     const struct chat_logger *logger;
-    sqlite3 *db;
+    struct cache_config config;
+    sqlite3 *db;                        /* NULL: released */
     sqlite3_stmt *statements[ST_COUNT]; /* prepared at first use */
     struct cache_identity identity;
     struct cache_identity committed; /* as of the last commit */
     uint32_t wal_pages;
     bool in_memory;
     bool open_txn;
+    bool taken;         /* released, and somebody else had it: to be said at the commit, too */
     chat_status spoilt; /* why the open transaction cannot be committed */
 
     /* index.c */
@@ -69,6 +71,8 @@ struct cache {
     bool index_done;
 };
 
+/* Opens a file that was released. */
+chat_status cache_reopen(struct cache *c);
 /* SQLite's result as ours. */
 chat_status cache_status_of(int rc);
 /* A reset statement, ready to bind. NULL: c->spoilt or the log says why. */

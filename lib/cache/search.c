@@ -190,10 +190,10 @@ static chat_status look_through(struct cache_search *s, int64_t low)
 
 chat_status cache_search_step(struct cache_search *s, bool *out_done)
 {
-    chat_status status = CHAT_OK;
+    chat_status status = cache_index_open(s->c); /* it may have been released since */
     int64_t low = 0;
 
-    if (s->high > 0)
+    if (status == CHAT_OK && s->high > 0)
         status = next_slice(s, &low);
     if (status == CHAT_OK && s->high > 0 && is_full(s, s->high))
         s->high = 0;

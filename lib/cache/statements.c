@@ -112,6 +112,11 @@ chat_status cache_failed(struct cache *c, int rc, const char *what)
 
 sqlite3_stmt *cache_statement(struct cache *c, enum statement which, chat_status *out_status)
 {
+    if (!c->db) {
+        *out_status = cache_reopen(c);
+        if (*out_status != CHAT_OK)
+            return NULL;
+    }
     if (!c->statements[which]) {
         int rc = sqlite3_prepare_v3(c->db, sql[which], -1, SQLITE_PREPARE_PERSISTENT,
                                     &c->statements[which], NULL);
@@ -159,6 +164,7 @@ void cache_rollback(struct cache *c)
     chat_status status;
     sqlite3_stmt *st;
 
+    c->taken = false;
     if (!c->open_txn)
         return;
     c->open_txn = false;
@@ -177,6 +183,10 @@ chat_status cache_commit(struct cache *c)
     chat_status status = c->spoilt;
     sqlite3_stmt *st = NULL;
 
+    if (c->taken) {
+        cache_rollback(c);
+        return CHAT_E_CONFLICT;
+    }
     if (!c->open_txn)
         return CHAT_OK;
     if (status == CHAT_OK)

@@ -251,6 +251,8 @@ static bool poll(struct machine *m, struct effect *out)
     /* The pump met trouble: undo now, the host may sleep next. */
     if (core->trouble != CHAT_OK && poll_once(core, out))
         return true;
+    if (core->suspended) /* whatever needed it in this turn */
+        cache_release(core->cache);
     if (core->stopping && !core->stopped_told) {
         core->stopped_told = true;
         out->kind = EFFECT_STOPPED;

@@ -74,6 +74,54 @@ START_TEST(a_second_writer_is_told_at_once_and_the_first_goes_on)
 }
 END_TEST
 
+START_TEST(a_suspended_client_locks_nothing_and_goes_on_where_it_was)
+{
+    chat_page *page = NULL;
+
+    rig_store_many(&rig, CH, 3);
+    rig_start(&rig);
+    rig_pull(&rig);
+    client_suspend(rig.core);
+    rig_turn(&rig);
+    ck_assert_int_eq(client_read(rig.core, CH, 0, 10, true, &page), CHAT_OK);
+    ck_assert_uint_eq(chat_page_get_count(page), 3);
+    chat_page_free(page);
+    rig_type(&rig, CH, "while suspended");
+    rig_wait(&rig, 60000);
+    client_resume(rig.core);
+    rig_wait(&rig, 1000);
+    rig_pull(&rig);
+    ck_assert_int_eq(client_state(rig.core), CHAT_CONN_LIVE);
+    ck_assert_uint_eq(rig_count(&rig, CHAT_EVENT_REREAD), 0);
+    ck_assert_uint_eq(rig_count(&rig, CHAT_EVENT_CACHE), 0);
+    ck_assert_uint_eq(rig.channels[0].seq, 4);
+}
+END_TEST
+
+START_TEST(who_takes_the_file_of_a_suspended_client_is_noticed)
+{
+    chat_page *page = NULL;
+
+    rig_store_many(&rig, CH, 3);
+    rig_start(&rig);
+    rig_pull(&rig);
+    client_suspend(rig.core);
+    rig_turn(&rig);
+    ck_assert_int_eq(try_open(path, 2), CHAT_OK); /* nobody is locked out */
+    ck_assert_int_eq(client_read(rig.core, CH, 0, 10, true, &page), CHAT_E_CONFLICT);
+    client_resume(rig.core);
+    rig_wait(&rig, 5000);
+    rig_post(&rig, CH, "news");
+    rig_wait(&rig, 5000);
+    rig_pull(&rig);
+    ck_assert_int_eq(rig_last(&rig, CHAT_EVENT_CACHE)->status, CHAT_E_CONFLICT);
+    ck_assert_uint_eq(rig_count(&rig, CHAT_EVENT_REREAD), 1);
+    ck_assert_int_eq(client_state(rig.core), CHAT_CONN_LIVE);
+    ck_assert_uint_eq(client_channel(rig.core, CH)->stream_seq, 4);
+    ck_assert_int_eq(try_open(path, 2), CHAT_E_CONFLICT);
+}
+END_TEST
+
 /* --- an older copy --- */
 
 static bool has_message(const struct chat_nonce *nonce)
@@ -257,6 +305,8 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, a_second_writer_is_told_at_once_and_the_first_goes_on);
+    tcase_add_test(tc, a_suspended_client_locks_nothing_and_goes_on_where_it_was);
+    tcase_add_test(tc, who_takes_the_file_of_a_suspended_client_is_noticed);
     tcase_add_test(tc, a_rolled_back_file_never_uses_a_nonce_of_the_future_it_lost);
     tcase_add_test(tc, a_rolled_back_file_learns_again_what_it_forgot);
     tcase_add_test(tc, a_foreign_file_is_refused_and_left_alone);
