@@ -3,7 +3,8 @@
 #include "base/snowflake.h"
 #include "cache/inner.h"
 
-#define NO_WORDS (-1) /* in place of a document: there is nothing to find */
+#define NO_WORDS (-1)  /* in place of a document: there is nothing to find */
+#define MERGE_PAGES 16 /* of the index, written by one step */
 
 uint64_t cache_index_day(uint64_t message_id)
 {
@@ -204,7 +205,19 @@ static chat_status take_in(struct cache *c, bool *out_any)
         status = words_terms(&c->folded, channel_id, &c->terms);
     if (status == CHAT_OK && doc != NO_WORDS)
         status = add_document(c, channel_id, seq, doc);
+    if (status == CHAT_OK && c->unindexed > 0)
+        c->unindexed--;
     return status == CHAT_OK ? set_document(c, channel_id, seq, doc) : status;
+}
+
+/* A piece of what makes one part of several: each step leaves a part of its own. */
+static chat_status merge(struct cache *c)
+{
+    const int before = sqlite3_total_changes(c->db);
+    chat_status status = run_with(c, ST_INDEX_MERGE, MERGE_PAGES, NULL);
+
+    c->merging = status == CHAT_OK && sqlite3_total_changes(c->db) - before >= 2;
+    return status;
 }
 
 chat_status cache_index_step(struct cache *c, uint32_t budget)
@@ -212,16 +225,16 @@ chat_status cache_index_step(struct cache *c, uint32_t budget)
     chat_status status = cache_index_open(c);
     bool any = true;
 
+    if (status == CHAT_OK && c->merging)
+        return merge(c);
     for (; budget > 0 && any && status == CHAT_OK; budget--) {
         /* First what leaves: a message that was altered has its old words there. */
         status = take_out(c, &any);
-        if (any || status != CHAT_OK)
-            continue;
-        status = take_in(c, &any);
-        if (any && c->unindexed > 0)
-            c->unindexed--;
+        if (!any && status == CHAT_OK)
+            status = take_in(c, &any);
+        c->merging |= any;
     }
-    if (status == CHAT_OK && !any)
+    if (status == CHAT_OK && !any && !c->merging)
         c->index_done = true;
     return status;
 }

@@ -40,6 +40,7 @@ enum statement {
     ST_INDEX_SET,
     ST_INDEX_ADD,
     ST_INDEX_DELETE,
+    ST_INDEX_MERGE,
     ST_INDEX_DOC_PUT,
     ST_INDEX_DOC_DROP,
     ST_INDEX_TRASH_ADD,
@@ -69,6 +70,7 @@ struct cache {
     struct buf folded, terms;
     int64_t unindexed; /* messages; -1: not counted */
     bool index_done;
+    bool merging; /* the index may have parts that should be one */
 };
 
 /* Opens a file that was released. */

@@ -15,14 +15,14 @@
 
 #include "cache/cache.h"
 
-#define SEARCH_STEP_DOCUMENTS 65536u /* looked through by one step */
-#define SEARCH_STEP_CANDIDATES 1024u /* read and compared by one step */
+#define SEARCH_STEP_DOCUMENTS 32768u /* looked through by one step */
+#define SEARCH_STEP_CANDIDATES 512u /* read and compared by one step */
 
 /* --- the index --- */
 
 /* True when nothing waits to be taken in or out. */
 bool cache_index_is_done(const struct cache *c);
-/* Takes up to `budget` messages in or out. */
+/* One piece of work: takes up to `budget` messages in or out, or puts the index in order. */
 chat_status cache_index_step(struct cache *c, uint32_t budget);
 /* Messages that wait to be taken in. */
 chat_status cache_index_count_waiting(struct cache *c, uint64_t *out_count);

@@ -57,6 +57,7 @@ static const char *const sql[ST_COUNT] = {
     [ST_INDEX_SET] = "UPDATE messages SET doc=?3 WHERE channel_id=?1 AND seq=?2",
     [ST_INDEX_ADD] = "INSERT INTO index_terms(rowid,terms) VALUES(?1,?2)",
     [ST_INDEX_DELETE] = "INSERT INTO index_terms(index_terms,rowid,terms) VALUES('delete',?1,?2)",
+    [ST_INDEX_MERGE] = "INSERT INTO index_terms(index_terms,rank) VALUES('merge',?1)",
     [ST_INDEX_DOC_PUT] = "INSERT INTO index_docs(doc,channel_id,seq) VALUES(?1,?2,?3)",
     [ST_INDEX_DOC_DROP] = "DELETE FROM index_docs WHERE doc=?1",
     [ST_INDEX_TRASH_ADD] =
