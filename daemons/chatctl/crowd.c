@@ -159,7 +159,7 @@ chat_status crowd_arrive(struct crowd *crowd, struct person *person)
     config.client = "chatctl/" CHAT_VERSION;
     config.logger = &crowd->logger;
     config.outbox_max = OUTBOX_MAX;
-    config.catch_up_max = person->catch_up_max;
+    config.keep_max = person->keep_max;
     config.backoff_max_ms = 5000; /* it is a test: soon back */
     status = chat_conn_new(crowd->loop, &config, &person->conn);
     if (status != CHAT_OK)

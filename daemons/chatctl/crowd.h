@@ -61,8 +61,8 @@ struct person {
     bool leaving;
     int64_t leave_by_ms;
     uint32_t url;
-    uint32_t catch_up_max; /* as chat_conn_config */
-    uint64_t drops;        /* how often an established link ended */
+    uint32_t keep_max; /* as chat_conn_config */
+    uint64_t drops;    /* how often an established link ended */
     /* What happened to it. May make it leave. NULL: nobody wants to know. */
     void (*on_event)(struct person *person, const struct chat_event *event);
     void *user;

@@ -121,7 +121,7 @@ static int open_conversation(const struct crowd_options *options, const char *ti
         opening->title = title;
         for (uint32_t i = 0; i < count; i++) {
             snprintf(people[i].subject, sizeof(people[i].subject), "%s", names[i]);
-            people[i].catch_up_max = 1;
+            people[i].keep_max = 1;
             people[i].on_event = on_event;
             people[i].user = opening;
         }

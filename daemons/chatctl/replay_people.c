@@ -101,14 +101,14 @@ bool replay_people_init(struct replay *replay)
         nick->next = nick->oldest = who->first;
         nick->left = who->count;
         snprintf(nick->person.subject, sizeof(nick->person.subject), "%s", who->name);
-        nick->person.catch_up_max = 1; /* it talks; what it missed is the listeners' business */
+        nick->person.keep_max = 1; /* it talks; what it missed is the listeners' business */
         nick->person.on_event = on_event;
         nick->person.user = replay;
     }
     for (uint32_t i = 0; i < replay->options.member_count; i++) {
         struct person *person = &replay->members[i];
         snprintf(person->subject, sizeof(person->subject), "%s", replay->options.members[i]);
-        person->catch_up_max = 1;
+        person->keep_max = 1;
         person->on_event = on_member_event;
         person->user = replay;
     }

@@ -69,12 +69,12 @@ static void on_pager_event(struct person *person, const struct chat_event *event
 }
 
 static void init_person(struct replay *replay, struct person *person, const char *name,
-                        uint32_t number, uint32_t catch_up_max,
+                        uint32_t number, uint32_t keep_max,
                         void (*handler)(struct person *, const struct chat_event *))
 {
     snprintf(person->subject, sizeof(person->subject), "%s-%08x", name, number);
     person->name = name;
-    person->catch_up_max = catch_up_max;
+    person->keep_max = keep_max;
     person->on_event = handler;
     person->user = replay;
 }

@@ -53,9 +53,9 @@ struct chat_conn_config {
     uint32_t outbox_max;   /* operations queued, default 1000 */
     uint32_t events_max;   /* events waiting to be pulled, default 1024 */
     uint32_t requests_max; /* calls with a ticket that are not answered yet, default 64 */
-    /* Catching up after an absence: at most so many of the newest messages per channel, what
-     * is older becomes a told gap. 0, the default: everything. */
-    uint32_t catch_up_max;
+    /* Messages per channel, the newest, that are caught up and kept; default 200, 0: all. See
+     * "What the cache keeps" below. */
+    uint32_t keep_max;
 
     uint32_t connect_timeout_ms; /* default 10000; again as much for the welcome */
     uint32_t request_timeout_ms; /* default 15000 */
@@ -63,7 +63,42 @@ struct chat_conn_config {
     uint32_t backoff_max_ms;     /* default 60000 */
 
     chat_presence_state presence; /* as which to appear at first; default ONLINE */
+
+    uint64_t cache_bytes_max; /* what is more is evicted; default 1 GiB, 0: no limit */
 };
+
+/*
+ * What the cache keeps
+ *
+ * Of each channel the newest keep_max messages are caught up by themselves; what is older than
+ * those becomes a told CHAT_EVENT_GAP. History that is fetched because somebody scrolls there
+ * is kept beside them. When more than cache_bytes_max are in use, messages give way in small
+ * pieces, in turns of the loop: of the channel that was on screen longest ago the oldest first,
+ * and the newest keep_max (200, when all are kept) of any channel only when nothing else is
+ * left. Each piece is told as a CHAT_EVENT_GAP and can be fetched again; messages whose events
+ * wait to be pulled go after others. Never evicted: what is on screen in a window, the outbox,
+ * names, read positions. The file does not shrink by it; room that became free is used again.
+ *
+ * The cache's file
+ *
+ * One conn has it open at a time, and locks it for as long as it does.
+ *
+ * - locked by another writer: chat_conn_new() says CHAT_E_CONFLICT, at once.
+ * - written by a newer libchat: CHAT_E_UNSUPPORTED; not a byte of it changes. Of an older one:
+ *   brought up to date as a whole, or not at all; history and outbox are kept.
+ * - not a cache (foreign), or damaged where opening looks: CHAT_E_CORRUPT; it is left as it is.
+ * - damaged elsewhere, or the disk fails or is full, while the conn lives: what the turn did is
+ *   undone as a whole, CHAT_EVENT_CACHE says why, a CHAT_EVENT_REREAD follows, and the link is
+ *   dialed again after a wait, until it works. Calls that promise durability return the error
+ *   and queued nothing. When not even reading works the conn is CLOSED; chat_conn_start() tries
+ *   again. Nothing is ever wiped.
+ * - of another user or service: CHAT_EVENT_CACHE with CHAT_E_CONFLICT at the welcome, CLOSED.
+ * - rolled back (an older copy of it was restored): what the server knows better is fetched
+ *   again. Operations of the copy go out under the nonces they had, so none is done twice; new
+ *   ones never use a nonce that the lost future used: should the server find one it knows with
+ *   other content, or older than it can know, the device takes a new id and the operation a new
+ *   nonce.
+ */
 
 CHAT_API void chat_conn_config_init_sized(struct chat_conn_config *config, size_t size);
 
@@ -94,8 +129,11 @@ CHAT_API chat_status chat_conn_start(chat_conn *conn);
 /* Says goodbye and closes; the outbox waits for the next start. */
 CHAT_API void chat_conn_stop(chat_conn *conn);
 
-/* For mobile: suspend drops the link and writes the cache back, nothing happens until
- * resume, which connects at once. */
+/* For mobile: suspend drops the link, writes the cache back and closes its file, so that
+ * nothing is locked when it returns; nothing happens until resume, which connects at once.
+ * Calls that need the file meanwhile open it for a turn. Had another process opened it, what
+ * follows is as after a failure of the cache: CHAT_EVENT_CACHE with CHAT_E_CONFLICT, and a
+ * CHAT_EVENT_REREAD. */
 CHAT_API void chat_conn_suspend(chat_conn *conn);
 CHAT_API void chat_conn_resume(chat_conn *conn);
 
@@ -315,6 +353,30 @@ chat_conn_get_receipts(chat_conn *conn, uint64_t channel_id,
 CHAT_API CHAT_USE_RESULT chat_status chat_conn_read_messages(chat_conn *conn, uint64_t channel_id,
                                                              uint64_t start_seq, uint32_t limit,
                                                              bool backwards, chat_page **out_page);
+
+/*
+ * Searches what the cache keeps, without the network: for all words of `query`, in any order,
+ * without regard to case and accents; the last one may be the beginning of a word (of two
+ * letters or more) when nothing follows it. Text of scripts without spaces is found by any part
+ * of it. Nothing in the query is syntax. In one channel, or with channel_id 0 in all. Hits come
+ * from the newest on, `limit` a page; `before` is 0 or the last page's next_before.
+ *
+ * Answered by CHAT_EVENT_SEARCH with the ticket, after some turns of the loop that each do a
+ * bounded piece. It sees messages that are in the index: new ones are after a moment, many at
+ * once after chat_conn_get_search_backlog() has come down.
+ *
+ * Errors: CHAT_E_INVALID (empty, longer than CHAT_SEARCH_MAX, not UTF-8 or with a NUL; limit
+ *         is 1 to CHAT_SEARCH_PAGE_MAX), CHAT_E_NOT_FOUND (no such channel), CHAT_E_FULL
+ *         (requests_max are under way), CHAT_E_NOMEM; of the cache: CHAT_E_CORRUPT, CHAT_E_IO.
+ * Since:  0.1
+ */
+CHAT_API CHAT_USE_RESULT chat_status chat_conn_search(chat_conn *conn, const char *query,
+                                                      size_t query_len, uint64_t channel_id,
+                                                      uint64_t before, uint32_t limit,
+                                                      uint64_t *out_ticket);
+
+/* Messages kept here that searches do not see yet; 0: none. Since 0.1. */
+CHAT_API uint64_t chat_conn_get_search_backlog(chat_conn *conn);
 
 /* --- asking the server: answered by one event that bears the ticket --- */
 

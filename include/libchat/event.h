@@ -98,6 +98,9 @@ typedef enum chat_event_type {
     CHAT_EVENT_DEVICES = 45,        /* `devices`; none after signing out. Since 0.2 */
     CHAT_EVENT_RECEIPTS = 46,       /* `receipts` of `channel_id`. Since 0.2 */
 
+    /* `hits`, from the newest on; `more` when older ones follow, below `next_before`. */
+    CHAT_EVENT_SEARCH = 47,
+
     /* `presence` of a watched user. Only the latest state of each waits. */
     CHAT_EVENT_PRESENCE = 50,
 
@@ -140,6 +143,9 @@ struct chat_event {
     size_t receipts_count;
     const struct chat_device *const *devices;
     size_t devices_count;
+    const struct chat_message *const *hits; /* of several channels */
+    size_t hits_count;
+    uint64_t next_before;
 };
 
 /* struct chat_event event = CHAT_EVENT_INIT; */

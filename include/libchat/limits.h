@@ -12,6 +12,8 @@
 #define CHAT_USER_CHANNELS_MAX 2000u /* conversations in one user's list */
 #define CHAT_HISTORY_PAGE_MAX 200u   /* messages of a history page */
 #define CHAT_CHANGES_PAGE_MAX 500u   /* alterations of a changes page */
+#define CHAT_SEARCH_MAX 256u         /* bytes of what is searched for */
+#define CHAT_SEARCH_PAGE_MAX 100u    /* messages of a page of hits */
 #define CHAT_IN_FLIGHT_MAX 32u       /* unanswered operations per channel and device */
 #define CHAT_MENTIONS_MAX 32u        /* users mentioned by one message */
 #define CHAT_MENTIONS_COUNT_MAX 100u /* unread mentions counted; this many: or more */

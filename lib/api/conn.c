@@ -18,12 +18,13 @@ void chat_conn_config_init_sized(struct chat_conn_config *config, size_t size)
     defaults.outbox_max = core.outbox_max;
     defaults.events_max = core.events_max;
     defaults.requests_max = core.requests_max;
-    defaults.catch_up_max = core.catch_up_max;
+    defaults.keep_max = core.keep_max;
     defaults.connect_timeout_ms = core.hello_timeout_ms;
     defaults.request_timeout_ms = core.request_timeout_ms;
     defaults.backoff_base_ms = core.backoff_base_ms;
     defaults.backoff_max_ms = core.backoff_max_ms;
     defaults.presence = core.presence;
+    defaults.cache_bytes_max = core.cache_bytes_max;
     memcpy(config, &defaults, size < sizeof(defaults) ? size : sizeof(defaults));
 }
 
@@ -72,12 +73,13 @@ static chat_status make_core(struct chat_conn *conn, struct chat_loop *loop,
     core.outbox_max = config->outbox_max;
     core.events_max = config->events_max;
     core.requests_max = config->requests_max;
-    core.catch_up_max = config->catch_up_max;
+    core.keep_max = config->keep_max;
     core.hello_timeout_ms = config->connect_timeout_ms;
     core.request_timeout_ms = config->request_timeout_ms;
     core.backoff_base_ms = config->backoff_base_ms;
     core.backoff_max_ms = config->backoff_max_ms;
     core.presence = config->presence;
+    core.cache_bytes_max = config->cache_bytes_max;
     return client_new(&core, &conn->core);
 }
 

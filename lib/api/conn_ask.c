@@ -24,6 +24,16 @@ chat_status chat_conn_read_messages(chat_conn *conn, uint64_t channel_id, uint64
     return client_read(conn->core, channel_id, start_seq, limit, backwards, out_page);
 }
 
+chat_status chat_conn_search(chat_conn *conn, const char *query, size_t query_len,
+                             uint64_t channel_id, uint64_t before, uint32_t limit,
+                             uint64_t *out_ticket)
+{
+    loop_touch(conn);
+    return client_search(conn->core, query, query_len, channel_id, before, limit, out_ticket);
+}
+
+uint64_t chat_conn_get_search_backlog(chat_conn *conn) { return client_search_backlog(conn->core); }
+
 chat_status chat_conn_fetch_history(chat_conn *conn, uint64_t channel_id, uint64_t start_seq,
                                     uint32_t limit, bool backwards, uint64_t *out_ticket)
 {

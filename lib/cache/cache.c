@@ -9,6 +9,7 @@
 
 /* High half of a nonce counter: it must fit 31 bits, counters are below 2^63. */
 #define OPENS_MAX 0x7fffffffu
+#define CACHE_PAGE_BYTES 4096u
 
 static int on_wal(void *user, sqlite3 *db, const char *name, int pages)
 {
@@ -84,26 +85,40 @@ static chat_status count_opening(struct cache *c, uint64_t device_id)
     return status;
 }
 
-static chat_status prepare_file(struct cache *c, const struct cache_config *config)
+/* Up to the first transaction that may write. */
+static chat_status check_file(struct cache *c, uint32_t *out_version)
 {
-    uint32_t version = 0;
-    chat_status status = cache_schema_check(c, &version);
+    chat_status status;
 
-    if (status == CHAT_OK && version == 0)
+    /* A file that is not ours to change, or of a later version, stays byte for byte: closing
+     * it must not write its log back. */
+    (void)sqlite3_db_config(c->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    status = cache_schema_check(c, out_version);
+    if (status == CHAT_OK)
+        (void)sqlite3_db_config(c->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+    if (status == CHAT_OK && *out_version == 0)
         status = pragma(c, "PRAGMA page_size=4096");
     if (status == CHAT_OK)
-        status = limit_pages(c, config->pages_max);
+        status = limit_pages(c, c->config.pages_max);
     if (status == CHAT_OK && !c->in_memory)
         status = pragma(c, "PRAGMA journal_mode=WAL");
+    sqlite3_wal_hook(c->db, on_wal, c); /* also ends checkpoints by themselves */
+    return status;
+}
+
+static chat_status prepare_file(struct cache *c)
+{
+    uint32_t version = 0;
+    chat_status status = check_file(c, &version);
+
     if (status == CHAT_OK)
         status = pragma(c, "PRAGMA synchronous=FULL; BEGIN IMMEDIATE");
     if (status != CHAT_OK)
         return status;
-    sqlite3_wal_hook(c->db, on_wal, c); /* also ends checkpoints by themselves */
     c->open_txn = true;
     status = cache_schema_migrate(c, version);
     if (status == CHAT_OK)
-        status = count_opening(c, config->device_id);
+        status = count_opening(c, c->config.device_id);
     if (status == CHAT_OK)
         status = cache_commit(c);
     if (status == CHAT_OK)
@@ -124,10 +139,12 @@ chat_status cache_open(const struct cache_config *config, struct cache **out_cac
         return CHAT_E_NOMEM;
     c->allocator = allocator;
     c->logger = config->logger;
+    c->config = *config;
     c->in_memory = !config->path;
+    c->unindexed = -1;
     status = open_file(c, config);
     if (status == CHAT_OK)
-        status = prepare_file(c, config);
+        status = prepare_file(c);
     if (status != CHAT_OK) {
         cache_close(c);
         return status;
@@ -136,25 +153,79 @@ chat_status cache_open(const struct cache_config *config, struct cache **out_cac
     return CHAT_OK;
 }
 
+static void close_file(struct cache *c)
+{
+    if (!c->db)
+        return;
+    cache_rollback(c);
+    cache_index_close(c);
+    for (int i = 0; i < ST_COUNT; i++) {
+        sqlite3_finalize(c->statements[i]);
+        c->statements[i] = NULL;
+    }
+    sqlite3_close(c->db);
+    c->db = NULL;
+    c->wal_pages = 0;
+}
+
 void cache_close(struct cache *c)
 {
     if (!c)
         return;
-    if (c->db) {
-        cache_rollback(c);
-        for (int i = 0; i < ST_COUNT; i++)
-            sqlite3_finalize(c->statements[i]);
-        sqlite3_close(c->db);
-    }
+    close_file(c);
     alloc_free(c->allocator, c->reactions);
     alloc_free(c->allocator, c);
+}
+
+void cache_release(struct cache *c)
+{
+    if (c->in_memory || c->open_txn || !c->db)
+        return;
+    (void)cache_checkpoint(c); /* if it fails the log stays beside the file */
+    close_file(c);
+}
+
+/* Is it as we left it? Somebody who opened it has counted that. */
+static chat_status compare_file(struct cache *c, bool *out_taken)
+{
+    uint64_t device_id = 0, opens = 0;
+    uint32_t version = 0;
+    chat_status status = check_file(c, &version);
+
+    if (status == CHAT_OK)
+        status = cache_meta_get_u64(c, "device_id", &device_id);
+    if (status == CHAT_OK)
+        status = cache_meta_get_u64(c, "opens", &opens);
+    if (status != CHAT_OK)
+        return status;
+    if (version == CACHE_SCHEMA_VERSION && device_id == c->identity.device_id &&
+        opens == c->identity.opens)
+        return pragma(c, "PRAGMA synchronous=NORMAL");
+    log_write(c->logger, CHAT_LOG_WARN, "cache", "somebody else had the file meanwhile");
+    status = prepare_file(c);
+    *out_taken = status == CHAT_OK;
+    return status;
+}
+
+chat_status cache_reopen(struct cache *c)
+{
+    bool taken = false;
+    chat_status status = open_file(c, &c->config);
+
+    if (status == CHAT_OK)
+        status = compare_file(c, &taken);
+    if (status != CHAT_OK)
+        close_file(c);
+    /* It is open and ours again, but what we know of it is not true any more. */
+    c->taken = taken;
+    return taken ? CHAT_E_CONFLICT : status;
 }
 
 chat_status cache_sync(struct cache *c)
 {
     chat_status status, back;
 
-    if (c->in_memory)
+    if (c->in_memory || !c->db)
         return CHAT_OK;
     if (c->open_txn)
         return CHAT_E_STATE;
@@ -174,7 +245,7 @@ chat_status cache_checkpoint(struct cache *c)
 {
     int rc;
 
-    if (c->in_memory)
+    if (c->in_memory || !c->db)
         return CHAT_OK;
     if (c->open_txn)
         return CHAT_E_STATE;
@@ -186,6 +257,20 @@ chat_status cache_checkpoint(struct cache *c)
 }
 
 uint32_t cache_wal_pages(const struct cache *c) { return c->wal_pages; }
+
+uint64_t cache_bytes_used(struct cache *c)
+{
+    chat_status status;
+    sqlite3_stmt *st = cache_statement(c, ST_PAGE_COUNT, &status);
+    uint64_t pages = 0;
+
+    if (!st)
+        return 0;
+    if (sqlite3_step(st) == SQLITE_ROW)
+        pages = cache_u64(st, 0);
+    sqlite3_reset(st);
+    return pages * CACHE_PAGE_BYTES;
+}
 
 const char *cache_error_text(const struct cache *c) { return sqlite3_errmsg(c->db); }
 

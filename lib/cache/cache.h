@@ -32,7 +32,7 @@
 struct cache;
 
 struct cache_config {
-    const char *path; /* NULL: in memory */
+    const char *path; /* NULL: in memory; outlives the cache, as does vfs */
     const char *vfs;  /* NULL: SQLite's default */
     const struct chat_allocator *allocator;
     const struct chat_logger *logger;
@@ -57,8 +57,16 @@ void cache_rollback(struct cache *c);
 chat_status cache_sync(struct cache *c);
 /* Writes the WAL back and syncs both. Nothing may be uncommitted. */
 chat_status cache_checkpoint(struct cache *c);
+/*
+ * Writes the WAL back and closes the file: nobody is locked out any more. The next call that
+ * needs it opens it again. Had somebody else opened it meanwhile, that call and the next
+ * cache_commit() say CHAT_E_CONFLICT: what was read before is to be read again.
+ */
+void cache_release(struct cache *c);
 /* Pages in the WAL: how much a checkpoint would have to do. */
 uint32_t cache_wal_pages(const struct cache *c);
+/* Bytes that are in use, of the file and of what a checkpoint would add; 0 after an error. */
+uint64_t cache_bytes_used(struct cache *c);
 /* What SQLite said last, for logs. */
 const char *cache_error_text(const struct cache *c);
 
@@ -106,7 +114,8 @@ struct cache_channel {
     uint64_t peer_id;
     uint64_t last_counter; /* of last_device: its newest operation that is in; 0: none */
     uint64_t last_device;
-    uint64_t mentions; /* unread ones, as told or counted last */
+    uint64_t mentions;   /* unread ones, as told or counted last */
+    int64_t shown_at_ms; /* about when it was last on screen, by this device's wall clock */
     uint32_t name_len;
     char name[CHAT_NAME_MAX + 1];
     struct ranges ranges;

@@ -4,27 +4,80 @@
 #include "base/alloc.h"
 #include "cache/inner.h"
 
-static chat_status load_ranges(struct cache *c, uint64_t channel_id, struct ranges *out)
-{
-    chat_status status;
-    sqlite3_stmt *st = cache_statement(c, ST_RANGES_ALL, &status);
-    int rc;
+#define RANGE_TEXT_MAX 63u /* three numbers of 20 digits, two spaces, a comma */
 
-    if (!st)
-        return status;
-    cache_bind_u64(st, 1, channel_id);
-    while (status == CHAT_OK && (rc = sqlite3_step(st)) != SQLITE_DONE) {
-        if (rc != SQLITE_ROW)
-            status = cache_failed(c, rc, "ranges");
-        else
-            status =
-                ranges_add(out, c->allocator, cache_u64(st, 0), cache_u64(st, 1), cache_u64(st, 2));
-        if (status == CHAT_E_INVALID || status == CHAT_E_FULL)
-            status = CHAT_E_CORRUPT;
+/* --- ranges as text: "from to rev,from to rev" --- */
+
+static bool read_number(const char **at, const char *end, uint64_t *out)
+{
+    const char *begun = *at;
+
+    for (*out = 0; *at < end && **at >= '0' && **at <= '9'; ++*at) {
+        if (*out > (UINT64_MAX - 9) / 10)
+            return false;
+        *out = *out * 10 + (uint64_t)(**at - '0');
     }
-    sqlite3_reset(st);
-    return status;
+    return *at > begun;
 }
+
+static bool skip(const char **at, const char *end, char c)
+{
+    if (*at == end || **at != c)
+        return false;
+    ++*at;
+    return true;
+}
+
+static chat_status parse_ranges(struct cache *c, const char *text, size_t len, struct ranges *out)
+{
+    const char *at = text, *end = text + len;
+
+    while (at < end) {
+        struct range r;
+        chat_status status;
+
+        if (!read_number(&at, end, &r.from) || !skip(&at, end, ' ') ||
+            !read_number(&at, end, &r.to) || !skip(&at, end, ' ') ||
+            !read_number(&at, end, &r.rev) || (at < end && !skip(&at, end, ',')))
+            return CHAT_E_CORRUPT;
+        status = ranges_add(out, c->allocator, r.from, r.to, r.rev);
+        if (status != CHAT_OK)
+            return status == CHAT_E_NOMEM ? status : CHAT_E_CORRUPT;
+    }
+    return CHAT_OK;
+}
+
+static char *write_number(char *at, uint64_t number)
+{
+    char digits[20];
+    size_t count = 0;
+
+    do {
+        digits[count++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number);
+    while (count > 0)
+        *at++ = digits[--count];
+    return at;
+}
+
+static size_t format_ranges(const struct ranges *ranges, char out[RANGES_MAX * RANGE_TEXT_MAX])
+{
+    char *at = out;
+
+    for (uint32_t i = 0; i < ranges->count; i++) {
+        if (i > 0)
+            *at++ = ',';
+        at = write_number(at, ranges->items[i].from);
+        *at++ = ' ';
+        at = write_number(at, ranges->items[i].to);
+        *at++ = ' ';
+        at = write_number(at, ranges->items[i].rev);
+    }
+    return (size_t)(at - out);
+}
+
+/* --- channels --- */
 
 static void read_channel(sqlite3_stmt *st, struct cache_channel *out)
 {
@@ -49,7 +102,8 @@ static void read_channel(sqlite3_stmt *st, struct cache_channel *out)
         .peer_id = cache_u64(st, 14),
         .last_counter = cache_u64(st, 15),
         .last_device = cache_u64(st, 16),
-        .mentions = cache_u64(st, 18),
+        .shown_at_ms = sqlite3_column_int64(st, 18),
+        .mentions = cache_u64(st, 20),
     };
     if (name && len > 0 && (unsigned)len <= CHAT_NAME_MAX) {
         memcpy(out->name, name, (size_t)len);
@@ -67,13 +121,16 @@ chat_status cache_channels_load(struct cache *c, cache_channel_fn fn, void *user
         return status;
     while (status == CHAT_OK && (rc = sqlite3_step(st)) != SQLITE_DONE) {
         struct cache_channel channel;
+        const char *ranges;
 
         if (rc != SQLITE_ROW) {
             status = cache_failed(c, rc, "channels");
             break;
         }
         read_channel(st, &channel);
-        status = load_ranges(c, channel.channel_id, &channel.ranges);
+        ranges = (const char *)sqlite3_column_text(st, 19);
+        status = parse_ranges(c, ranges, ranges ? (size_t)sqlite3_column_bytes(st, 19) : 0,
+                              &channel.ranges);
         if (status == CHAT_OK)
             status = fn(&channel, user);
         if (status != CHAT_OK)
@@ -94,24 +151,6 @@ chat_status cache_drop_by_channel(struct cache *c, enum statement which, uint64_
     return cache_run(c, st);
 }
 
-static chat_status save_ranges(struct cache *c, uint64_t channel_id, const struct ranges *ranges)
-{
-    chat_status status = cache_drop_by_channel(c, ST_RANGES_DROP, channel_id);
-
-    for (uint32_t i = 0; i < ranges->count && status == CHAT_OK; i++) {
-        sqlite3_stmt *st = cache_writer(c, ST_RANGE_PUT, &status);
-
-        if (!st)
-            return status;
-        cache_bind_u64(st, 1, channel_id);
-        cache_bind_u64(st, 2, ranges->items[i].from);
-        cache_bind_u64(st, 3, ranges->items[i].to);
-        cache_bind_u64(st, 4, ranges->items[i].rev);
-        status = cache_run(c, st);
-    }
-    return status;
-}
-
 chat_status cache_channel_save(struct cache *c, const struct cache_channel *channel)
 {
     const uint64_t values[] = {
@@ -123,6 +162,7 @@ chat_status cache_channel_save(struct cache *c, const struct cache_channel *chan
         channel->last_counter,    channel->last_device,
     };
     const int count = (int)(sizeof(values) / sizeof(values[0]));
+    char ranges[RANGES_MAX * RANGE_TEXT_MAX];
     chat_status status;
     sqlite3_stmt *st = cache_writer(c, ST_CHANNEL_PUT, &status);
 
@@ -131,19 +171,16 @@ chat_status cache_channel_save(struct cache *c, const struct cache_channel *chan
     for (int i = 0; i < count; i++)
         cache_bind_u64(st, i + 1, values[i]);
     cache_bind_text(st, count + 1, channel->name, channel->name_len);
-    cache_bind_u64(st, count + 2, channel->mentions);
-    status = cache_run(c, st);
-    if (status == CHAT_OK)
-        status = save_ranges(c, channel->channel_id, &channel->ranges);
-    return status;
+    sqlite3_bind_int64(st, count + 2, channel->shown_at_ms);
+    cache_bind_text(st, count + 3, ranges, format_ranges(&channel->ranges, ranges));
+    cache_bind_u64(st, count + 4, channel->mentions);
+    return cache_run(c, st);
 }
 
 chat_status cache_channel_remove(struct cache *c, uint64_t channel_id)
 {
     chat_status status = cache_drop_by_channel(c, ST_CHANNEL_DROP, channel_id);
 
-    if (status == CHAT_OK)
-        status = cache_drop_by_channel(c, ST_RANGES_DROP, channel_id);
     if (status == CHAT_OK)
         status = cache_messages_drop(c, channel_id, 0, (uint64_t)INT64_MAX);
     if (status == CHAT_OK)

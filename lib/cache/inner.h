@@ -6,6 +6,12 @@
 
 #include "cache/cache.h"
 #include "cache/packed.h"
+#include "cache/search.h"
+#include "cache/words.h"
+
+/* A document's number: the day of its message, and which of that day it is. */
+#define INDEX_DAY_BITS 24
+#define INDEX_DAY_MASK ((INT64_C(1) << INDEX_DAY_BITS) - 1)
 
 enum statement {
     ST_BEGIN,
@@ -16,9 +22,6 @@ enum statement {
     ST_CHANNELS_ALL,
     ST_CHANNEL_PUT,
     ST_CHANNEL_DROP,
-    ST_RANGES_ALL,
-    ST_RANGE_PUT,
-    ST_RANGES_DROP,
     ST_MESSAGE_FIND,
     ST_MESSAGE_PUT,
     ST_MESSAGE_FROM,
@@ -51,13 +54,28 @@ enum statement {
     ST_RECEIPTS_READ,
     ST_RECEIPTS_PEERS,
     ST_RECEIPTS_DROP,
+    ST_INDEX_LAST,
+    ST_INDEX_COUNT,
+    ST_INDEX_NEXT,
+    ST_INDEX_SET,
+    ST_INDEX_ADD,
+    ST_INDEX_DELETE,
+    ST_INDEX_MERGE,
+    ST_INDEX_DOC_PUT,
+    ST_INDEX_DOC_DROP,
+    ST_INDEX_TRASH_ADD,
+    ST_INDEX_TRASH_NEXT,
+    ST_INDEX_TRASH_DROP,
+    ST_SEARCH,
+    ST_PAGE_COUNT,
     ST_COUNT,
 };
 
 struct cache {
     const struct chat_allocator *allocator;
     const struct chat_logger *logger;
-    sqlite3 *db;
+    struct cache_config config;
+    sqlite3 *db;                        /* NULL: released */
     sqlite3_stmt *statements[ST_COUNT]; /* prepared at first use */
     struct cache_identity identity;
     struct cache_identity committed;         /* as of the last commit */
@@ -66,9 +84,19 @@ struct cache {
     uint32_t wal_pages;
     bool in_memory;
     bool open_txn;
+    bool taken;         /* released, and somebody else had it: to be said at the commit, too */
     chat_status spoilt; /* why the open transaction cannot be committed */
+
+    /* index.c */
+    struct words words;
+    struct buf folded, terms;
+    int64_t unindexed; /* messages; -1: not counted */
+    bool index_done;
+    bool merging; /* the index may have parts that should be one */
 };
 
+/* Opens a file that was released. */
+chat_status cache_reopen(struct cache *c);
 /* SQLite's result as ours. */
 chat_status cache_status_of(int rc);
 /* A reset statement, ready to bind. NULL: c->spoilt or the log says why. */
@@ -88,6 +116,16 @@ chat_status cache_meta_put_u64(struct cache *c, const char *key, uint64_t value)
 chat_status cache_schema_check(struct cache *c, uint32_t *out_version);
 /* Brings it from there to CACHE_SCHEMA_VERSION within the caller's transaction. */
 chat_status cache_schema_migrate(struct cache *c, uint32_t version);
+
+/* index.c */
+chat_status cache_index_open(struct cache *c);
+void cache_index_close(struct cache *c);
+/* Something waits: so many messages more than before. */
+void cache_index_touch(struct cache *c, int64_t added);
+/* These messages are about to lose their text: what is indexed of them is to be taken out. */
+chat_status cache_index_forget(struct cache *c, uint64_t channel_id, uint64_t from, uint64_t to);
+chat_status cache_index_last(struct cache *c, int64_t doc, int64_t *out_doc);
+uint64_t cache_index_day(uint64_t message_id);
 
 static inline void cache_bind_u64(sqlite3_stmt *st, int at, uint64_t value)
 {

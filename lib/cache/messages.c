@@ -3,26 +3,27 @@
 #include "cache/inner.h"
 
 struct known {
-    uint64_t id, message_id, rev;
-    bool exists;
+    uint64_t message_id, rev;
 };
 
+/* One that is there. */
 static chat_status find(struct cache *c, const struct chat_message *m, struct known *out)
 {
     chat_status status;
     sqlite3_stmt *st = cache_statement(c, ST_MESSAGE_FIND, &status);
     int rc;
 
-    out->exists = false;
     if (!st)
         return status;
     cache_bind_u64(st, 1, m->channel_id);
     cache_bind_u64(st, 2, m->seq);
     rc = sqlite3_step(st);
     if (rc == SQLITE_ROW)
-        *out = (struct known){cache_u64(st, 0), cache_u64(st, 1), cache_u64(st, 2), true};
+        *out = (struct known){cache_u64(st, 0), cache_u64(st, 1)};
     sqlite3_reset(st);
-    return rc == SQLITE_ROW || rc == SQLITE_DONE ? CHAT_OK : cache_failed(c, rc, "message");
+    if (rc == SQLITE_ROW)
+        return CHAT_OK;
+    return cache_failed(c, rc == SQLITE_DONE ? SQLITE_CORRUPT : rc, "message");
 }
 
 struct place {
@@ -106,7 +107,8 @@ static void bind_content(struct cache *c, sqlite3_stmt *st, int at, const struct
                     m->reactions_count ? packed_put_reactions(m, c->reactions->bytes) : 0);
 }
 
-static chat_status insert(struct cache *c, const struct chat_message *m)
+/* Most are new: so this is tried first, and says whether it was. */
+static chat_status insert(struct cache *c, const struct chat_message *m, bool *out_new)
 {
     const uint64_t values[] = {
         m->channel_id,
@@ -131,39 +133,50 @@ static chat_status insert(struct cache *c, const struct chat_message *m)
     for (int i = 0; i < count; i++)
         cache_bind_u64(st, i + 1, values[i]);
     bind_content(c, st, count + 1, m, ids);
-    return cache_run(c, st);
+    status = cache_run(c, st);
+    *out_new = status == CHAT_OK && sqlite3_changes(c->db) == 1;
+    if (*out_new)
+        cache_index_touch(c, 1);
+    return status;
 }
 
-static chat_status alter(struct cache *c, uint64_t id, const struct chat_message *m)
+static chat_status alter(struct cache *c, const struct chat_message *m)
 {
     uint8_t ids[PACKED_IDS_MAX];
-    chat_status status;
-    sqlite3_stmt *st = cache_writer(c, ST_MESSAGE_ALTER, &status);
+    chat_status status = cache_index_forget(c, m->channel_id, m->seq, m->seq);
+    sqlite3_stmt *st;
 
+    if (status != CHAT_OK)
+        return status;
+    c->unindexed = -1;
+    cache_index_touch(c, 0);
+    st = cache_writer(c, ST_MESSAGE_ALTER, &status);
     if (!st)
         return status;
-    cache_bind_u64(st, 1, id);
-    cache_bind_u64(st, 2, (uint64_t)m->edited_at_ms);
-    cache_bind_u64(st, 3, m->rev);
-    cache_bind_u64(st, 4, m->deleted);
-    bind_content(c, st, 5, m, ids);
+    cache_bind_u64(st, 1, m->channel_id);
+    cache_bind_u64(st, 2, m->seq);
+    cache_bind_u64(st, 3, (uint64_t)m->edited_at_ms);
+    cache_bind_u64(st, 4, m->rev);
+    cache_bind_u64(st, 5, m->deleted);
+    bind_content(c, st, 6, m, ids);
     return cache_run(c, st);
 }
 
 chat_status cache_message_put(struct cache *c, const struct chat_message *message,
                               cache_put *out_put)
 {
-    struct known known;
-    chat_status status = find(c, message, &known);
+    struct known known = {0};
+    bool is_new = false;
+    chat_status status = message->reactions_count ? need_reactions(c) : CHAT_OK;
 
-    if (status == CHAT_OK && message->reactions_count)
-        status = need_reactions(c);
+    *out_put = CACHE_PUT_NEW;
+    if (status == CHAT_OK)
+        status = insert(c, message, &is_new);
+    if (status != CHAT_OK || is_new)
+        return status;
+    status = find(c, message, &known);
     if (status != CHAT_OK)
         return status;
-    if (!known.exists) {
-        *out_put = CACHE_PUT_NEW;
-        return insert(c, message);
-    }
     if (known.message_id != message->message_id) {
         *out_put = CACHE_PUT_OTHER;
         return CHAT_OK;
@@ -173,14 +186,19 @@ chat_status cache_message_put(struct cache *c, const struct chat_message *messag
         return CHAT_OK;
     }
     *out_put = CACHE_PUT_ALTERED;
-    return alter(c, known.id, message);
+    return alter(c, message);
 }
 
 chat_status cache_messages_drop(struct cache *c, uint64_t channel_id, uint64_t from, uint64_t to)
 {
-    chat_status status;
-    sqlite3_stmt *st = cache_writer(c, ST_MESSAGES_DROP, &status);
+    chat_status status = cache_index_forget(c, channel_id, from, to);
+    sqlite3_stmt *st;
 
+    if (status != CHAT_OK)
+        return status;
+    c->unindexed = -1;
+    cache_index_touch(c, 0);
+    st = cache_writer(c, ST_MESSAGES_DROP, &status);
     if (!st)
         return status;
     cache_bind_u64(st, 1, channel_id);

@@ -52,7 +52,51 @@ static const char *const steps[] = {
     " user_id INTEGER PRIMARY KEY, name TEXT NOT NULL"
     ");",
 
-    /* Lists are packed.h's bytes. Few messages mention the user: those have an index. */
+    /*
+     * 2: messages lie in the order of their channel: a page is read, written and dropped in
+     * one piece. Ranges stand in the channel's row ("from to rev,from to rev"), so that a new
+     * message changes one row of it. And the index of words.
+     */
+    "CREATE TABLE new_messages("
+    " channel_id INTEGER NOT NULL, seq INTEGER NOT NULL, message_id INTEGER NOT NULL,"
+    " author_id INTEGER NOT NULL, device_id INTEGER NOT NULL, counter INTEGER NOT NULL,"
+    " sent_at_ms INTEGER NOT NULL, edited_at_ms INTEGER NOT NULL, rev INTEGER NOT NULL,"
+    " reply_to_seq INTEGER NOT NULL, deleted INTEGER NOT NULL,"
+    " doc INTEGER NOT NULL DEFAULT 0," /* 0: to be indexed; -1: there is nothing to index */
+    " text TEXT NOT NULL, extra BLOB NOT NULL, PRIMARY KEY(channel_id, seq)"
+    ") WITHOUT ROWID;"
+    "INSERT INTO new_messages(channel_id,seq,message_id,author_id,device_id,counter,sent_at_ms,"
+    "edited_at_ms,rev,reply_to_seq,deleted,text,extra)"
+    " SELECT channel_id,seq,message_id,author_id,device_id,counter,sent_at_ms,edited_at_ms,rev,"
+    "reply_to_seq,deleted,text,extra FROM messages ORDER BY channel_id,seq;"
+    "DROP TABLE messages;"
+    "ALTER TABLE new_messages RENAME TO messages;"
+
+    "ALTER TABLE channels ADD COLUMN shown_at_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE channels ADD COLUMN ranges TEXT NOT NULL DEFAULT '';"
+    "UPDATE channels SET ranges=coalesce((SELECT group_concat(one) FROM"
+    " (SELECT from_seq||' '||to_seq||' '||rev AS one FROM ranges"
+    " WHERE ranges.channel_id=channels.channel_id ORDER BY from_seq)),'');"
+    "DROP TABLE ranges;"
+
+    "CREATE INDEX messages_unindexed ON messages(doc) WHERE doc=0;"
+    /* A document: its message. */
+    "CREATE TABLE index_docs("
+    " doc INTEGER PRIMARY KEY, channel_id INTEGER NOT NULL, seq INTEGER NOT NULL"
+    ");"
+    /* What is in the index and is no message's text any more: to be taken out by it. */
+    "CREATE TABLE index_trash("
+    " doc INTEGER PRIMARY KEY, channel_id INTEGER NOT NULL, text TEXT NOT NULL"
+    ");"
+    /* Keeps no text of its own, no positions and no sizes: what is found is compared with the
+     * message. */
+    "CREATE VIRTUAL TABLE index_terms USING fts5(terms, content='', columnsize=0, detail=none,"
+    " prefix='2 3', tokenize='ascii');"
+    /* It is merged in pieces of our own: FTS5's are ten times what a turn may take. */
+    "INSERT INTO index_terms(index_terms,rank) VALUES('automerge',0);"
+    "INSERT INTO index_terms(index_terms,rank) VALUES('crisismerge',256);",
+
+    /* 3: lists are packed.h's bytes. Few messages mention the user: those have an index. */
     "ALTER TABLE channels ADD COLUMN mentions INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE messages ADD COLUMN mention_ids BLOB NOT NULL DEFAULT x'';"
     "ALTER TABLE messages ADD COLUMN mentions_me INTEGER NOT NULL DEFAULT 0;"
@@ -61,7 +105,7 @@ static const char *const steps[] = {
     "ALTER TABLE outbox ADD COLUMN mention_ids BLOB NOT NULL DEFAULT x'';"
     "ALTER TABLE outbox ADD COLUMN removes INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE outbox ADD COLUMN parent INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE outbox ADD COLUMN sent INTEGER NOT NULL DEFAULT 1;", /* for all we know */
+    "ALTER TABLE outbox ADD COLUMN sent INTEGER NOT NULL DEFAULT 1;" /* for all we know */
 
     /* What a user sets for a channel, beside it: a channel's row is written with every
      * message. */

@@ -15,18 +15,15 @@ static const char *const sql[ST_COUNT] = {
     [ST_CHANNELS_ALL] =
         "SELECT channel_id,home_id,kind,permissions,epoch,head_seq,head_message_id,head_rev,"
         "first_seq,stream_seq,read_seq,read_message_id,mark_seq,deleted_unread,peer_id,"
-        "last_counter,last_device,name,mentions FROM channels ORDER BY channel_id",
+        "last_counter,last_device,name,shown_at_ms,ranges,mentions FROM channels ORDER BY "
+        "channel_id",
     [ST_CHANNEL_PUT] =
         "INSERT OR REPLACE INTO channels(channel_id,home_id,kind,permissions,epoch,head_seq,"
         "head_message_id,head_rev,first_seq,stream_seq,read_seq,read_message_id,mark_seq,"
-        "deleted_unread,peer_id,last_counter,last_device,name,mentions)"
-        " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19)",
+        "deleted_unread,peer_id,last_counter,last_device,name,shown_at_ms,ranges,mentions)"
+        " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21)",
     [ST_CHANNEL_DROP] = "DELETE FROM channels WHERE channel_id=?1",
-    [ST_RANGES_ALL] = "SELECT from_seq,to_seq,rev FROM ranges WHERE channel_id=?1"
-                      " ORDER BY from_seq",
-    [ST_RANGE_PUT] = "INSERT INTO ranges(channel_id,from_seq,to_seq,rev) VALUES(?1,?2,?3,?4)",
-    [ST_RANGES_DROP] = "DELETE FROM ranges WHERE channel_id=?1",
-    [ST_MESSAGE_FIND] = "SELECT id,message_id,rev FROM messages WHERE channel_id=?1 AND seq=?2",
+    [ST_MESSAGE_FIND] = "SELECT message_id,rev FROM messages WHERE channel_id=?1 AND seq=?2",
     [ST_MESSAGE_FROM] = "SELECT seq,message_id FROM messages"
                         " WHERE channel_id=?1 AND seq>=?2 ORDER BY seq LIMIT 1",
     [ST_MESSAGE_LAST] = "SELECT seq,message_id FROM messages"
@@ -34,10 +31,11 @@ static const char *const sql[ST_COUNT] = {
     [ST_MESSAGE_PUT] =
         "INSERT INTO messages(channel_id,seq,message_id,author_id,device_id,counter,sent_at_ms,"
         "edited_at_ms,rev,reply_to_seq,deleted,text,extra,mention_ids,mentions_me,reactions)"
-        " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)",
-    [ST_MESSAGE_ALTER] =
-        "UPDATE messages SET edited_at_ms=?2,rev=?3,deleted=?4,text=?5,extra=?6,mention_ids=?7,"
-        "mentions_me=?8,reactions=?9 WHERE id=?1",
+        " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)"
+        " ON CONFLICT DO NOTHING",
+    [ST_MESSAGE_ALTER] = "UPDATE messages SET edited_at_ms=?3,rev=?4,deleted=?5,text=?6,extra=?7,"
+                         "mention_ids=?8,mentions_me=?9,reactions=?10,doc=0"
+                         " WHERE channel_id=?1 AND seq=?2",
     [ST_MESSAGES_DROP] = "DELETE FROM messages WHERE channel_id=?1 AND seq BETWEEN ?2 AND ?3",
     [ST_MESSAGES_READ] =
         "SELECT seq,message_id,author_id,device_id,counter,sent_at_ms,edited_at_ms,rev,"
@@ -90,6 +88,30 @@ static const char *const sql[ST_COUNT] = {
         "SELECT r.channel_id,r.user_id,r.delivered_seq,r.read_seq FROM channels c JOIN receipts r"
         " ON r.channel_id=c.channel_id AND r.user_id=c.peer_id WHERE c.peer_id<>0",
     [ST_RECEIPTS_DROP] = "DELETE FROM receipts WHERE channel_id=?1",
+    [ST_INDEX_LAST] = "SELECT doc FROM index_docs WHERE doc<=?1 ORDER BY doc DESC LIMIT 1",
+    [ST_INDEX_COUNT] = "SELECT count(*) FROM messages INDEXED BY messages_unindexed WHERE doc=0",
+    [ST_INDEX_NEXT] = "SELECT channel_id,seq,message_id,text"
+                      " FROM messages INDEXED BY messages_unindexed WHERE doc=0 LIMIT 1",
+    [ST_INDEX_SET] = "UPDATE messages SET doc=?3 WHERE channel_id=?1 AND seq=?2",
+    [ST_INDEX_ADD] = "INSERT INTO index_terms(rowid,terms) VALUES(?1,?2)",
+    [ST_INDEX_DELETE] = "INSERT INTO index_terms(index_terms,rowid,terms) VALUES('delete',?1,?2)",
+    [ST_INDEX_MERGE] = "INSERT INTO index_terms(index_terms,rank) VALUES('merge',?1)",
+    [ST_INDEX_DOC_PUT] = "INSERT INTO index_docs(doc,channel_id,seq) VALUES(?1,?2,?3)",
+    [ST_INDEX_DOC_DROP] = "DELETE FROM index_docs WHERE doc=?1",
+    [ST_INDEX_TRASH_ADD] =
+        "INSERT INTO index_trash(doc,channel_id,text) SELECT doc,channel_id,text FROM messages"
+        " WHERE channel_id=?1 AND seq BETWEEN ?2 AND ?3 AND doc>0",
+    [ST_INDEX_TRASH_NEXT] = "SELECT doc,channel_id,text FROM index_trash LIMIT 1",
+    [ST_INDEX_TRASH_DROP] = "DELETE FROM index_trash WHERE doc=?1",
+    /* In this order whatever the planner thinks: the words are what is rare. */
+    [ST_SEARCH] = "SELECT t.rowid,m.message_id,m.channel_id,m.seq,m.text FROM index_terms t"
+                  " CROSS JOIN index_docs d ON d.doc=t.rowid"
+                  " CROSS JOIN messages m ON m.channel_id=d.channel_id AND m.seq=d.seq"
+                  " AND m.doc=d.doc"
+                  " WHERE t.index_terms MATCH ?1 AND t.rowid BETWEEN ?2 AND ?3"
+                  " ORDER BY t.rowid DESC",
+    [ST_PAGE_COUNT] = "SELECT page_count-freelist_count FROM pragma_page_count,"
+                      "pragma_freelist_count",
 };
 
 chat_status cache_status_of(int rc)
@@ -129,6 +151,11 @@ chat_status cache_failed(struct cache *c, int rc, const char *what)
 
 sqlite3_stmt *cache_statement(struct cache *c, enum statement which, chat_status *out_status)
 {
+    if (!c->db) {
+        *out_status = cache_reopen(c);
+        if (*out_status != CHAT_OK)
+            return NULL;
+    }
     if (!c->statements[which]) {
         int rc = sqlite3_prepare_v3(c->db, sql[which], -1, SQLITE_PREPARE_PERSISTENT,
                                     &c->statements[which], NULL);
@@ -176,10 +203,13 @@ void cache_rollback(struct cache *c)
     chat_status status;
     sqlite3_stmt *st;
 
+    c->taken = false;
     if (!c->open_txn)
         return;
     c->open_txn = false;
     c->identity = c->committed;
+    c->unindexed = -1;
+    c->index_done = false;
     if (sqlite3_get_autocommit(c->db))
         return; /* SQLite has done it */
     st = cache_statement(c, ST_ROLLBACK, &status);
@@ -192,6 +222,10 @@ chat_status cache_commit(struct cache *c)
     chat_status status = c->spoilt;
     sqlite3_stmt *st = NULL;
 
+    if (c->taken) {
+        cache_rollback(c);
+        return CHAT_E_CONFLICT;
+    }
     if (!c->open_txn)
         return CHAT_OK;
     if (status == CHAT_OK)

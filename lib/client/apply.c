@@ -22,6 +22,8 @@ bool apply_store(struct client_core *core, struct channel *ch, const WireMessage
     }
     if (put == CACHE_PUT_ALTERED || (put == CACHE_PUT_NEW && (m->deleted || m->n_mention_ids)))
         ch->unread_stale = true;
+    if (put == CACHE_PUT_NEW)
+        keep_stored(core);
     if (put == CACHE_PUT_ALTERED && m->seq <= ch->c.stream_seq)
         events_changed(core, ch, m->seq);
     return true;
@@ -39,27 +41,6 @@ static void tell_filled(struct client_core *core, struct channel *ch, uint64_t f
     }
 }
 
-/* The lowest island goes that from..to does not touch: who scrolls there has it brought. */
-static bool forget_island(struct client_core *core, struct channel *ch, uint64_t from, uint64_t to)
-{
-    uint32_t i = 0;
-    struct range it;
-
-    while (i < ch->c.ranges.count && ch->c.ranges.items[i].to + 1 >= from &&
-           ch->c.ranges.items[i].from <= to + 1)
-        i++;
-    if (i == ch->c.ranges.count)
-        return false;
-    it = ch->c.ranges.items[i];
-    if (!core_ok(core, ranges_remove(&ch->c.ranges, core->allocator, it.from, it.to)) ||
-        !core_ok(core, cache_messages_drop(core->cache, ch->c.channel_id, it.from, it.to)))
-        return false;
-    if (it.from <= ch->c.stream_seq)
-        events_gap(core, ch, CHAT_EVENT_GAP, it.from, least_u64(it.to, ch->c.stream_seq), CHAT_OK);
-    ch->unread_stale = true;
-    return true;
-}
-
 void apply_hold(struct client_core *core, struct channel *ch, uint64_t from, uint64_t to,
                 uint64_t rev)
 {
@@ -68,7 +49,7 @@ void apply_hold(struct client_core *core, struct channel *ch, uint64_t from, uin
     tell_filled(core, ch, from, to);
     do
         status = ranges_add(&ch->c.ranges, core->allocator, from, to, rev);
-    while (status == CHAT_E_FULL && forget_island(core, ch, from, to));
+    while (status == CHAT_E_FULL && keep_drop_island(core, ch, from, to));
     if (core_ok(core, status))
         channel_touch(core, ch);
 }

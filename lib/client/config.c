@@ -10,6 +10,8 @@ void client_config_init(struct client_config *config)
         .outbox_max = 1000,
         .events_max = 1024,
         .requests_max = 64,
+        .keep_max = 200,
+        .cache_bytes_max = UINT64_C(1) << 30,
         .lanes_max = 8,
         .gap_grace_ms = 250,
         .hello_timeout_ms = 10000,

@@ -6,6 +6,7 @@
 
 #define CHECKPOINT_IDLE_MS 2000 /* this long without a message is idle */
 #define WAL_FORCED 16u          /* times wal_pages_max: then idle or not */
+#define CHORES_WAIT_MS 2000     /* after the cache refused */
 
 bool core_ok(struct client_core *core, chat_status status)
 {
@@ -34,6 +35,8 @@ static chat_status load(struct client_core *core)
         status = receipts_load(core);
     if (status == CHAT_OK)
         status = cache_get_ticket(core->cache, &core->ticket);
+    if (status == CHAT_OK)
+        keep_loaded(core);
     core->is_loaded = status == CHAT_OK;
     return status;
 }
@@ -53,6 +56,7 @@ static void undo(struct client_core *core, chat_status why)
               chat_status_name(why));
     cache_rollback(core->cache);
     core->trouble = CHAT_OK;
+    core->chores_at_ms = core->now.mono_ms + CHORES_WAIT_MS;
     session_drop(core, 1001, "cache", why);
     events_reread_all(core);
     forget(core);
@@ -95,16 +99,43 @@ chat_status core_commit(struct client_core *core)
     return status;
 }
 
+/* What nobody waits for, in turns that have nothing else to do. */
+static int64_t chores_deadline(const struct client_core *core)
+{
+    int64_t at_ms = core->evicting ? core->now.mono_ms : index_deadline(core);
+
+    if (core->suspended || !core->is_loaded)
+        return MOMENT_NEVER;
+    return at_ms > core->chores_at_ms ? at_ms : core->chores_at_ms;
+}
+
+/* One piece of one kind a turn. */
+static void do_chores(struct client_core *core)
+{
+    if (search_turn(core) || core->now.mono_ms < chores_deadline(core))
+        return;
+    if (!keep_turn(core))
+        index_turn(core);
+}
+
+/* When the log is to be written back. */
+static int64_t checkpoint_deadline(const struct client_core *core)
+{
+    int64_t at_ms = core->fed_at_ms + CHECKPOINT_IDLE_MS;
+
+    if (cache_wal_pages(core->cache) <= core->cfg.wal_pages_max)
+        return MOMENT_NEVER;
+    return at_ms > core->chores_at_ms ? at_ms : core->chores_at_ms;
+}
+
 static void feed_timer(struct client_core *core)
 {
-    bool idle = core->now.mono_ms - core->fed_at_ms >= CHECKPOINT_IDLE_MS;
-
-    if (idle && cache_wal_pages(core->cache) > core->cfg.wal_pages_max &&
-        core_commit(core) == CHAT_OK)
+    if (core->now.mono_ms >= checkpoint_deadline(core) && core_commit(core) == CHAT_OK)
         (void)core_ok(core, cache_checkpoint(core->cache));
     session_timer(core);
     ask_timer(core);
     typing_timer(core);
+    do_chores(core);
 }
 
 static void feed(struct machine *m, const struct event *event)
@@ -228,6 +259,8 @@ static bool poll(struct machine *m, struct effect *out)
     /* The pump met trouble: undo now, the host may sleep next. */
     if (core->trouble != CHAT_OK && poll_once(core, out))
         return true;
+    if (core->suspended) /* whatever needed it in this turn */
+        cache_release(core->cache);
     if (core->stopping && !core->stopped_told) {
         core->stopped_told = true;
         out->kind = EFFECT_STOPPED;
@@ -248,9 +281,12 @@ static int64_t deadline(const struct machine *m)
         at_ms = typing_ms;
     if (core->wake_at_ms < at_ms)
         at_ms = core->wake_at_ms;
-    if (cache_wal_pages(core->cache) > core->cfg.wal_pages_max &&
-        core->fed_at_ms + CHECKPOINT_IDLE_MS < at_ms)
-        at_ms = core->fed_at_ms + CHECKPOINT_IDLE_MS;
+    if (chores_deadline(core) < at_ms)
+        at_ms = chores_deadline(core);
+    if (!list_is_empty(&core->searches) && core->now.mono_ms < at_ms)
+        at_ms = core->now.mono_ms;
+    if (checkpoint_deadline(core) < at_ms)
+        at_ms = checkpoint_deadline(core);
     return at_ms;
 }
 
@@ -313,6 +349,8 @@ static void init(struct client_core *core)
     list_init(&core->stale_receipts);
     ops_init(core);
     list_init(&core->asks);
+    list_init(&core->searches);
+    list_init(&core->pins);
     list_init(&core->events);
     outq_init(&core->out);
     core->state_deadline_ms = MOMENT_NEVER;
@@ -342,6 +380,9 @@ chat_status client_new(const struct client_config *config, struct client_core **
     core->cfg.seed = config->seed;
     init(core);
     status = copy_config(core, config);
+    /* An older copy of the file that was restored counts its openings from there again: so
+     * each begins its nonces anywhere in the lower half of what it has. */
+    core->low_counter = (uint32_t)(rng_u64(&core->rng) >> 33);
     if (status == CHAT_OK)
         status = open_cache(core);
     if (status == CHAT_OK)
@@ -367,6 +408,7 @@ void client_free(struct client_core *core)
         return;
     requests_lost(core);
     ask_free_all(core);
+    search_free_all(core);
     events_free_all(core);
     forget(core);
     reply_free(core, core->view_reply);

@@ -29,6 +29,7 @@
 #include <libchat/message.h>
 #include <libchat/status.h>
 
+#include "base/list.h"
 #include "wire/machine.h"
 
 struct client_core;
@@ -46,9 +47,10 @@ struct client_config {
     uint32_t outbox_max;
     uint32_t events_max;
     uint32_t requests_max;
-    uint32_t catch_up_max; /* newest messages per channel; 0: all */
-    uint32_t lanes_max;    /* pages asked for at once */
-    uint32_t gap_grace_ms; /* for a live hole to close by itself before a page is asked for */
+    uint32_t keep_max;        /* newest messages per channel; 0: all */
+    uint64_t cache_bytes_max; /* more is evicted; 0: no limit */
+    uint32_t lanes_max;       /* pages asked for at once */
+    uint32_t gap_grace_ms;    /* for a live hole to close by itself before a page is asked for */
     uint32_t hello_timeout_ms;
     uint32_t request_timeout_ms;
     uint32_t backoff_base_ms;
@@ -124,6 +126,26 @@ chat_status client_receipts(struct client_core *core, uint64_t channel_id,
                             const struct chat_receipt *const **out, size_t *out_count);
 chat_status client_read(struct client_core *core, uint64_t channel_id, uint64_t start_seq,
                         uint32_t limit, bool backwards, chat_page **out_page);
+
+/*
+ * What is on screen: it is fetched first and never evicted. The pin is the caller's, zeroed at
+ * first; pinning again moves it. It outlives the channel, and a reload of the cache, and is
+ * to be unpinned before it goes.
+ */
+struct client_pin {
+    struct list_node link;
+    uint64_t channel_id;
+    uint64_t from, to; /* seqs; `to` may be UINT64_MAX: up to the newest there will be */
+};
+void client_pin(struct client_core *core, struct client_pin *pin, uint64_t channel_id,
+                uint64_t from, uint64_t to);
+void client_unpin(struct client_core *core, struct client_pin *pin);
+
+chat_status client_search(struct client_core *core, const char *text, size_t text_len,
+                          uint64_t channel_id, uint64_t before, uint32_t limit,
+                          uint64_t *out_ticket);
+/* Messages that the index does not have yet. */
+uint64_t client_search_backlog(struct client_core *core);
 
 /* --- requests --- */
 

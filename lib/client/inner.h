@@ -12,6 +12,7 @@
 #include "base/rng.h"
 #include "base/table.h"
 #include "cache/cache.h"
+#include "cache/search.h"
 #include "client/core.h"
 #include "wire/outq.h"
 #include "wire/wire.h"
@@ -242,6 +243,9 @@ struct reply {
     chat_page *page;
     uint64_t centre_seq; /* of the page; 0 for none */
     const char *rule;
+    const struct chat_message *const *hits;
+    size_t hits_count;
+    uint64_t next_before;
 };
 
 struct pending {
@@ -362,6 +366,14 @@ struct client_core {
     struct list asks;
     uint32_t ask_count; /* with those whose event waits */
     uint64_t last_ticket;
+
+    /* search.c, keep.c */
+    struct list searches;
+    int64_t index_at_ms;  /* the last piece was taken into the index */
+    int64_t chores_at_ms; /* nothing of the kind before */
+    struct list pins;     /* struct client_pin: what is on screen */
+    uint32_t stored;      /* messages, since the cache's size was looked at */
+    bool evicting;
 
     /* users.c, presence.c */
     struct map known_users;
@@ -539,6 +551,29 @@ void lane_check(struct client_core *core, struct channel *ch);
 void lane_pump(struct client_core *core);
 void lane_history(struct client_core *core, struct request *r, const WireServerFrame *frame);
 void lane_changes(struct client_core *core, struct request *r, const WireServerFrame *frame);
+
+/* keep.c: what the cache keeps */
+
+/* Holds from..to no more; what the stream told of it is told as gaps. False: trouble. */
+bool keep_drop(struct client_core *core, struct channel *ch, uint64_t from, uint64_t to);
+/* The lowest island goes that from..to does not touch. False: there is none, or trouble. */
+bool keep_drop_island(struct client_core *core, struct channel *ch, uint64_t from, uint64_t to);
+/* Somebody looks at it now. */
+void keep_shown(struct client_core *core, struct channel *ch);
+bool keep_is_on_screen(const struct client_core *core, const struct channel *ch);
+void keep_stored(struct client_core *core); /* a message more */
+void keep_loaded(struct client_core *core);
+/* A piece of what is too much. False: nothing is. */
+bool keep_turn(struct client_core *core);
+
+/* search.c */
+
+/* A piece of the first search. False: there is none. */
+bool search_turn(struct client_core *core);
+void search_free_all(struct client_core *core);
+/* A piece into the index of words, when it is time: see index_deadline(). */
+void index_turn(struct client_core *core);
+int64_t index_deadline(const struct client_core *core);
 
 /* page.c */
 /* Checks and applies a history page. False: it lies, or the channel was rebuilt. */

@@ -50,8 +50,16 @@ static bool sent(struct client_core *core, struct channel *ch, struct request *r
     return true;
 }
 
+/* Why a page is asked for. */
+enum page_why {
+    PAGE_HOLE,
+    PAGE_NEWEST, /* what is on screen, before the holes below it */
+    PAGE_VERIFY,
+    PAGE_SCAN,
+};
+
 static bool ask_history(struct client_core *core, struct channel *ch, uint64_t start,
-                        uint64_t limit, bool verify, bool scan)
+                        uint64_t limit, enum page_why why)
 {
     WireClientFrame frame = WIRE_CLIENT_FRAME__INIT;
     WireFetchHistory body = WIRE_FETCH_HISTORY__INIT;
@@ -61,12 +69,13 @@ static bool ask_history(struct client_core *core, struct channel *ch, uint64_t s
         return false;
     r->start_seq = start;
     r->limit = (uint32_t)least_u64(limit, core->page_max);
-    r->backwards = r->verify = verify;
-    r->scan = scan;
+    r->backwards = why == PAGE_NEWEST || why == PAGE_VERIFY;
+    r->verify = why == PAGE_VERIFY;
+    r->scan = why == PAGE_SCAN;
     body.channel_id = ch->c.channel_id;
     body.start_seq = start;
     body.limit = r->limit;
-    body.backwards = verify;
+    body.backwards = r->backwards;
     frame.body_case = WIRE_CLIENT_FRAME__BODY_FETCH_HISTORY;
     frame.fetch_history = &body;
     return sent(core, ch, r, &frame);
@@ -87,8 +96,7 @@ static bool ask_changes(struct client_core *core, struct channel *ch)
         if (ch->c.ranges.items[i].rev == since)
             ranges[count++] = ch->c.ranges.items[i];
     if (count == 1 && ranges[0].to - ranges[0].from < REFRESH_LEN_MAX)
-        return ask_history(core, ch, ranges[0].from, ranges[0].to - ranges[0].from + 1, false,
-                           false);
+        return ask_history(core, ch, ranges[0].from, ranges[0].to - ranges[0].from + 1, PAGE_HOLE);
     r = begin(core, ch, REQ_CHANGES);
     if (!r)
         return false;
@@ -114,42 +122,68 @@ static bool ask_changes(struct client_core *core, struct channel *ch)
     return sent(core, ch, r, &frame);
 }
 
+/* More is missing than one page, and somebody looks at the end of it. */
+static bool newest_first(const struct client_core *core, const struct channel *ch)
+{
+    uint64_t head = ch->c.head_seq;
+
+    return head - least_u64(ch->c.stream_seq, head) > core->page_max &&
+           !ranges_holds(&ch->c.ranges, head - core->page_max + 1, head) &&
+           keep_is_on_screen(core, ch);
+}
+
 static bool ask_next(struct client_core *core, struct channel *ch)
 {
     uint64_t head = ch->c.head_seq, from, to;
 
     if (ch->verify)
-        return ask_history(core, ch, 0, 1, true, false);
-    if (core->cfg.catch_up_max && head - least_u64(ch->c.stream_seq, head) > core->cfg.catch_up_max)
-        apply_gap(core, ch, head - core->cfg.catch_up_max);
+        return ask_history(core, ch, 0, 1, PAGE_VERIFY);
+    if (core->cfg.keep_max && head - least_u64(ch->c.stream_seq, head) > core->cfg.keep_max)
+        apply_gap(core, ch, head - core->cfg.keep_max);
+    if (newest_first(core, ch))
+        return ask_history(core, ch, 0, core->page_max, PAGE_NEWEST);
     if (ch->c.stream_seq < head &&
         ranges_next_hole(&ch->c.ranges, ch->c.stream_seq + 1, head, &from, &to))
-        return ask_history(core, ch, from, to - from + 1, false, false);
+        return ask_history(core, ch, from, to - from + 1, PAGE_HOLE);
     if (revs_lag(ch))
         return ask_changes(core, ch);
     if (ch->scan_at && ch->in_flight == 0)
-        return ask_history(core, ch, ch->scan_at, core->page_max, false, true);
+        return ask_history(core, ch, ch->scan_at, core->page_max, PAGE_SCAN);
     return false;
+}
+
+/* False: nothing more can be asked for now. */
+static bool ask_for(struct client_core *core, struct channel *ch)
+{
+    if (core->lanes >= core->cfg.lanes_max)
+        return false;
+    if (ch->lane_request || (!core->list_complete && ch->listed != core->list_round))
+        return true;
+    if (ch->lane_wait_until_ms > core->now.mono_ms) {
+        core_wake_at(core, ch->lane_wait_until_ms);
+        return true;
+    }
+    if (!request_may_send(core, BUDGET_READS))
+        return false;
+    if (!ask_next(core, ch))
+        lane_check(core, ch);
+    return true;
 }
 
 void lane_pump(struct client_core *core)
 {
+    LIST_EACH(node, &core->pins) /* what is on screen comes first */
+    {
+        struct channel *ch =
+            channel_find(core, LIST_ENTRY(node, struct client_pin, link)->channel_id);
+
+        if (ch && list_node_is_linked(&ch->lagging) && !ask_for(core, ch))
+            return;
+    }
     LIST_EACH(node, &core->lagging)
     {
-        struct channel *ch = LIST_ENTRY(node, struct channel, lagging);
-
-        if (core->lanes >= core->cfg.lanes_max)
+        if (!ask_for(core, LIST_ENTRY(node, struct channel, lagging)))
             return;
-        if (ch->lane_request || (!core->list_complete && ch->listed != core->list_round))
-            continue;
-        if (ch->lane_wait_until_ms > core->now.mono_ms) {
-            core_wake_at(core, ch->lane_wait_until_ms);
-            continue;
-        }
-        if (!request_may_send(core, BUDGET_READS))
-            return;
-        if (!ask_next(core, ch))
-            lane_check(core, ch);
     }
 }
 
@@ -207,20 +241,6 @@ void lane_history(struct client_core *core, struct request *r, const WireServerF
                           : frame->history_page->covered->to_seq,
                       frame->history_page->head->seq);
     lane_check(core, ch);
-}
-
-static void drop_ranges(struct client_core *core, struct channel *ch, const struct request *r)
-{
-    for (uint32_t i = 0; i < r->range_count; i++) {
-        uint64_t from = r->ranges[i].from, to = r->ranges[i].to;
-
-        if (!core_ok(core, ranges_remove(&ch->c.ranges, core->allocator, from, to)) ||
-            !core_ok(core, cache_messages_drop(core->cache, ch->c.channel_id, from, to)))
-            return;
-        if (from <= ch->c.stream_seq)
-            events_gap(core, ch, CHAT_EVENT_GAP, from, least_u64(to, ch->c.stream_seq), CHAT_OK);
-    }
-    channel_touch(core, ch);
 }
 
 static const char *changes_fault(const struct channel *ch, const struct request *r,
@@ -289,9 +309,11 @@ void lane_changes(struct client_core *core, struct request *r, const WireServerF
         session_protocol_error(core, fault);
         return;
     }
-    if (p->too_many)
-        drop_ranges(core, ch, r);
-    else
+    for (uint32_t i = 0; i < r->range_count && p->too_many; i++) {
+        if (!keep_drop(core, ch, r->ranges[i].from, r->ranges[i].to))
+            return;
+    }
+    if (!p->too_many)
         take_changes(core, ch, r, p);
     outbox_settle_altered(core, ch);
     lane_check(core, ch);

@@ -235,6 +235,7 @@ chat_status client_read(struct client_core *core, uint64_t channel_id, uint64_t 
     ch = channel_find(core, channel_id);
     if (!ch)
         return CHAT_E_NOT_FOUND;
+    keep_shown(core, ch);
     return page_read(core, ch, start_seq, limit, backwards ? PAGE_BACKWARDS : PAGE_FORWARDS,
                      out_page);
 }

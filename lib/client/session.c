@@ -347,6 +347,7 @@ void client_suspend(struct client_core *core)
     if (core->started)
         leave(core, CHAT_CONN_OFFLINE);
     (void)client_flush(core);
+    cache_release(core->cache);
 }
 
 void client_resume(struct client_core *core)

@@ -135,6 +135,9 @@ static void show_reply(const struct reply *reply, struct chat_event *out)
         out->message = page_find(reply->page, reply->centre_seq);
     out->more = reply->more;
     out->rule = reply->rule;
+    out->hits = reply->hits;
+    out->hits_count = reply->hits_count;
+    out->next_before = reply->next_before;
 }
 
 /* False: there is nothing to show of it after all. */
@@ -175,6 +178,7 @@ static bool show(struct client_core *core, struct pending *p, struct chat_event 
     case CHAT_EVENT_DEVICES:
     case CHAT_EVENT_RECEIPTS:
     case CHAT_EVENT_TYPING:
+    case CHAT_EVENT_SEARCH:
     case CHAT_EVENT_PRESENCE:
     case CHAT_EVENT_CACHE: break;
     }
@@ -275,6 +279,7 @@ const char *chat_event_type_name(chat_event_type type)
     case CHAT_EVENT_DRAFT: return "draft";
     case CHAT_EVENT_DEVICES: return "devices";
     case CHAT_EVENT_RECEIPTS: return "receipts";
+    case CHAT_EVENT_SEARCH: return "search";
     case CHAT_EVENT_PRESENCE: return "presence";
     case CHAT_EVENT_CACHE: return "cache";
     }

@@ -303,6 +303,7 @@ static inline void rig_init(struct rig *rig)
     client_config_init(&rig->config);
     rig->config.seed = 42;
     rig->config.token = "token";
+    rig->config.keep_max = 0; /* all */
 }
 
 static inline void rig_start(struct rig *rig)

@@ -168,7 +168,7 @@ END_TEST
 
 START_TEST(where_it_is_not_held_the_server_says)
 {
-    rig.config.catch_up_max = 10;
+    rig.config.keep_max = 10;
     rig_store_many(&rig, CH, 100);
     rig.channels[0].mentions = 7;
     rig_start(&rig);
@@ -190,7 +190,7 @@ END_TEST
 
 START_TEST(a_listing_that_does_not_say_changes_nothing)
 {
-    rig.config.catch_up_max = 10;
+    rig.config.keep_max = 10;
     rig_store_many(&rig, CH, 100);
     rig.channels[0].mentions = 7;
     rig_start(&rig);
@@ -209,7 +209,7 @@ START_TEST(the_count_is_there_after_a_restart_before_any_link)
 
     remove(path);
     rig.config.cache_path = path;
-    rig.config.catch_up_max = 10;
+    rig.config.keep_max = 10;
     rig_store_many(&rig, CH, 100);
     rig.channels[0].mentions = 7;
     rig_start(&rig);
@@ -363,7 +363,7 @@ static void expect_around(uint64_t seq, uint32_t limit, uint64_t from, uint64_t 
 /* Complaint C1: pages come as long as was asked for, whatever the server cut. */
 START_TEST(C1_a_page_around_is_as_long_as_asked_for_wherever_it_is)
 {
-    rig.config.catch_up_max = 20;
+    rig.config.keep_max = 20;
     rig.page_cut = _i ? 7 : 0;
     rig_store_many(&rig, CH, 1000);
     rig_start(&rig);
@@ -386,7 +386,7 @@ START_TEST(a_message_is_found_by_its_id_here_and_there)
     const struct rig_seen *seen;
     uint64_t ticket;
 
-    rig.config.catch_up_max = 20;
+    rig.config.keep_max = 20;
     rig_store_many(&rig, CH, 1000);
     rig_start(&rig);
     ck_assert_int_eq(client_find_message(rig.core, CH, 100000 + 500 * 10, 11, &ticket), CHAT_OK);
@@ -417,7 +417,7 @@ START_TEST(around_without_a_link_there_is_what_is_held)
     const struct rig_seen *seen;
     uint64_t ticket;
 
-    rig.config.catch_up_max = 20;
+    rig.config.keep_max = 20;
     rig_store_many(&rig, CH, 1000);
     rig_start(&rig);
     rig.dial_fails = true;

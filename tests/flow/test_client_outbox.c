@@ -271,7 +271,7 @@ START_TEST(a_stale_nonce_is_looked_for_in_history_before_it_goes_out_anew)
     rig_store_many(&rig, CH, 210);
     rig.keep_device = in.device_id;
     rig.on_frame = stale_once;
-    rig.config.catch_up_max = 10;
+    rig.config.keep_max = 10;
     rig_store(&rig, CH, ME, "is in", in.device_id, in.counter); /* by an answer that was lost */
     rig_store_many(&rig, CH, 3);
     rig_wait(&rig, 20000);

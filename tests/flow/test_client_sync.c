@@ -189,7 +189,7 @@ END_TEST
 
 START_TEST(catching_up_can_be_limited_to_the_newest)
 {
-    rig.config.catch_up_max = 20;
+    rig.config.keep_max = 20;
     rig_store_many(&rig, CH, 100);
     rig_start(&rig);
     rig_pull(&rig);
@@ -203,7 +203,7 @@ END_TEST
 /* 255 holes in one channel, and more: the oldest part is given up for what is new. */
 START_TEST(more_holes_than_are_remembered_cost_the_oldest_messages_only)
 {
-    rig.config.catch_up_max = 1;
+    rig.config.keep_max = 1;
     rig_store_many(&rig, CH, 2);
     rig_start(&rig);
     for (int i = 0; i < 300; i++) {
@@ -459,7 +459,7 @@ START_TEST(history_is_local_first_and_exact)
     uint64_t ticket;
     const struct rig_seen *seen;
 
-    rig.config.catch_up_max = 50;
+    rig.config.keep_max = 50;
     rig_store_many(&rig, CH, 300);
     rig_start(&rig);
     rig_pull(&rig);

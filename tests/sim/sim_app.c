@@ -380,8 +380,8 @@ chat_status sim_app_start(struct sim_app *app)
         config.cache_vfs = sim_cache_disk_mount(app->config.disk);
     }
     config.events_max = rng_below(&app->rng, 4) == 0 ? 16 : 1024;
-    config.catch_up_max = rng_below(&app->rng, 4) == 0 ? 1 + (uint32_t)rng_below(&app->rng, 40) : 0;
-    app->catches_up_in_part = config.catch_up_max != 0;
+    config.keep_max = rng_below(&app->rng, 4) == 0 ? 1 + (uint32_t)rng_below(&app->rng, 40) : 0;
+    app->catches_up_in_part = config.keep_max != 0;
     config.outbox_max = rng_below(&app->rng, 8) == 0 ? 10 : 1000;
     app->client = sim_client_new(app->node, app->crowd->routers, app->crowd->router_count,
                                  rng_u64(&app->rng));

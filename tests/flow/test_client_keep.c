@@ -1,0 +1,384 @@
+/* What the cache keeps and what gives way; and searching it, through the whole client. */
+#include "client_rig.h"
+
+static struct rig rig;
+
+static void setup(void) { rig_init(&rig); }
+static void teardown(void) { rig_fini(&rig); }
+
+static bool is_held(uint64_t channel_id, uint64_t seq)
+{
+    chat_page *page = NULL;
+    bool held;
+
+    ck_assert_int_eq(client_read(rig.core, channel_id, seq, 1, false, &page), CHAT_OK);
+    held = chat_page_get_count(page) == 1 && chat_page_get_from_seq(page) == seq;
+    chat_page_free(page);
+    return held;
+}
+
+static uint64_t count_held(uint64_t channel_id)
+{
+    uint64_t held = 0;
+
+    for (uint64_t seq = 1; seq <= rig_channel(&rig, channel_id)->seq; seq++)
+        held += is_held(channel_id, seq);
+    return held;
+}
+
+/* --- what is caught up --- */
+
+START_TEST(by_default_the_newest_200_are_caught_up)
+{
+    struct client_config defaults;
+
+    client_config_init(&defaults);
+    rig.config.keep_max = defaults.keep_max;
+    rig_store_many(&rig, CH, 1000);
+    rig_start(&rig);
+    rig_pull(&rig);
+    ck_assert_int_eq(client_state(rig.core), CHAT_CONN_LIVE);
+    ck_assert_uint_eq(rig_heard(&rig, WIRE_CLIENT_FRAME__BODY_FETCH_HISTORY), 1);
+    ck_assert_uint_eq(rig_count(&rig, CHAT_EVENT_GAP), 1);
+    ck_assert_uint_eq(rig_last(&rig, CHAT_EVENT_GAP)->to, 800);
+    rig_expect_stream(&rig, CH, 801, 1000);
+}
+END_TEST
+
+static struct client_pin pin;
+
+START_TEST(what_is_on_screen_is_right_after_one_page_when_all_is_kept)
+{
+    memset(&pin, 0, sizeof(pin));
+    rig_store_many(&rig, CH, 1000);
+    rig_add_channel(&rig, CH2);
+    rig_store_many(&rig, CH2, 1000);
+    rig.keep_pages = true;
+    rig_open(&rig);
+    client_pin(rig.core, &pin, CH2, 1, UINT64_MAX);
+    rig_start(&rig);
+    /* The first page asked for is the end of what is looked at, the others follow. */
+    for (size_t i = 0; i < rig.heard_count; i++) {
+        const struct rig_heard *h = &rig.heard[i];
+
+        if (h->body != WIRE_CLIENT_FRAME__BODY_FETCH_HISTORY)
+            continue;
+        ck_assert_uint_eq(h->channel_id, CH2);
+        ck_assert(h->backwards);
+        break;
+    }
+    rig.keep_pages = false;
+    rig_cut(&rig, 1006);
+    rig_wait(&rig, 5000);
+    rig_pull(&rig);
+    rig_expect_stream(&rig, CH, 1, 1000);
+    rig_expect_stream(&rig, CH2, 1, 1000);
+    ck_assert_uint_eq(rig_count(&rig, CHAT_EVENT_GAP), 0);
+    client_unpin(rig.core, &pin);
+}
+END_TEST
+
+/* --- what gives way --- */
+
+/* Two channels full, the cache smaller than they are. */
+static void outgrow(void)
+{
+    rig.config.keep_max = 20;
+    rig.config.cache_bytes_max = 128u << 10;
+    rig_add_channel(&rig, CH2);
+    rig_start(&rig);
+    for (int i = 0; i < 1500; i++) {
+        rig_post(&rig, CH, "a text of some length, so it takes its room");
+        rig_post(&rig, CH2, "a text of some length, so it takes its room");
+        if (i % 50 == 0)
+            rig_wait(&rig, 100);
+    }
+    rig_wait(&rig, 5000);
+}
+
+START_TEST(a_cache_that_outgrows_its_size_drops_the_oldest_and_tells)
+{
+    uint64_t held;
+
+    rig.config.events_max = 100000;
+    outgrow();
+    held = count_held(CH);
+    ck_assert_uint_lt(held, 1400);
+    ck_assert_uint_ge(held, 20);
+    for (uint64_t seq = 1501 - held; seq <= 1500; seq++)
+        ck_assert(is_held(CH, seq)); /* the newest, in one piece */
+    rig_pull(&rig);
+    /* Everything was told: as a message or as a gap. */
+    ck_assert_uint_gt(rig_count(&rig, CHAT_EVENT_GAP) + rig_count(&rig, CHAT_EVENT_MESSAGE), 0);
+}
+END_TEST
+
+START_TEST(who_follows_the_stream_is_told_what_was_dropped_of_it)
+{
+    bool dropped[1501] = {false};
+
+    rig.config.keep_max = 20;
+    rig.config.cache_bytes_max = 128u << 10;
+    rig_start(&rig);
+    for (int i = 0; i < 1500; i++) {
+        rig_post(&rig, CH, "a text of some length, so it takes its room");
+        if (i % 25 != 24)
+            continue;
+        rig_wait(&rig, 100);
+        rig_pull(&rig);
+        for (size_t e = 0; e < rig.seen_count; e++) {
+            for (uint64_t s = rig.seen[e].from;
+                 rig.seen[e].type == CHAT_EVENT_GAP && s <= rig.seen[e].to; s++)
+                dropped[s] = true;
+        }
+    }
+    rig_wait(&rig, 5000);
+    rig_pull(&rig);
+    for (size_t e = 0; e < rig.seen_count; e++) {
+        for (uint64_t s = rig.seen[e].from;
+             rig.seen[e].type == CHAT_EVENT_GAP && s <= rig.seen[e].to; s++)
+            dropped[s] = true;
+    }
+    for (uint64_t seq = 1; seq <= 1500; seq++)
+        ck_assert(dropped[seq] == !is_held(CH, seq));
+    ck_assert(dropped[1]);
+    ck_assert(!dropped[1500]);
+}
+END_TEST
+
+START_TEST(what_is_on_screen_and_what_is_queued_never_give_way)
+{
+    struct chat_nonce nonce;
+
+    memset(&pin, 0, sizeof(pin));
+    rig.keep_sends = true;
+    rig.config.keep_max = 20;
+    rig.config.cache_bytes_max = 128u << 10;
+    rig_start(&rig);
+    nonce = rig_type(&rig, CH, "typed");
+    for (int i = 0; i < 100; i++)
+        rig_post(&rig, CH, "the beginning that somebody looks at");
+    client_pin(rig.core, &pin, CH, 11, 40);
+    for (int i = 0; i < 1500; i++) {
+        rig_post(&rig, CH, "a text of some length, so it takes its room");
+        if (i % 50 == 0)
+            rig_wait(&rig, 10);
+    }
+    rig_wait(&rig, 5000);
+    for (uint64_t seq = 11; seq <= 40; seq++)
+        ck_assert(is_held(CH, seq));
+    ck_assert(!is_held(CH, 10));
+    ck_assert(!is_held(CH, 41));
+    ck_assert_uint_eq(client_outgoing_count(rig.core), 1);
+    ck_assert_uint_ne(nonce.counter, 0);
+    client_unpin(rig.core, &pin); /* now it may */
+    for (int i = 0; i < 600; i++)
+        rig_post(&rig, CH, "a text of some length, so it takes its room");
+    rig_wait(&rig, 5000);
+    ck_assert(!is_held(CH, 11));
+}
+END_TEST
+
+START_TEST(the_channel_shown_longest_ago_gives_way_first)
+{
+    chat_page *page = NULL;
+
+    rig.config.keep_max = 20;
+    rig.config.cache_bytes_max = 256u << 10;
+    rig_add_channel(&rig, CH2);
+    rig_start(&rig);
+    for (int i = 0; i < 300; i++) {
+        rig_post(&rig, CH, "a text of some length, so it takes its room");
+        rig_post(&rig, CH2, "a text of some length, so it takes its room");
+    }
+    rig_wait(&rig, 120000);
+    ck_assert_int_eq(client_read(rig.core, CH, 0, 10, true, &page), CHAT_OK);
+    chat_page_free(page);
+    for (int i = 0; i < 2700; i++) {
+        rig_post(&rig, CH2, "a text of some length, so it takes its room");
+        if (i % 50 == 0)
+            rig_wait(&rig, 10);
+    }
+    rig_wait(&rig, 5000);
+    ck_assert_uint_eq(count_held(CH), 300);
+    ck_assert_uint_lt(count_held(CH2), 2900);
+}
+END_TEST
+
+START_TEST(a_size_that_cannot_be_kept_ends_in_quiet)
+{
+    rig.config.keep_max = 0;
+    rig.config.cache_bytes_max = 1; /* less than the empty file */
+    rig_store_many(&rig, CH, 300);
+    rig_start(&rig);
+    rig_pull(&rig);
+    rig_wait(&rig, 10000); /* timers end, or this would fail */
+    rig_post(&rig, CH, "goes on");
+    rig_pull(&rig);
+    ck_assert_str_eq(rig_last(&rig, CHAT_EVENT_MESSAGE)->text, "goes on");
+}
+END_TEST
+
+/* --- searching --- */
+
+static uint64_t search(const char *text, uint64_t channel_id, uint64_t before, uint32_t limit)
+{
+    uint64_t ticket = 0;
+
+    ck_assert_int_eq(
+        client_search(rig.core, text, strlen(text), channel_id, before, limit, &ticket), CHAT_OK);
+    ck_assert_uint_ne(ticket, 0);
+    return ticket;
+}
+
+static struct chat_event answer;
+static uint64_t hit_seqs[CHAT_SEARCH_PAGE_MAX];
+
+/* The answer to it; of the hits their seqs. */
+static void await(uint64_t ticket)
+{
+    struct chat_event e = CHAT_EVENT_INIT;
+
+    for (int i = 0; i < 1000; i++) {
+        rig_wait(&rig, 1);
+        while (client_next_event(rig.core, &e)) {
+            if (e.type != CHAT_EVENT_SEARCH || e.ticket != ticket)
+                continue;
+            answer = e;
+            for (size_t h = 0; h < e.hits_count; h++) {
+                hit_seqs[h] = e.hits[h]->seq;
+                ck_assert_uint_ne(e.hits[h]->channel_id, 0);
+                ck_assert_uint_eq(strlen(e.hits[h]->text), e.hits[h]->text_len);
+            }
+            return;
+        }
+    }
+    ck_abort_msg("no answer");
+}
+
+START_TEST(a_search_is_answered_from_the_newest_on_page_by_page)
+{
+    rig_store_many(&rig, CH, 50); /* m1 .. m50 */
+    rig_add_channel(&rig, CH2);
+    rig_start(&rig);
+    rig_post(&rig, CH, "the cat sat");
+    rig_post(&rig, CH2, "a Cat ran");
+    rig_post(&rig, CH, "cats");
+    rig_wait(&rig, 500);
+    ck_assert_uint_eq(client_search_backlog(rig.core), 0);
+
+    await(search("cat", CH, 0, 10));
+    ck_assert_int_eq(answer.status, CHAT_OK);
+    ck_assert_uint_eq(answer.hits_count, 2);
+    ck_assert_uint_eq(hit_seqs[0], 52);
+    ck_assert_uint_eq(hit_seqs[1], 51);
+    ck_assert(!answer.more);
+
+    await(search("cat", CH, 0, 1));
+    ck_assert_uint_eq(answer.hits_count, 1);
+    ck_assert(answer.more);
+    await(search("cat", CH, answer.next_before, 1));
+    ck_assert_uint_eq(hit_seqs[0], 51);
+    ck_assert(!answer.more);
+
+    await(search("cat", 0, 0, 10));
+    ck_assert_uint_eq(answer.hits_count, 3);
+}
+END_TEST
+
+START_TEST(new_messages_are_found_soon_even_while_more_keep_coming)
+{
+    rig_start(&rig);
+    rig_post(&rig, CH, "needle");
+    for (int i = 0; i < 60; i++) { /* never idle */
+        rig_post(&rig, CH, "hay");
+        rig_wait(&rig, 10);
+    }
+    await(search("needle", 0, 0, 10));
+    ck_assert_uint_eq(answer.hits_count, 1);
+}
+END_TEST
+
+START_TEST(a_search_works_without_any_link)
+{
+    rig_start(&rig);
+    rig_post(&rig, CH, "needle");
+    client_stop(rig.core);
+    rig_turn(&rig);
+    rig_wait(&rig, 500);
+    await(search("needle", 0, 0, 10));
+    ck_assert_uint_eq(answer.hits_count, 1);
+}
+END_TEST
+
+START_TEST(what_cannot_be_searched_for_is_refused)
+{
+    char text[CHAT_SEARCH_MAX + 1];
+    uint64_t ticket;
+
+    rig_start(&rig);
+    memset(text, 'a', sizeof(text));
+    ck_assert_int_eq(client_search(rig.core, text, sizeof(text), 0, 0, 10, &ticket),
+                     CHAT_E_INVALID);
+    ck_assert_int_eq(client_search(rig.core, text, sizeof(text) - 1, 0, 0, 10, &ticket), CHAT_OK);
+    ck_assert_int_eq(client_search(rig.core, "a", 0, 0, 0, 10, &ticket), CHAT_E_INVALID);
+    ck_assert_int_eq(client_search(rig.core, "a\0b", 3, 0, 0, 10, &ticket), CHAT_E_INVALID);
+    ck_assert_int_eq(client_search(rig.core, "\xff", 1, 0, 0, 10, &ticket), CHAT_E_INVALID);
+    ck_assert_int_eq(client_search(rig.core, "a", 1, 0, 0, 0, &ticket), CHAT_E_INVALID);
+    ck_assert_int_eq(client_search(rig.core, "a", 1, 0, 0, CHAT_SEARCH_PAGE_MAX + 1, &ticket),
+                     CHAT_E_INVALID);
+    ck_assert_int_eq(client_search(rig.core, "a", 1, 12345, 0, 10, &ticket), CHAT_E_NOT_FOUND);
+    for (uint32_t i = 1; i < rig.config.requests_max; i++)
+        ck_assert_int_eq(client_search(rig.core, "a", 1, 0, 0, 10, &ticket), CHAT_OK);
+    ck_assert_int_eq(client_search(rig.core, "a", 1, 0, 0, 10, &ticket), CHAT_E_FULL);
+    rig_wait(&rig, 10);
+    rig_pull(&rig);
+    ck_assert_uint_eq(rig_count(&rig, CHAT_EVENT_SEARCH), rig.config.requests_max);
+    ck_assert_int_eq(client_search(rig.core, "a", 1, 0, 0, 10, &ticket), CHAT_OK);
+}
+END_TEST
+
+START_TEST(a_deleted_message_is_not_found)
+{
+    rig_start(&rig);
+    rig_post(&rig, CH, "needle one");
+    rig_post(&rig, CH, "needle two");
+    rig_wait(&rig, 500);
+    ck_assert_int_eq(client_delete(rig.core, CH, 1, NULL), CHAT_OK);
+    rig_wait(&rig, 5);
+    await(search("needle", 0, 0, 10));
+    ck_assert_uint_eq(answer.hits_count, 1);
+    ck_assert_uint_eq(hit_seqs[0], 2);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("client_keep");
+    TCase *keeps = tcase_create("keeps"), *searches = tcase_create("searches");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_checked_fixture(keeps, setup, teardown);
+    tcase_set_timeout(keeps, 60);
+    tcase_add_test(keeps, by_default_the_newest_200_are_caught_up);
+    tcase_add_test(keeps, what_is_on_screen_is_right_after_one_page_when_all_is_kept);
+    tcase_add_test(keeps, a_cache_that_outgrows_its_size_drops_the_oldest_and_tells);
+    tcase_add_test(keeps, who_follows_the_stream_is_told_what_was_dropped_of_it);
+    tcase_add_test(keeps, what_is_on_screen_and_what_is_queued_never_give_way);
+    tcase_add_test(keeps, the_channel_shown_longest_ago_gives_way_first);
+    tcase_add_test(keeps, a_size_that_cannot_be_kept_ends_in_quiet);
+    suite_add_tcase(suite, keeps);
+    tcase_add_checked_fixture(searches, setup, teardown);
+    tcase_add_test(searches, a_search_is_answered_from_the_newest_on_page_by_page);
+    tcase_add_test(searches, new_messages_are_found_soon_even_while_more_keep_coming);
+    tcase_add_test(searches, a_search_works_without_any_link);
+    tcase_add_test(searches, what_cannot_be_searched_for_is_refused);
+    tcase_add_test(searches, a_deleted_message_is_not_found);
+    suite_add_tcase(suite, searches);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
