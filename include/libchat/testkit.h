@@ -12,9 +12,9 @@
  *   conn_config.cache_vfs = chat_testkit_device_get_vfs(phone);
  *   chat_loop_new(), chat_conn_new(), chat_conn_start()         as in earnest
  *   chat_testkit_device_attach(phone, loop, on_step, app);
- *   chat_testkit_open_direct(kit, "bob", "alice", &channel);    others, who the kit plays
+ *   chat_testkit_open_direct(kit, "bob", "alice", &channel);    others, whom the kit plays
  *   chat_testkit_post(kit, channel, "bob", "hello", NULL);
- *   chat_testkit_drop_links(phone); chat_testkit_advance(kit, 5000); ...
+ *   chat_testkit_drop_links(kit, phone); chat_testkit_advance(kit, 5000); ...
  *   chat_conn_free(), chat_loop_free(), chat_testkit_free(kit)
  *
  * Time. It stands still until somebody lets it pass: chat_testkit_advance() and the other
@@ -40,6 +40,7 @@
  * where one is needed is CHAT_E_INVALID.
  *
  * Link with libchat-testkit beside libchat. It is not for production: it holds a server.
+ * Since 0.1.0. docs/sdk/testing.md shows it in use.
  */
 #ifndef LIBCHAT_TESTKIT_H
 #define LIBCHAT_TESTKIT_H
@@ -139,8 +140,9 @@ CHAT_API CHAT_USE_RESULT chat_status chat_testkit_run_until(chat_testkit *kit,
                                                             chat_testkit_done_fn done, void *user,
                                                             int64_t limit_ms);
 
-/* The same, until a conn of an attached loop is live; has everything of a channel up to `seq`
- * as told (chat_channel.stream_seq); or has nothing queued in its outbox that is on its way. */
+/* The same, until a conn, of an attached loop or one that the kit plays, is live; has everything
+ * of a channel up to `seq` as told (chat_channel.stream_seq); or has nothing queued in its outbox
+ * that is on its way. */
 CHAT_API CHAT_USE_RESULT chat_status chat_testkit_wait_live(chat_testkit *kit, chat_conn *conn,
                                                             int64_t limit_ms);
 CHAT_API CHAT_USE_RESULT chat_status chat_testkit_wait_delivered(chat_testkit *kit, chat_conn *conn,
@@ -238,8 +240,9 @@ chat_testkit_create_group(chat_testkit *kit, const char *subject, const char *na
                           const char *const *others, size_t count, uint64_t *out_channel_id);
 
 /*
- * `subject`, a member, says `text`; the service has it on disk on return. `out_seq` (may be
- * NULL) is its place. Errors: also CHAT_E_NOT_FOUND (no member of that channel).
+ * `subject`, a member, says `text`; the service has it on disk on return, devices hear of it as
+ * time passes. `out_seq` (may be NULL) is its place. Errors: also CHAT_E_NOT_FOUND (no member of
+ * that channel).
  */
 CHAT_API chat_status chat_testkit_post(chat_testkit *kit, uint64_t channel_id, const char *subject,
                                        const char *text, uint64_t *out_seq);

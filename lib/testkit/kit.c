@@ -10,6 +10,10 @@
 #define CONFIG_SIZE_V1                                                                             \
     (offsetof(struct chat_testkit_config, operations_per_second) + sizeof(uint32_t))
 
+_Static_assert(CHAT_TESTKIT_EVENTS_MAX == SIM_EVENTS_MAX, "the manual says what the world does");
+_Static_assert(4 + 2 * CHAT_TESTKIT_DEVICES_MAX + CHAT_TESTKIT_PEOPLE_MAX <= SIM_NODES_MAX,
+               "a node for each, beside the three roles and nobody");
+
 #define SEED_DEFAULT 1u
 #define DELAY_DEFAULT_MS 1u
 #define SHARDS_DEFAULT 2u

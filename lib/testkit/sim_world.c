@@ -6,8 +6,6 @@
 #include "base/hash.h"
 #include "testkit/sim_world_inner.h"
 
-#define EVENTS_MAX UINT64_C(20000000)
-
 struct sim_request {
     struct sim_request *next;
     struct engine_request *request;
@@ -324,7 +322,7 @@ struct machine *sim_node_crash(struct sim_node *node, bool silent)
 
 bool sim_world_run(struct sim_world *w, int64_t until_ms, bool (*done)(void *user), void *user)
 {
-    uint64_t limit = w->counts.events + EVENTS_MAX;
+    uint64_t limit = w->counts.events + SIM_EVENTS_MAX;
     struct sim_item item;
 
     while (w->status == CHAT_OK && sim_queue_peek(&w->queue, &item) && item.at_ms <= until_ms) {

@@ -28,8 +28,9 @@
 #define SIM_PEERS_MAX 8u
 #define SIM_LINKS_MAX 4096u
 #define SIM_LANES_MAX 64u
-#define SIM_LANE_GROUP 8u     /* those of one shard */
-#define SIM_POLLS_MAX 200000u /* effects of one node in one turn: more is a loop */
+#define SIM_LANE_GROUP 8u                 /* those of one shard */
+#define SIM_EVENTS_MAX UINT64_C(20000000) /* in one run */
+#define SIM_POLLS_MAX 200000u             /* effects of one node in one turn: more is a loop */
 
 struct sim_world;
 struct sim_node;

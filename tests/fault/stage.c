@@ -272,26 +272,26 @@ static void live_on(struct stage *s)
 }
 
 const struct scene scenes[SCENES] = {
-    {"opening", stop, start},
-    {"the first opening", forget_cache, start},
-    {"sending", nothing, send_live},
-    {"sending what was typed offline", go_offline, send_offline},
-    {"receiving", nothing, receive},
-    {"catching up", miss_some, go_online},
-    {"editing", have_sent, edit},
-    {"deleting", have_sent, delete_and_send},
-    {"marking as read", nothing, mark_read},
-    {"asking the server", nothing, fetch},
-    {"reading the cache", nothing, read_cache},
-    {"joining a group", nothing, join_another},
-    {"being removed from a group", nothing, be_removed},
-    {"being refused, sending again, discarding", nothing, be_refused},
-    {"a history that was restored", keep_backup, be_restored},
-    {"suspend and resume", nothing, sleep_and_wake},
-    {"flushing", nothing, flush},
-    {"links that break", nothing, lose_links},
-    {"an answer that is lost", nothing, lose_answer},
-    {"a revoked token, changes, a restart", nothing, live_on},
+    {"opening", stop, start, false},
+    {"the first opening", forget_cache, start, false},
+    {"sending", nothing, send_live, false},
+    {"sending what was typed offline", go_offline, send_offline, false},
+    {"receiving", nothing, receive, false},
+    {"catching up", miss_some, go_online, false},
+    {"editing", have_sent, edit, false},
+    {"deleting", have_sent, delete_and_send, true},
+    {"marking as read", nothing, mark_read, false},
+    {"asking the server", nothing, fetch, false},
+    {"reading the cache", nothing, read_cache, false},
+    {"joining a group", nothing, join_another, false},
+    {"being removed from a group", nothing, be_removed, false},
+    {"being refused, sending again, discarding", nothing, be_refused, false},
+    {"a history that was restored", keep_backup, be_restored, false},
+    {"suspend and resume", nothing, sleep_and_wake, false},
+    {"flushing", nothing, flush, false},
+    {"links that break", nothing, lose_links, false},
+    {"an answer that is lost", nothing, lose_answer, false},
+    {"a revoked token, changes, a restart", nothing, live_on, false},
 };
 
 /* --- the stage --- */
@@ -320,6 +320,18 @@ void stage_begin(struct stage *s, const struct scene *scene, uint64_t seed)
     app_has(&s->app, s->direct, 2);
     app_has(&s->app, s->group, 2);
     scene->prepare(s);
+}
+
+/* A new process on the device: one that was killed has its files again. */
+static void revive(struct stage *s)
+{
+    struct chat_loop_config config;
+    chat_loop *loop;
+
+    chat_loop_config_init(&config);
+    config.transport = chat_testkit_device_get_transport(s->app.device);
+    ck_assert_int_eq(chat_loop_new(&config, &loop), CHAT_OK);
+    chat_loop_free(loop);
 }
 
 static int see_row(void *user, int columns, char **values, char **names)
@@ -376,6 +388,7 @@ void stage_check(struct stage *s)
     ck_assert_int_eq(chat_testkit_set_online(s->kit, s->app.device, true), CHAT_OK);
     app_close(&s->app);
     ck_assert_uint_eq(s->memory.live, 0);
+    revive(s);
     check_file(s);
 
     app_open(&s->app);
@@ -384,8 +397,10 @@ void stage_check(struct stage *s)
     ck_assert_int_eq(chat_testkit_run_until_idle(s->kit), CHAT_OK);
     check_channel(s, s->direct, &mine);
     check_channel(s, s->group, &mine);
-    if (!s->is_rewritten)
-        ck_assert_uint_eq(mine, s->accepted);
+    if (s->is_rewritten)
+        return;
+    ck_assert_uint_ge(mine + s->less_max, s->accepted);
+    ck_assert_uint_le(mine, s->accepted + s->more_max);
 }
 
 void stage_end(struct stage *s)

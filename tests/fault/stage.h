@@ -18,6 +18,8 @@ struct stage {
     uint64_t direct, group;
     uint64_t accepted; /* messages that chat_conn_send() took */
     bool is_rewritten; /* history was restored: what was accepted may be lost with it */
+    /* A call that a crash interrupts may have happened: so many may be there more, or less. */
+    uint64_t more_max, less_max;
 };
 
 struct scene {
@@ -26,6 +28,7 @@ struct scene {
     void (*prepare)(struct stage *s);
     /* While it fails: every call may say so. */
     void (*act)(struct stage *s);
+    bool deletes; /* one of its own messages */
 };
 
 #define SCENES 20u
@@ -34,7 +37,7 @@ extern const struct scene scenes[SCENES];
 /* A kit with the app live, `scene` prepared. */
 void stage_begin(struct stage *s, const struct scene *scene, uint64_t seed);
 /*
- * Nothing fails any more. The app starts anew, catches up, sends what it has. Its file is a
+ * Nothing fails any more. The process starts anew, catches up, sends what it has. Its file is a
  * whole database, each accepted message is in its channel once, no other is, and all is shown;
  * no memory is left behind.
  */

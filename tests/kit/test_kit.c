@@ -426,6 +426,34 @@ START_TEST(devices_and_people_are_bounded)
 }
 END_TEST
 
+/* The greatest number of shards, and a second kit beside the first. */
+START_TEST(two_kits_in_one_process_never_meet)
+{
+    struct chat_testkit_config config;
+    chat_testkit *other;
+    struct app twin;
+    uint64_t id;
+
+    go_live();
+    chat_testkit_config_init(&config);
+    config.shards = 8;
+    config.delay_ms = 60000;
+    ck_assert_int_eq(chat_testkit_new(&config, &other), CHAT_OK);
+    app_init(&twin, other, "phone", "alice", "alice.db");
+    ck_assert_int_eq(chat_testkit_set_delay(other, twin.device, 0), CHAT_OK);
+    app_open(&twin);
+    app_live(&twin);
+    ck_assert_int_eq(chat_testkit_open_direct(other, "bob", "alice", &id), CHAT_OK);
+    ck_assert_int_eq(chat_testkit_post(other, id, "bob", "here", NULL), CHAT_OK);
+    ck_assert_int_eq(chat_testkit_advance(kit, 1000), CHAT_OK);
+    ck_assert_uint_eq(app.messages, 0);
+    ck_assert_int_eq(chat_testkit_drop_links(kit, twin.device), CHAT_E_INVALID);
+    app_has(&twin, id, 1);
+    app_close(&twin);
+    chat_testkit_free(other);
+}
+END_TEST
+
 START_TEST(misuse_is_a_status)
 {
     chat_testkit_device *device;
@@ -530,6 +558,7 @@ int main(void)
                         sizeof(bad_scripts) / sizeof(bad_scripts[0]));
     tcase_add_test(all, a_script_has_so_many_statements_and_no_more);
     tcase_add_test(all, devices_and_people_are_bounded);
+    tcase_add_test(all, two_kits_in_one_process_never_meet);
     tcase_add_test(all, misuse_is_a_status);
     tcase_set_timeout(all, 60);
     suite_add_tcase(suite, all);
