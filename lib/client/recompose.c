@@ -31,12 +31,18 @@ static chat_status commit(struct client_core *core, chat_status status)
 
 /* --- messages that have no seq yet --- */
 
-/* A queued message of ours. */
+/* A message of ours: queued; or NULL where it got in meanwhile and nobody knows, and then
+ * *out_done says where. */
 static chat_status find_message(struct client_core *core, const struct chat_nonce *nonce,
-                                struct out_op **out_op)
+                                struct out_op **out_op, struct chat_outgoing *out_done)
 {
     chat_status status = find(core, nonce, out_op);
+    const struct chat_outgoing *done;
 
+    if (status == CHAT_E_NOT_FOUND && (done = events_find_done(core, nonce)) != NULL) {
+        *out_done = *done;
+        return CHAT_OK;
+    }
     if (status != CHAT_OK)
         return status;
     if ((*out_op)->kind != CHAT_OUTGOING_SEND)
@@ -57,13 +63,16 @@ chat_status client_edit_outgoing(struct client_core *core, const struct chat_non
                                  const struct chat_content *content, struct chat_nonce *out_nonce)
 {
     struct cache_outgoing o;
+    struct chat_outgoing done;
     struct out_op *op;
     chat_status status = compose_edit(content, &o);
 
     if (status == CHAT_OK)
-        status = find_message(core, nonce, &op);
+        status = find_message(core, nonce, &op, &done);
     if (status != CHAT_OK)
         return status;
+    if (!op)
+        return client_edit(core, done.channel_id, done.seq, content, out_nonce);
     if (op->was_sent)
         return follow(core, op, &o, out_nonce);
     status = commit(core, cache_outbox_set_content(core->cache, op->row, &o));
@@ -80,12 +89,17 @@ chat_status client_react_outgoing(struct client_core *core, const struct chat_no
                                   struct chat_nonce *out_nonce)
 {
     struct cache_outgoing o;
+    struct chat_outgoing done;
     struct out_op *op;
     chat_status status = compose_reaction(emoji, len, remove, &o);
 
     if (status == CHAT_OK)
-        status = find_message(core, nonce, &op);
-    return status == CHAT_OK ? follow(core, op, &o, out_nonce) : status;
+        status = find_message(core, nonce, &op, &done);
+    if (status != CHAT_OK)
+        return status;
+    if (!op)
+        return client_react(core, done.channel_id, done.seq, emoji, len, remove, out_nonce);
+    return follow(core, op, &o, out_nonce);
 }
 
 static void forget(struct client_core *core, struct out_op *op)
@@ -121,11 +135,14 @@ chat_status client_delete_outgoing(struct client_core *core, const struct chat_n
                                    struct chat_nonce *out_nonce)
 {
     struct cache_outgoing o = {.kind = CHAT_OUTGOING_DELETE};
+    struct chat_outgoing done;
     struct out_op *op;
-    chat_status status = find_message(core, nonce, &op);
+    chat_status status = find_message(core, nonce, &op, &done);
 
     if (status != CHAT_OK)
         return status;
+    if (!op)
+        return client_delete(core, done.channel_id, done.seq, out_nonce);
     if (op->was_sent)
         return follow(core, op, &o, out_nonce);
     if (out_nonce)
