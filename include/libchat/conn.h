@@ -233,8 +233,11 @@ CHAT_API CHAT_USE_RESULT chat_status chat_conn_react(chat_conn *conn, uint64_t c
  * are they (CHAT_E_NOT_FOUND, rule "message"); after a chat_conn_resend() of it they can be
  * resent.
  *
- * Errors: CHAT_E_NOT_FOUND (not in the outbox: once it is DONE use its seq), CHAT_E_STATE (it
- *         was refused), CHAT_E_INVALID (not a message), and those of the calls above.
+ * A message that got in meanwhile is found by its nonce until that was told: until its DONE, or
+ * the CHAT_EVENT_REREAD in its place, was pulled.
+ *
+ * Errors: CHAT_E_NOT_FOUND (it is not in the outbox, or not any more), CHAT_E_STATE (it was
+ *         refused), CHAT_E_INVALID (not a message), and those of the calls above.
  */
 CHAT_API CHAT_USE_RESULT chat_status chat_conn_edit_outgoing(chat_conn *conn,
                                                              const struct chat_nonce *nonce,

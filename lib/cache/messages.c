@@ -55,7 +55,7 @@ static chat_status look(struct cache *c, enum statement which, uint64_t channel_
 chat_status cache_message_find(struct cache *c, uint64_t channel_id, uint64_t message_id,
                                uint64_t *out_seq)
 {
-    struct place at;
+    struct place at = {0};
     uint64_t low = 1, high;
     chat_status status = look(c, ST_MESSAGE_LAST, channel_id, 0, &at);
 

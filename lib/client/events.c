@@ -276,6 +276,21 @@ void events_outgoing(struct client_core *core, const struct out_op *op, chat_out
         p->reply->rule = copy_text(p->reply, rule);
 }
 
+const struct chat_outgoing *events_find_done(const struct client_core *core,
+                                             const struct chat_nonce *nonce)
+{
+    LIST_EACH(node, &core->events)
+    {
+        const struct pending *p = LIST_ENTRY(node, struct pending, link);
+
+        if (p->type == CHAT_EVENT_OUTGOING && p->outgoing.state == CHAT_OUTGOING_DONE &&
+            p->outgoing.kind == CHAT_OUTGOING_SEND && p->outgoing.nonce.counter == nonce->counter &&
+            p->outgoing.nonce.device_id == nonce->device_id)
+            return &p->outgoing;
+    }
+    return NULL;
+}
+
 void events_answer(struct client_core *core, struct ask *ask, chat_event_type type,
                    chat_status status, uint64_t channel_id, uint64_t home_id, struct reply *reply)
 {

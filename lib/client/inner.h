@@ -760,6 +760,9 @@ void events_gone(struct client_core *core, struct channel *ch);
 void events_member(struct client_core *core, struct channel *ch, const WireMemberChanged *changed);
 void events_outgoing(struct client_core *core, const struct out_op *op, chat_outgoing_state state,
                      chat_status status, uint64_t seq, const char *rule);
+/* The message of this nonce, which is in, as long as the application was not told; else NULL. */
+const struct chat_outgoing *events_find_done(const struct client_core *core,
+                                             const struct chat_nonce *nonce);
 /* The answer to an ask; `reply` (may be NULL) is taken over. */
 void events_answer(struct client_core *core, struct ask *ask, chat_event_type type,
                    chat_status status, uint64_t channel_id, uint64_t home_id, struct reply *reply);

@@ -31,12 +31,18 @@ static chat_status commit(struct client_core *core, chat_status status)
 
 /* --- messages that have no seq yet --- */
 
-/* A queued message of ours. */
+/* A message of ours: queued; or NULL where it got in meanwhile and nobody knows, and then
+ * *out_done says where. */
 static chat_status find_message(struct client_core *core, const struct chat_nonce *nonce,
-                                struct out_op **out_op)
+                                struct out_op **out_op, struct chat_outgoing *out_done)
 {
     chat_status status = find(core, nonce, out_op);
+    const struct chat_outgoing *done;
 
+    if (status == CHAT_E_NOT_FOUND && (done = events_find_done(core, nonce)) != NULL) {
+        *out_done = *done;
+        return CHAT_OK;
+    }
     if (status != CHAT_OK)
         return status;
     if ((*out_op)->kind != CHAT_OUTGOING_SEND)
@@ -57,18 +63,24 @@ chat_status client_edit_outgoing(struct client_core *core, const struct chat_non
                                  const struct chat_content *content, struct chat_nonce *out_nonce)
 {
     struct cache_outgoing o;
+    struct chat_outgoing done;
     struct out_op *op;
     chat_status status = compose_edit(content, &o);
 
     if (status == CHAT_OK)
-        status = find_message(core, nonce, &op);
+        status = find_message(core, nonce, &op, &done);
     if (status != CHAT_OK)
         return status;
+    if (!op)
+        return client_edit(core, done.channel_id, done.seq, content, out_nonce);
     if (op->was_sent)
         return follow(core, op, &o, out_nonce);
     status = commit(core, cache_outbox_set_content(core->cache, op->row, &o));
     if (status != CHAT_OK)
         return status;
+    /* What goes out under this nonce must not become the former text again by power loss: it
+     * would be sent once more, as another message. */
+    core->sync_wanted = true;
     events_outgoing(core, op, CHAT_OUTGOING_QUEUED, CHAT_OK, 0, NULL);
     if (out_nonce)
         *out_nonce = *nonce;
@@ -80,12 +92,17 @@ chat_status client_react_outgoing(struct client_core *core, const struct chat_no
                                   struct chat_nonce *out_nonce)
 {
     struct cache_outgoing o;
+    struct chat_outgoing done;
     struct out_op *op;
     chat_status status = compose_reaction(emoji, len, remove, &o);
 
     if (status == CHAT_OK)
-        status = find_message(core, nonce, &op);
-    return status == CHAT_OK ? follow(core, op, &o, out_nonce) : status;
+        status = find_message(core, nonce, &op, &done);
+    if (status != CHAT_OK)
+        return status;
+    if (!op)
+        return client_react(core, done.channel_id, done.seq, emoji, len, remove, out_nonce);
+    return follow(core, op, &o, out_nonce);
 }
 
 static void forget(struct client_core *core, struct out_op *op)
@@ -121,11 +138,14 @@ chat_status client_delete_outgoing(struct client_core *core, const struct chat_n
                                    struct chat_nonce *out_nonce)
 {
     struct cache_outgoing o = {.kind = CHAT_OUTGOING_DELETE};
+    struct chat_outgoing done;
     struct out_op *op;
-    chat_status status = find_message(core, nonce, &op);
+    chat_status status = find_message(core, nonce, &op, &done);
 
     if (status != CHAT_OK)
         return status;
+    if (!op)
+        return client_delete(core, done.channel_id, done.seq, out_nonce);
     if (op->was_sent)
         return follow(core, op, &o, out_nonce);
     if (out_nonce)
@@ -185,6 +205,7 @@ chat_status client_resend(struct client_core *core, const struct chat_nonce *non
         if (other->parent == op)
             outbox_set_parent(other, again.op);
     outbox_op_free(core, op);
+    core->sync_wanted = true; /* nor must the refused one come back once this one is out */
     if (out_nonce)
         *out_nonce = nonce_of(again.op);
     return CHAT_OK;

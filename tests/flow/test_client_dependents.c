@@ -240,6 +240,30 @@ START_TEST(a_publication_is_enough_for_what_waits)
 }
 END_TEST
 
+/* It got in, but the application did not look yet. */
+START_TEST(a_nonce_names_its_message_until_it_was_told_that_it_is_in)
+{
+    struct chat_nonce nonce, edited;
+
+    rig_start(&rig);
+    nonce = rig_type(&rig, CH, "one");
+    rig_turn(&rig);
+    ck_assert_uint_eq(rig.channels[0].seq, 1);
+    ck_assert_int_eq(edit(&nonce, "ONE", &edited), CHAT_OK);
+    ck_assert(!same(&nonce, &edited));
+    ck_assert_int_eq(client_react_outgoing(rig.core, &nonce, SMILE, 4, false, NULL), CHAT_OK);
+    rig_turn(&rig);
+    ck_assert_str_eq(stored(1)->text, "ONE");
+    ck_assert_str_eq(stored(1)->emoji, SMILE);
+    ck_assert_int_eq(client_delete_outgoing(rig.core, &nonce, NULL), CHAT_OK);
+    rig_turn(&rig);
+    ck_assert(stored(1)->deleted);
+    ck_assert_int_eq(client_discard(rig.core, &nonce), CHAT_E_NOT_FOUND);
+    rig_pull(&rig);
+    ck_assert_int_eq(edit(&nonce, "x", NULL), CHAT_E_NOT_FOUND);
+}
+END_TEST
+
 START_TEST(a_refused_message_refuses_what_waits_and_takes_it_along_again)
 {
     struct chat_nonce nonce, reaction, again;
@@ -336,6 +360,7 @@ START_TEST(only_own_messages_that_wait_can_be_followed)
     ck_assert_int_eq(client_discard(rig.core, &reaction), CHAT_OK);
     ck_assert_int_eq(edit(&nonce, "", NULL), CHAT_E_INVALID);
     go_online();
+    rig_pull(&rig);
     ck_assert_int_eq(edit(&nonce, "x", NULL), CHAT_E_NOT_FOUND); /* it is in */
 }
 END_TEST
@@ -404,6 +429,7 @@ int main(void)
     tcase_add_test(tc, what_was_queued_offline_and_sent_later_may_be_in_after_a_restart);
     tcase_add_loop_test(tc, an_edit_a_deletion_and_a_reaction_follow_their_message, 0, 2);
     tcase_add_test(tc, a_publication_is_enough_for_what_waits);
+    tcase_add_test(tc, a_nonce_names_its_message_until_it_was_told_that_it_is_in);
     tcase_add_loop_test(tc, a_refused_message_refuses_what_waits_and_takes_it_along_again, 0, 2);
     tcase_add_test(tc, what_waited_for_a_message_that_was_discarded_stays_refused);
     tcase_add_test(tc, a_removed_channel_refuses_both);

@@ -155,6 +155,31 @@ async def edits_and_deletes_are_told(service):
     await b.close()
 
 
+async def mentions_are_counted_and_reactions_are_told(service):
+    a, b, channel = await pair(service, "ugo", "vera")
+    sent = await a.request(send_message=types_pb2.SendMessage(
+        channel_id=channel, nonce=a.nonce(channel), text="@vera",
+        mention_ids=[b.welcome.user_id]))
+    assert list((await b.next_push("message")).mention_ids) == [b.welcome.user_id]
+    told = await b.next_push("mentions")
+    assert (told.channel_id, told.count) == (channel, 1)
+    await b.request(mark_read=types_pb2.MarkRead(channel_id=channel, seq=sent.seq))
+    assert (await b.next_push("mentions")).count == 0
+
+    react = types_pb2.React(channel_id=channel, nonce=b.nonce(channel), seq=sent.seq, emoji="👍")
+    assert (await b.request(react=react)).rev == 1
+    changed = await a.next_push("changed")
+    assert [(r.emoji, list(r.user_ids)) for r in changed.reactions] == [
+        ("👍", [b.welcome.user_id])]
+    again = types_pb2.React(channel_id=channel, nonce=b.nonce(channel), seq=sent.seq, emoji="👍")
+    assert (await b.request(react=again)).rev == 1  # it changed nothing
+    found = await a.request(fetch_history=types_pb2.FetchHistory(
+        channel_id=channel, message_id=sent.message_id, around=True, limit=9))
+    assert [m.seq for m in found.messages] == [sent.seq]
+    await a.close()
+    await b.close()
+
+
 async def a_removed_member_gets_nothing_more(service):
     a = await service.peer("karl", 21)
     b = await service.peer("lena", 22)
@@ -255,6 +280,7 @@ TESTS = [
     a_repeat_gets_the_first_answer,
     an_unseen_predecessor_is_waited_for,
     edits_and_deletes_are_told,
+    mentions_are_counted_and_reactions_are_told,
     a_removed_member_gets_nothing_more,
     a_ticket_resumes_without_a_token,
     presence_is_told_to_who_watches,

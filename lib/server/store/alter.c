@@ -270,8 +270,8 @@ static bool pick_told(struct shard *s, const struct request *req, const struct h
     body->n_unmentioned =
         mentions_pick(home, message->author_id, old->mention_ids, old->n_mention_ids,
                       message->mention_ids, message->n_mention_ids, body->unmentioned);
-    return body->n_mentioned + body->n_unmentioned == 0 ||
-           notes_have_room(s, (uint32_t)(body->n_mentioned + body->n_unmentioned), req);
+    return notes_have_room_for_mentions(s, (uint32_t)(body->n_mentioned + body->n_unmentioned),
+                                        req);
 }
 
 static void decide_altered(struct shard *s, const struct request *req, const struct operation *op,

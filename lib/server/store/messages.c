@@ -178,7 +178,7 @@ static void decide_message(struct shard *s, const struct request *req, const str
 
     mentioning.n_told =
         mentions_pick(home, req->frame->user_id, m->mention_ids, m->n_mention_ids, NULL, 0, told);
-    if (mentioning.n_told > 0 && !notes_have_room(s, (uint32_t)mentioning.n_told, req))
+    if (!notes_have_room_for_mentions(s, (uint32_t)mentioning.n_told, req))
         return;
     nonce.device_id = op->nonce->device_id;
     nonce.counter = op->nonce->counter;

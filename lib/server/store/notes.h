@@ -17,6 +17,8 @@ void notes_fini(struct shard *s);
 
 /* Room for `count` more; when not, the request was refused. */
 bool notes_have_room(struct shard *s, uint32_t count, const struct request *req);
+/* The same for what tells of mentions: who comes or goes still finds room when these do not. */
+bool notes_have_room_for_mentions(struct shard *s, uint32_t count, const struct request *req);
 /* They were decided. */
 void notes_reserve(struct shard *s, uint32_t count);
 void notes_refused(struct shard *s);

@@ -9,14 +9,24 @@
 #include "server/store/settings.h"
 #include "wire/wire.h"
 
-bool notes_have_room(struct shard *s, uint32_t count, const struct request *req)
+static bool have_room(struct shard *s, uint32_t count, uint32_t most, const struct request *req)
 {
     const uint64_t held = (uint64_t)s->notes.count + s->notes.acked_count + s->notes.reserved;
 
-    if (held + count <= s->limits->notes_max)
+    if (held + count <= most)
         return true;
     answer_problem(s, NULL, req, PROBLEM(OVERLOADED), "notes");
     return false;
+}
+
+bool notes_have_room(struct shard *s, uint32_t count, const struct request *req)
+{
+    return have_room(s, count, s->limits->notes_max, req);
+}
+
+bool notes_have_room_for_mentions(struct shard *s, uint32_t count, const struct request *req)
+{
+    return count == 0 || have_room(s, count, s->limits->notes_max / 2, req);
 }
 
 void notes_acknowledge(struct shard *s, struct home *home, const struct request *req)

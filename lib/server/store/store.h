@@ -49,7 +49,7 @@ struct store_limits {
     uint32_t waiting_per_key;   /* of them for one home, ring or key; 256 */
     uint32_t reads_in_flight;   /* READ requests at the engine; 8 */
     uint32_t reads_max;         /* those and the ones waiting for their turn; 4,096 */
-    uint32_t notes_max;         /* notes not acknowledged yet; 65,536 */
+    uint32_t notes_max;         /* notes not acknowledged yet, half of mentions; 65,536 */
     uint32_t local_max;         /* frames between shards of this store, all shards; 65,536 */
 
     /* The log and the applier. */
