@@ -148,6 +148,27 @@ int64_t settings_wait_after(struct client_core *core, const WireProblem *p)
     return core->now.mono_ms + wait_ms + (int64_t)least_u64(p->retry_after_ms, CLIENT_SLOT_MAX_MS);
 }
 
+/* Ours is in. What was set here since stands; what another device set before it does not. */
+static void learn_answer(struct client_core *core, struct channel *ch, const WireChannelSettings *w)
+{
+    const bool changed = ch->own.muted_until_ms != w->muted_until_ms;
+
+    if (w->version > RANGES_SEQ_MAX || w->muted_until_ms < 0) {
+        session_odd(core, "settings beyond all bounds");
+        return;
+    }
+    if (w->version >= ch->own.version) { /* else older than what was told: say it again, if dirty */
+        if (!changed)
+            ch->own.mute_dirty = false;
+        if (changed && !ch->own.mute_dirty) {
+            ch->own.muted_until_ms = w->muted_until_ms;
+            events_channel(core, ch);
+        }
+    }
+    ch->own.version = w->version;
+    settings_save(core, ch);
+}
+
 void settings_answer(struct client_core *core, struct request *r, const WireServerFrame *frame)
 {
     struct channel *ch = r->channel;
@@ -158,12 +179,7 @@ void settings_answer(struct client_core *core, struct request *r, const WireServ
     if (frame->body_case == WIRE_SERVER_FRAME__BODY_PROBLEM) {
         ch->own.settings_wait_until_ms = settings_wait_after(core, frame->problem);
     } else if (frame->body_case == WIRE_SERVER_FRAME__BODY_CHANNEL_SETTINGS) {
-        const WireChannelSettings *w = frame->channel_settings;
-
-        if (w->muted_until_ms == ch->own.muted_until_ms)
-            ch->own.mute_dirty = false;
-        ch->own.version = w->version <= RANGES_SEQ_MAX ? w->version : ch->own.version;
-        settings_save(core, ch);
+        learn_answer(core, ch, frame->channel_settings);
     } else {
         session_protocol_error(core, "settings answered by something else");
         return;

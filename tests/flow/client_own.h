@@ -26,6 +26,7 @@ static struct {
     uint64_t settings_version;
     bool typing_stop;
     bool refuse_marks, refuse_settings, lose_draft_answers;
+    bool other_mutes_first;
     WireReceipt receipts[2];
 } service;
 
@@ -145,6 +146,11 @@ static inline bool on_frame(struct rig *r, const WireClientFrame *f)
             rig_problem(r, f->request_id, WIRE_PROBLEM_CODE__PROBLEM_LIMIT, WIRE_RETRY__RETRY_NEVER,
                         0);
             return true;
+        }
+        if (service.other_mutes_first) {
+            service.muted_until_ms = 9000;
+            service.settings_version = ++service.version;
+            answer_settings(0);
         }
         service.muted_until_ms = f->set_channel_settings->muted_until_ms;
         service.settings_version = ++service.version;

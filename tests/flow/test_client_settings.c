@@ -57,6 +57,18 @@ START_TEST(an_older_mute_gives_way_to_what_was_set_elsewhere_since)
 }
 END_TEST
 
+START_TEST(a_mute_that_came_in_after_another_devices_is_the_later_one)
+{
+    service.other_mutes_first = true;
+    rig_start(&rig);
+    ck_assert_int_eq(client_set_muted(rig.core, CH, 5000), CHAT_OK);
+    rig_wait(&rig, 1000);
+    ck_assert_int_eq(service.muted_until_ms, 5000);
+    ck_assert_int_eq(channel()->muted_until_ms, 5000);
+    ck_assert_uint_eq(rig_heard(&rig, WIRE_CLIENT_FRAME__BODY_SET_CHANNEL_SETTINGS), 1);
+}
+END_TEST
+
 START_TEST(a_refused_mute_stays_here_and_is_not_said_all_the_time)
 {
     service.refuse_settings = true;
@@ -368,6 +380,7 @@ int main(void)
     tcase_add_test(all, mute_set_offline_survives_a_crash_and_is_said);
     tcase_add_test(all, mute_set_elsewhere_comes_live_and_by_the_list);
     tcase_add_test(all, an_older_mute_gives_way_to_what_was_set_elsewhere_since);
+    tcase_add_test(all, a_mute_that_came_in_after_another_devices_is_the_later_one);
     tcase_add_test(all, a_refused_mute_stays_here_and_is_not_said_all_the_time);
     tcase_add_test(all, a_typed_word_is_in_the_file_when_the_call_returns);
     tcase_add_test(all, keystrokes_are_told_once_a_second);

@@ -300,7 +300,7 @@ END_TEST
 static void setup_few_homes(void)
 {
     setup();
-    store_host_stop(&h, 0);
+    store_host_kill(&h, 0);
     h.configs[0].limits.homes_max = 4;
     store_host_start(&h, 0);
     link = store_host_connect(&h, 0);

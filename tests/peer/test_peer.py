@@ -232,6 +232,114 @@ async def presence_is_told_to_who_watches(service):
     await a.close()
 
 
+async def receipts_rise_and_are_told(service):
+    a, b, channel = await pair(service, "rita", "sven")
+    await a.send_many(channel, ["one", "two", "three"])
+    await b.request(mark_receipts=types_pb2.MarkReceipts(marks=[
+        types_pb2.ReceiptMark(channel_id=channel, delivered_seq=99, read_seq=2)]))
+    told = await a.next_push("receipts")
+    assert told.channel_id == channel
+    by_b = [r for r in told.receipts if r.user_id == b.welcome.user_id]
+    assert [(r.delivered_seq, r.read_seq) for r in by_b] == [(3, 2)]  # cut at the newest
+    await b.request(mark_receipts=types_pb2.MarkReceipts(marks=[
+        types_pb2.ReceiptMark(channel_id=channel, delivered_seq=1, read_seq=1)]))
+    got = await a.request(fetch_receipts=types_pb2.FetchReceipts(channel_id=channel))
+    kept = {r.user_id: (r.delivered_seq, r.read_seq) for r in got.receipts}
+    assert kept[b.welcome.user_id] == (3, 2)
+    again = await service.peer("rita", 13)
+    listed = {r.user_id: (r.delivered_seq, r.read_seq) for r in again.known[channel].receipts}
+    assert listed[b.welcome.user_id] == (3, 2)
+    for peer in (a, b, again):
+        await peer.close()
+
+
+async def typing_is_passed_on_and_never_answered(service):
+    a, b, channel = await pair(service, "theo", "ulla")
+    second = await service.peer("theo", 14)
+    typing = types_pb2.Typing(channel_id=channel, user_id=77, session_no=78)
+    for _ in range(3):  # the repeats come too early and are dropped
+        await a.send_frames([client_pb2.ClientFrame(typing=typing)])
+    for other in (b, second):
+        told = await other.next_push("typing")
+        assert (told.channel_id, told.user_id) == (channel, a.welcome.user_id)
+        assert not told.stop and not told.session_no
+    await a.send_frames([client_pb2.ClientFrame(
+        typing=types_pb2.Typing(channel_id=channel, stop=True))])
+    assert (await b.next_push("typing")).stop
+    await a.send(channel, "typed")  # after it, nothing of what was dropped can still come
+    await b.next_push("message")
+    assert b.pushes["typing"].empty() and "typing" not in a.pushes
+    for peer in (a, b, second):
+        await peer.close()
+
+
+async def what_a_user_sets_his_devices_share(service):
+    a, b, channel = await pair(service, "vera", "wim")
+    second = await service.peer("vera", 15)
+    muted = await a.request(set_channel_settings=types_pb2.SetChannelSettings(
+        channel_id=channel, muted_until_ms=4102444800000))
+    told = await second.next_push("channel_settings")
+    assert (told.muted_until_ms, told.version) == (4102444800000, muted.version)
+
+    first = await a.request(set_draft=types_pb2.SetDraft(channel_id=channel, text="dear wim,"))
+    assert (first.text, first.device_id) == ("dear wim,", 11)
+    assert (await second.next_push("draft")).version == first.version
+    stale = await second.request(set_draft=types_pb2.SetDraft(
+        channel_id=channel, text="not having seen it", base_version=0))
+    assert (stale.text, stale.version) == ("dear wim,", first.version)
+    next_ = await second.request(set_draft=types_pb2.SetDraft(
+        channel_id=channel, text="dear wim, hello", base_version=first.version))
+    assert next_.version > first.version and next_.device_id == 15
+    # Its own writer is told as well.
+    assert [(await a.next_push("draft")).version for _ in range(2)] == [first.version,
+                                                                       next_.version]
+
+    third = await service.peer("vera", 16)
+    settings = third.known[channel].settings
+    assert settings.muted_until_ms == 4102444800000 and settings.has_draft
+    assert settings.draft_version == next_.version
+    read = await third.request(set_draft=types_pb2.SetDraft(channel_id=channel))
+    assert read.text == "dear wim, hello"
+    await b.send(channel, "are you there?")
+    await a.next_push("message")
+    assert "draft" not in b.pushes and "channel_settings" not in b.pushes
+    for peer in (a, b, second, third):
+        await peer.close()
+
+
+async def a_device_signed_out_needs_a_token(service):
+    a = await service.peer("xaver", 61)
+    lost = await service.peer("xaver", 62)
+    ticket = lost.welcome.ticket
+    devices = {d.device_id: d for d in (await a.request(
+        fetch_devices=types_pb2.FetchDevices())).devices}
+    assert {61, 62} <= devices.keys()
+    assert devices[62].client == "peer.py/1"
+    assert 0 < devices[62].first_seen_at_ms <= devices[62].last_seen_at_ms
+
+    await a.request(sign_out_device=types_pb2.SignOutDevice(device_id=62))
+    assert await asyncio.wait_for(lost.closed, 20) == 4002
+    try:
+        await Peer.connect(service.url, service.ca, "", 62, ticket)
+        raise AssertionError("the ticket of a device that was signed out was taken")
+    except Refused as refused:
+        assert refused.problem.code == types_pb2.PROBLEM_UNAUTHENTICATED, refused
+    left = await a.request(fetch_devices=types_pb2.FetchDevices())
+    assert 62 not in [d.device_id for d in left.devices]
+
+    back = await service.peer("xaver", 62)  # with a token
+    tickets = [(61, a.welcome.ticket), (62, back.welcome.ticket)]
+    await back.request(sign_out_everywhere=types_pb2.SignOutEverywhere())
+    for peer in (a, back):
+        assert await asyncio.wait_for(peer.closed, 20) == 4002
+    for device_id, ticket in tickets:
+        try:
+            await Peer.connect(service.url, service.ca, "", device_id, ticket)
+            raise AssertionError("a ticket of before the signing out was taken")
+        except Refused as refused:
+            assert refused.problem.code == types_pb2.PROBLEM_UNAUTHENTICATED, refused
+
+
 async def who_breaks_the_rules_is_told_which(service):
     peer = await Peer.open(service.url, service.ca)
     try:
@@ -284,6 +392,10 @@ TESTS = [
     a_removed_member_gets_nothing_more,
     a_ticket_resumes_without_a_token,
     presence_is_told_to_who_watches,
+    receipts_rise_and_are_told,
+    typing_is_passed_on_and_never_answered,
+    what_a_user_sets_his_devices_share,
+    a_device_signed_out_needs_a_token,
     who_breaks_the_rules_is_told_which,
 ]
 

@@ -304,7 +304,8 @@ void sim_act(struct sim_app *app)
     app->crowd->acts++;
     if (app->config.user == 0 && rng_below(&app->rng, 12) == 0)
         sim_act_member(app);
-    if (rng_below(&app->rng, 8) == 0)
+    /* More of it without a link: what devices set apart has to come together. */
+    if (rng_below(&app->rng, chat_conn_get_state(sim_app_conn(app)) == CHAT_CONN_LIVE ? 8 : 3) == 0)
         sim_own_act(app);
     if (app->stopped && what < 50)
         sim_act_rest(app);

@@ -29,9 +29,17 @@ void sim_own_sending(struct sim_app *app, uint64_t channel_id)
     retire_words(app, draft_of(app, channel_id));
 }
 
+/* Mostly the one that the user's other devices take as well. */
+static uint64_t shared_channel(struct sim_app *app)
+{
+    const struct chat_channel *first = chat_conn_next_channel(sim_app_conn(app), 0);
+
+    return first && rng_below(&app->rng, 3) ? first->channel_id : sim_act_some_channel(app);
+}
+
 static void act_draft(struct sim_app *app)
 {
-    uint64_t channel_id = sim_act_some_channel(app), word = ++app->crowd->next_text;
+    uint64_t channel_id = shared_channel(app), word = ++app->crowd->next_text;
     char text[2 * DRAFT_MAX];
     int len;
 
@@ -52,7 +60,7 @@ static void act_draft(struct sim_app *app)
 
 static void act_mute(struct sim_app *app)
 {
-    uint64_t channel_id = sim_act_some_channel(app);
+    uint64_t channel_id = shared_channel(app);
 
     if (channel_id)
         (void)chat_conn_set_muted(sim_app_conn(app), channel_id,
