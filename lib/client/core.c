@@ -329,6 +329,16 @@ static chat_status copy_config(struct client_core *core, const struct client_con
     return CHAT_OK;
 }
 
+/* An older copy of the file that was restored counts its openings from there again: so each
+ * begins its nonces anywhere in the lower half of what it has. */
+static uint32_t first_counter(uint64_t seed)
+{
+    struct rng rng;
+
+    rng_seed(&rng, ~seed);
+    return (uint32_t)(rng_u64(&rng) >> 33);
+}
+
 static void init(struct client_core *core)
 {
     core->machine.ops = &ops;
@@ -358,6 +368,7 @@ static void init(struct client_core *core)
     core->refresh_at_ms = MOMENT_NEVER;
     core->live_at_ms = MOMENT_NEVER;
     core->wake_at_ms = MOMENT_NEVER;
+    core->low_counter = first_counter(core->cfg.seed);
     core->message_bytes = CHAT_CLIENT_MESSAGE_MAX;
     core->in_flight_max = CHAT_IN_FLIGHT_MAX;
     core->page_max = CHAT_HISTORY_PAGE_MAX;
@@ -380,9 +391,6 @@ chat_status client_new(const struct client_config *config, struct client_core **
     core->cfg.seed = config->seed;
     init(core);
     status = copy_config(core, config);
-    /* An older copy of the file that was restored counts its openings from there again: so
-     * each begins its nonces anywhere in the lower half of what it has. */
-    core->low_counter = (uint32_t)(rng_u64(&core->rng) >> 33);
     if (status == CHAT_OK)
         status = open_cache(core);
     if (status == CHAT_OK)

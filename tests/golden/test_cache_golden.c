@@ -294,6 +294,7 @@ END_TEST
 START_TEST(a_newer_schema_with_a_log_that_was_not_written_back_is_left_alone_too)
 {
     char copy[100], wal[256], wal_copy[256];
+    struct bytes log;
     sqlite3 *db;
 
     take_sample(1);
@@ -307,7 +308,9 @@ START_TEST(a_newer_schema_with_a_log_that_was_not_written_back_is_left_alone_too
     copy_file(wal, wal_copy);
     sqlite3_close(db);
     (void)snprintf(path, sizeof(path), "%s", copy);
-    ck_assert_uint_gt(read_all("-wal").len, 0);
+    log = read_all("-wal");
+    ck_assert_uint_gt(log.len, 0);
+    free(log.data);
     refuse();
 }
 END_TEST
