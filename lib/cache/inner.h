@@ -28,6 +28,7 @@ enum statement {
     ST_OUTBOX_ALL,
     ST_OUTBOX_GET,
     ST_OUTBOX_STATE,
+    ST_OUTBOX_ACKED,
     ST_OUTBOX_RENAME,
     ST_OUTBOX_DROP,
     ST_USER_PUT,

@@ -47,6 +47,7 @@ static const char *const sql[ST_COUNT] = {
     [ST_OUTBOX_ALL] = "SELECT " OUTGOING_HEAD " FROM outbox ORDER BY id",
     [ST_OUTBOX_GET] = "SELECT " OUTGOING_HEAD ",text,extra FROM outbox WHERE id=?1",
     [ST_OUTBOX_STATE] = "UPDATE outbox SET state=?2,status=?3 WHERE id=?1",
+    [ST_OUTBOX_ACKED] = "UPDATE outbox SET state=?2,base_seq=?3 WHERE id=?1",
     [ST_OUTBOX_RENAME] =
         "UPDATE outbox SET old_device_id=device_id,old_counter=counter,device_id=?2,counter=?3,"
         "base_seq=?4 WHERE id=?1",

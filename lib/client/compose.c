@@ -162,7 +162,8 @@ static chat_status show(const struct cache_outgoing *o, void *user)
         .old_nonce = {o->old_device_id, o->old_counter},
         .channel_id = o->channel_id,
         .kind = (chat_outgoing_kind)o->kind,
-        .state = (chat_outgoing_state)o->state,
+        .state =
+            o->state == CHAT_OUTGOING_REFUSED ? CHAT_OUTGOING_REFUSED : CHAT_OUTGOING_QUEUED,
         .seq = o->seq,
         .reply_to_seq = o->reply_to_seq,
         .created_at_ms = o->created_at_ms,

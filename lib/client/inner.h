@@ -440,6 +440,8 @@ chat_status outbox_load(struct client_core *core);
 void outbox_free_all(struct client_core *core);
 void outbox_answer(struct client_core *core, struct request *r, const WireServerFrame *frame);
 void outbox_mark_answer(struct client_core *core, struct request *r, const WireServerFrame *frame);
+/* It is in: out of the outbox, told. */
+void outbox_done(struct client_core *core, struct out_op *op, uint64_t seq);
 void outbox_unsend(struct client_core *core, struct out_op *op);
 void outbox_refuse(struct client_core *core, struct out_op *op, chat_status why, const char *rule);
 /* A message that may be one of ours. */
@@ -481,6 +483,8 @@ void send_pump(struct client_core *core);
 
 /* stale.c: NONCE_STALE */
 void stale_begin(struct client_core *core, struct channel *ch, struct out_op *op);
+/* `by`, an alteration, is in: no earlier edit of its message goes out again. */
+void stale_overtaken(struct client_core *core, struct channel *ch, const struct out_op *by);
 void stale_scanned(struct client_core *core, struct channel *ch, uint64_t up_to, uint64_t head_seq);
 
 /* ask.c */

@@ -36,6 +36,10 @@ struct out_op *outbox_op_new(struct client_core *core, const struct cache_outgoi
     op->reply_to_seq = o->reply_to_seq;
     op->kind = o->kind;
     op->state = o->state;
+    if (op->state == CHAT_OUTGOING_DONE) { /* queued still, until it can be seen */
+        op->state = CHAT_OUTGOING_QUEUED;
+        op->acked_rev = o->base_seq;
+    }
     return op;
 }
 
@@ -51,6 +55,7 @@ void outbox_op_link(struct client_core *core, struct out_op *op)
         return;
     op->channel = ch;
     list_push_back(&ch->ops, &op->link);
+    ch->expect_rev = most_u64(ch->expect_rev, op->acked_rev);
     outbox_check(core, ch);
 }
 
@@ -70,7 +75,7 @@ static chat_status take_row(const struct cache_outgoing *o, void *user)
     struct client_core *core = user;
     struct out_op *op;
 
-    if (o->state == CHAT_OUTGOING_QUEUED && !channel_find(core, o->channel_id) &&
+    if (o->state != CHAT_OUTGOING_REFUSED && !channel_find(core, o->channel_id) &&
         !gone_find(core, o->channel_id) && !gone_make(core, o->channel_id))
         return CHAT_E_NOMEM;
     op = outbox_op_new(core, o);
@@ -166,7 +171,7 @@ static chat_status keep_sent(const struct cache_outgoing *o, void *user)
     return CHAT_OK;
 }
 
-static void done(struct client_core *core, struct out_op *op, uint64_t seq)
+void outbox_done(struct client_core *core, struct out_op *op, uint64_t seq)
 {
     struct channel *ch = op->channel;
 
@@ -222,7 +227,7 @@ void outbox_seen(struct client_core *core, struct channel *ch, const WireMessage
     if (!op || !core_ok(core, cache_outbox_get(core->cache, op->row, compare, &w)))
         return;
     if (w.same)
-        done(core, op, m->seq);
+        outbox_done(core, op, m->seq);
     else
         log_write(core->cfg.logger, CHAT_LOG_WARN, "client",
                   "a copy of this cache used the nonce of a queued message");
@@ -235,7 +240,7 @@ void outbox_settle_altered(struct client_core *core, struct channel *ch)
         struct out_op *op = LIST_ENTRY(node, struct out_op, link);
 
         if (op->acked_rev && !ranges_lack(&ch->c.ranges, op->seq, op->acked_rev))
-            done(core, op, op->seq);
+            outbox_done(core, op, op->seq);
     }
 }
 
@@ -249,7 +254,7 @@ void outbox_channel_gone(struct client_core *core, struct channel *ch)
         struct out_op *op = LIST_ENTRY(node, struct out_op, link);
 
         if (op->acked_rev)
-            done(core, op, op->seq);
+            outbox_done(core, op, op->seq);
         else if (op->stale)
             outbox_refuse(core, op, CHAT_E_UNKNOWN, "channel");
         else if (!op->was_sent)
@@ -272,7 +277,7 @@ static void take_sent(struct client_core *core, struct channel *ch, struct out_o
     ch->out_failures = 0;
     ch->out_careful = false;
     if (channel_is_gone(ch)) {
-        done(core, op, s->seq);
+        outbox_done(core, op, s->seq);
         return;
     }
     if (!core_ok(core, cache_outbox_get(core->cache, op->row, keep_sent, &w)))
@@ -281,7 +286,7 @@ static void take_sent(struct client_core *core, struct channel *ch, struct out_o
     ch->told_id = s->message_id;
     ch->told_epoch = s->epoch;
     ch->told_request = core->last_request_id;
-    done(core, op, s->seq);
+    outbox_done(core, op, s->seq);
     apply_stream(core, ch);
     channel_read_moved(core, ch, s->seq, s->message_id);
 }
@@ -297,10 +302,16 @@ static void take_altered(struct client_core *core, struct channel *ch, struct ou
     ch->out_failures = 0;
     ch->out_careful = false;
     if (channel_is_gone(ch)) {
-        done(core, op, op->seq);
+        outbox_done(core, op, op->seq);
         return;
     }
     op->acked_rev = a->rev;
+    stale_overtaken(core, ch, op);
+    /* Not sent again after a restart: by then the store may have forgotten its nonce, and it
+     * would undo what was altered later. */
+    if (ranges_lack(&ch->c.ranges, op->seq, a->rev) &&
+        !core_ok(core, cache_outbox_set_acked(core->cache, op->row, a->rev)))
+        return;
     /* Done when the cache shows it; its publication is on its way. */
     ch->expect_rev = most_u64(ch->expect_rev, a->rev);
     ch->expect_at_ms = core->now.mono_ms + core->cfg.gap_grace_ms;
