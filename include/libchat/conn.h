@@ -147,8 +147,8 @@ CHAT_API CHAT_USE_RESULT chat_status chat_conn_delete(chat_conn *conn, uint64_t 
 /* Moves the read position forward; a smaller seq changes nothing. */
 CHAT_API chat_status chat_conn_mark_read(chat_conn *conn, uint64_t channel_id, uint64_t seq);
 
-/* Operations in the outbox, oldest first, by index. False past the end. `*out` is borrowed
- * until the next call on the conn. */
+/* Operations in the outbox, oldest first, by index. False past the end, and when it cannot be
+ * read: then CHAT_EVENT_CACHE says why. `*out` is borrowed until the next call on the conn. */
 CHAT_API uint32_t chat_conn_get_outgoing_count(const chat_conn *conn);
 CHAT_API bool chat_conn_get_outgoing(chat_conn *conn, uint32_t index,
                                      const struct chat_outgoing **out);
@@ -172,8 +172,8 @@ CHAT_API const struct chat_channel *chat_conn_next_channel(chat_conn *conn,
 /* NULL: not a channel of this user. Borrowed until the next call on the conn. */
 CHAT_API const struct chat_channel *chat_conn_get_channel(chat_conn *conn, uint64_t channel_id);
 
-/* NULL: the name is not known here (chat_conn_fetch_users() asks). Borrowed until the next
- * call on the conn. */
+/* NULL: the name is not known here (chat_conn_fetch_users() asks), or cannot be read
+ * (CHAT_EVENT_CACHE). Borrowed until the next call on the conn. */
 CHAT_API const struct chat_user *chat_conn_get_user(chat_conn *conn, uint64_t user_id);
 
 /*

@@ -162,8 +162,7 @@ static chat_status show(const struct cache_outgoing *o, void *user)
         .old_nonce = {o->old_device_id, o->old_counter},
         .channel_id = o->channel_id,
         .kind = (chat_outgoing_kind)o->kind,
-        .state =
-            o->state == CHAT_OUTGOING_REFUSED ? CHAT_OUTGOING_REFUSED : CHAT_OUTGOING_QUEUED,
+        .state = o->state == CHAT_OUTGOING_REFUSED ? CHAT_OUTGOING_REFUSED : CHAT_OUTGOING_QUEUED,
         .seq = o->seq,
         .reply_to_seq = o->reply_to_seq,
         .created_at_ms = o->created_at_ms,
@@ -185,13 +184,16 @@ bool client_outgoing(struct client_core *core, uint32_t index, const struct chat
     arena_reset(&core->view_arena);
     LIST_EACH(node, &core->ops)
     {
-        {
-            if (at++ < index)
-                continue;
-        }
-        if (cache_outbox_get(core->cache, LIST_ENTRY(node, struct out_op, all)->row, show, core) !=
-            CHAT_OK)
+        chat_status status;
+
+        if (at++ < index)
+            continue;
+        status =
+            cache_outbox_get(core->cache, LIST_ENTRY(node, struct out_op, all)->row, show, core);
+        if (status != CHAT_OK) { /* it is not past the end */
+            events_cache(core, status);
             return false;
+        }
         *out = &core->view_outgoing;
         return true;
     }

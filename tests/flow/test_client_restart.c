@@ -1,4 +1,5 @@
 /* Deaths and disks that fail, and what must not happen after them. */
+#include "../support/faulty_alloc.h"
 #include "../support/memory_vfs.h"
 #include "client_rig.h"
 
@@ -98,6 +99,79 @@ START_TEST(a_stale_edit_does_not_overtake_a_later_one_of_its_message)
 }
 END_TEST
 
+/* Until then the application saw a client without any channel. */
+START_TEST(a_cache_that_can_be_read_again_is_shown_again)
+{
+    struct faulty_alloc memory;
+
+    faulty_alloc_init(&memory);
+    rig.config.allocator = &memory.allocator;
+    rig_store_many(&rig, CH, 5);
+    rig_start(&rig);
+    rig_pull(&rig);
+    memory_vfs_fail_after(&disk, 0, true);
+    faulty_alloc_fail_after(&memory, 2);
+    (void)client_mark_read(rig.core, CH, 3); /* cannot be kept, and then nothing can be read */
+    rig_wait(&rig, 100);
+    ck_assert_int_eq(client_state(rig.core), CHAT_CONN_CLOSED);
+    ck_assert_ptr_null(client_channel(rig.core, CH));
+    faulty_alloc_fail_after(&memory, FAULTY_ALLOC_NEVER);
+    memory_vfs_fail_after(&disk, MEMORY_VFS_NEVER, false);
+    rig_pull(&rig);
+    ck_assert_ptr_nonnull(rig_last(&rig, CHAT_EVENT_REREAD)); /* without any channel */
+
+    rig_start(&rig);
+    rig_pull(&rig);
+    ck_assert_ptr_nonnull(rig_last(&rig, CHAT_EVENT_REREAD));
+    ck_assert_uint_eq(client_channel(rig.core, CH)->stream_seq, 5);
+    rig_crash(&rig);
+    ck_assert_uint_eq(memory.live, 0);
+}
+END_TEST
+
+START_TEST(want_of_memory_is_not_told_as_the_servers_fault)
+{
+    struct faulty_alloc memory;
+
+    faulty_alloc_init(&memory);
+    rig.config.allocator = &memory.allocator;
+    rig_store_many(&rig, CH, 5);
+    for (size_t n = 0; n < 60; n++) {
+        rig_open(&rig);
+        faulty_alloc_fail_at(&memory, n, false);
+        rig_start(&rig);
+        faulty_alloc_fail_at(&memory, FAULTY_ALLOC_NEVER, false);
+        rig_pull(&rig);
+        for (size_t i = 0; i < rig.seen_count; i++)
+            ck_assert_int_ne(rig.seen[i].status, CHAT_E_PROTOCOL);
+        rig_crash(&rig);
+        rig.heard_count = 0;
+        memory_vfs_erase(&disk);
+    }
+}
+END_TEST
+
+START_TEST(an_outbox_that_cannot_be_read_is_told)
+{
+    const struct chat_outgoing *outgoing;
+    struct faulty_alloc memory;
+
+    faulty_alloc_init(&memory);
+    rig.config.allocator = &memory.allocator;
+    rig_start(&rig);
+    rig_cut(&rig, 1006);
+    rig_type(&rig, CH, "typed");
+    rig_pull(&rig);
+    faulty_alloc_fail_at(&memory, 0, false);
+    ck_assert(!client_outgoing(rig.core, 0, &outgoing));
+    rig_pull(&rig);
+    ck_assert_int_eq(rig_last(&rig, CHAT_EVENT_CACHE)->status, CHAT_E_NOMEM);
+    ck_assert(client_outgoing(rig.core, 0, &outgoing));
+    ck_assert_str_eq(outgoing->text, "typed");
+    rig_crash(&rig);
+}
+END_TEST
+
 START_TEST(an_edit_is_shown_as_queued_until_it_can_be_seen)
 {
     const struct chat_outgoing *outgoing;
@@ -128,6 +202,9 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, an_acknowledged_edit_is_not_sent_again_after_a_restart);
     tcase_add_loop_test(tc, a_stale_edit_does_not_overtake_a_later_one_of_its_message, 0, 2);
+    tcase_add_test(tc, a_cache_that_can_be_read_again_is_shown_again);
+    tcase_add_test(tc, want_of_memory_is_not_told_as_the_servers_fault);
+    tcase_add_test(tc, an_outbox_that_cannot_be_read_is_told);
     tcase_add_test(tc, an_edit_is_shown_as_queued_until_it_can_be_seen);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
