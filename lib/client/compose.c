@@ -63,8 +63,7 @@ static chat_status queue(struct client_core *core, struct cache_outgoing *o,
     return status;
 }
 
-static chat_status check_body(const char *text, size_t text_len, const uint8_t *extra,
-                              size_t extra_len)
+chat_status compose_check(const char *text, size_t text_len, const uint8_t *extra, size_t extra_len)
 {
     if (text_len > CHAT_TEXT_MAX || extra_len > CHAT_EXTRA_MAX)
         return CHAT_E_TOO_LARGE;
@@ -87,7 +86,7 @@ chat_status client_send(struct client_core *core, uint64_t channel_id, const cha
         .extra_len = extra_len,
         .reply_to_seq = reply_to_seq,
     };
-    chat_status status = check_body(text, text_len, extra, extra_len);
+    chat_status status = compose_check(text, text_len, extra, extra_len);
 
     if (status == CHAT_OK && text_len == 0 && extra_len == 0)
         status = CHAT_E_INVALID;
@@ -107,7 +106,7 @@ chat_status client_edit(struct client_core *core, uint64_t channel_id, uint64_t 
         .extra = extra,
         .extra_len = extra_len,
     };
-    chat_status status = check_body(text, text_len, extra, extra_len);
+    chat_status status = compose_check(text, text_len, extra, extra_len);
 
     if (status == CHAT_OK && seq == 0)
         status = CHAT_E_INVALID;
@@ -162,7 +161,8 @@ static chat_status show(const struct cache_outgoing *o, void *user)
         .old_nonce = {o->old_device_id, o->old_counter},
         .channel_id = o->channel_id,
         .kind = (chat_outgoing_kind)o->kind,
-        .state = o->state == CHAT_OUTGOING_REFUSED ? CHAT_OUTGOING_REFUSED : CHAT_OUTGOING_QUEUED,
+        .state =
+            outbox_state(o) == CHAT_OUTGOING_REFUSED ? CHAT_OUTGOING_REFUSED : CHAT_OUTGOING_QUEUED,
         .seq = o->seq,
         .reply_to_seq = o->reply_to_seq,
         .created_at_ms = o->created_at_ms,

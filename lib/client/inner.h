@@ -440,6 +440,8 @@ chat_status outbox_load(struct client_core *core);
 void outbox_free_all(struct client_core *core);
 void outbox_answer(struct client_core *core, struct request *r, const WireServerFrame *frame);
 void outbox_mark_answer(struct client_core *core, struct request *r, const WireServerFrame *frame);
+/* Of a row, which may be damaged: what is none of the states is not sent. */
+chat_outgoing_state outbox_state(const struct cache_outgoing *o);
 /* It is in: out of the outbox, told. */
 void outbox_done(struct client_core *core, struct out_op *op, uint64_t seq);
 void outbox_unsend(struct client_core *core, struct out_op *op);
@@ -473,6 +475,9 @@ void gone_sweep(struct client_core *core);
 
 /* compose.c */
 uint64_t compose_counter(struct client_core *core);
+/* Errors: CHAT_E_TOO_LARGE, CHAT_E_INVALID. */
+chat_status compose_check(const char *text, size_t text_len, const uint8_t *extra,
+                          size_t extra_len);
 
 /* send.c */
 

@@ -18,6 +18,13 @@ void outbox_check(struct client_core *core, struct channel *ch)
 
 /* --- memory and cache --- */
 
+chat_outgoing_state outbox_state(const struct cache_outgoing *o)
+{
+    if (o->state == CHAT_OUTGOING_QUEUED || o->state == CHAT_OUTGOING_DONE)
+        return (chat_outgoing_state)o->state;
+    return CHAT_OUTGOING_REFUSED;
+}
+
 struct out_op *outbox_op_new(struct client_core *core, const struct cache_outgoing *o)
 {
     struct out_op *op = alloc_zeroed(core->allocator, sizeof(*op));
@@ -35,7 +42,7 @@ struct out_op *outbox_op_new(struct client_core *core, const struct cache_outgoi
     op->created_at_ms = o->created_at_ms;
     op->reply_to_seq = o->reply_to_seq;
     op->kind = o->kind;
-    op->state = o->state;
+    op->state = outbox_state(o);
     if (op->state == CHAT_OUTGOING_DONE) { /* queued still, until it can be seen */
         op->state = CHAT_OUTGOING_QUEUED;
         op->acked_rev = o->base_seq;
@@ -75,7 +82,7 @@ static chat_status take_row(const struct cache_outgoing *o, void *user)
     struct client_core *core = user;
     struct out_op *op;
 
-    if (o->state != CHAT_OUTGOING_REFUSED && !channel_find(core, o->channel_id) &&
+    if (outbox_state(o) != CHAT_OUTGOING_REFUSED && !channel_find(core, o->channel_id) &&
         !gone_find(core, o->channel_id) && !gone_make(core, o->channel_id))
         return CHAT_E_NOMEM;
     op = outbox_op_new(core, o);

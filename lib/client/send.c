@@ -6,7 +6,7 @@ struct sending {
     struct client_core *core;
     struct channel *ch;
     struct out_op *op;
-    bool sent;
+    bool sent, damaged;
 };
 
 uint64_t send_predecessor(const struct channel *ch, const struct out_op *op)
@@ -55,6 +55,15 @@ static void fill(WireClientFrame *frame, const struct cache_outgoing *o, WireNon
     }
 }
 
+/* The file keeps no checksums. What the server would close the link for, again and again, or
+ * what is another operation than was typed, stays here. */
+static bool is_whole(const struct cache_outgoing *o)
+{
+    return o->kind >= CHAT_OUTGOING_SEND && o->kind <= CHAT_OUTGOING_DELETE && o->device_id &&
+           o->counter && o->counter <= (uint64_t)INT64_MAX &&
+           compose_check(o->text, o->text_len, o->extra, o->extra_len) == CHAT_OK;
+}
+
 static chat_status send_row(const struct cache_outgoing *o, void *user)
 {
     struct sending *s = user;
@@ -64,9 +73,11 @@ static chat_status send_row(const struct cache_outgoing *o, void *user)
     WireEditMessage edit = WIRE_EDIT_MESSAGE__INIT;
     WireDeleteMessage delete = WIRE_DELETE_MESSAGE__INIT;
     WireNonce nonce = WIRE_NONCE__INIT;
-    struct request *r = request_new(s->core, REQ_OP);
+    struct request *r;
     uint32_t id;
 
+    s->damaged = !is_whole(o);
+    r = s->damaged ? NULL : request_new(s->core, REQ_OP);
     if (!r)
         return CHAT_OK;
     if (PLANTED(RESEND_NEW_NONCE) && op->was_sent)
@@ -110,7 +121,13 @@ static bool send_ops(struct client_core *core, struct channel *ch)
         if (core->ops_in_flight >= CLIENT_OPS_IN_FLIGHT_MAX ||
             !request_may_send(core, BUDGET_OPERATIONS))
             return false;
-        if (!core_ok(core, cache_outbox_get(core->cache, s.op->row, send_row, &s)) || !s.sent)
+        if (!core_ok(core, cache_outbox_get(core->cache, s.op->row, send_row, &s)))
+            return false;
+        if (s.damaged) {
+            outbox_refuse(core, s.op, CHAT_E_CORRUPT, "cache");
+            continue;
+        }
+        if (!s.sent)
             return false;
         if (PLANTED(OUTBOX_DROPPED_ON_SEND)) {
             (void)core_ok(core, cache_outbox_remove(core->cache, s.op->row));

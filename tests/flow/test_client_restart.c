@@ -191,6 +191,51 @@ START_TEST(an_edit_is_shown_as_queued_until_it_can_be_seen)
 }
 END_TEST
 
+static void damage(const char *sql)
+{
+    sqlite3 *db;
+
+    ck_assert_int_eq(sqlite3_open_v2("client.db", &db, SQLITE_OPEN_READWRITE, VFS), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, "PRAGMA locking_mode=EXCLUSIVE", NULL, NULL, NULL),
+                     SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static const char *const damages[] = {
+    "UPDATE outbox SET text=CAST(x'ff' AS TEXT) WHERE id=1",
+    "UPDATE outbox SET text=printf('%.9000c', 'x') WHERE id=1",
+    "UPDATE outbox SET extra=zeroblob(5000) WHERE id=1",
+    "UPDATE outbox SET kind=9 WHERE id=1", /* and not a deletion */
+    "UPDATE outbox SET counter=-1 WHERE id=1",
+    "UPDATE outbox SET state=77 WHERE id=1",
+};
+
+/* Sent, it would end the link again and again. */
+START_TEST(a_damaged_entry_of_the_outbox_is_refused_and_holds_nobody_up)
+{
+    const struct chat_outgoing *outgoing;
+
+    own_messages(3);
+    rig_start(&rig);
+    rig_cut(&rig, 1006);
+    rig_type(&rig, CH, "damaged");
+    rig_type(&rig, CH, "sound");
+    rig_crash(&rig);
+    damage(damages[_i]);
+    rig_start(&rig);
+    rig_wait(&rig, 60000);
+    rig_pull(&rig);
+    ck_assert_uint_eq(rig.closes, 0);
+    ck_assert_uint_eq(rig.channels[0].seq, 4);
+    ck_assert_str_eq(rig.channels[0].messages[4].text, "sound");
+    ck_assert_uint_eq(client_outgoing_count(rig.core), 1);
+    ck_assert(client_outgoing(rig.core, 0, &outgoing));
+    ck_assert_int_eq(outgoing->state, CHAT_OUTGOING_REFUSED);
+    ck_assert_int_eq(client_discard(rig.core, &outgoing->nonce), CHAT_OK);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("client_restart");
@@ -206,6 +251,8 @@ int main(void)
     tcase_add_test(tc, want_of_memory_is_not_told_as_the_servers_fault);
     tcase_add_test(tc, an_outbox_that_cannot_be_read_is_told);
     tcase_add_test(tc, an_edit_is_shown_as_queued_until_it_can_be_seen);
+    tcase_add_loop_test(tc, a_damaged_entry_of_the_outbox_is_refused_and_holds_nobody_up, 0,
+                        sizeof(damages) / sizeof(damages[0]));
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
