@@ -69,7 +69,7 @@ static inline char *input_text(struct input *in, struct arena *arena, size_t *ou
 
     for (size_t i = 0; i < len; i++)
         text[i] = (char)('a' + (i < 4 ? input_byte(in) : i) % 26u);
-    if (shape == 239 && len)
+    if (shape >= 232 && shape < 240 && len)
         text[0] = (char)0xff;
     *out_len = len;
     return text;
