@@ -300,8 +300,8 @@ CHAT_API CHAT_USE_RESULT chat_status chat_conn_set_draft(chat_conn *conn, uint64
 /* NULL: there is none. Borrowed until the next call on the conn. Since 0.2. */
 CHAT_API const struct chat_draft *chat_conn_get_draft(chat_conn *conn, uint64_t channel_id);
 
-/* Operations in the outbox, oldest first, by index. False past the end. `*out` is borrowed
- * until the next call on the conn. */
+/* Operations in the outbox, oldest first, by index. False past the end, and when it cannot be
+ * read: then CHAT_EVENT_CACHE says why. `*out` is borrowed until the next call on the conn. */
 CHAT_API uint32_t chat_conn_get_outgoing_count(const chat_conn *conn);
 CHAT_API bool chat_conn_get_outgoing(chat_conn *conn, uint32_t index,
                                      const struct chat_outgoing **out);
@@ -329,8 +329,8 @@ CHAT_API const struct chat_channel *chat_conn_next_channel(chat_conn *conn,
 /* NULL: not a channel of this user. Borrowed until the next call on the conn. */
 CHAT_API const struct chat_channel *chat_conn_get_channel(chat_conn *conn, uint64_t channel_id);
 
-/* NULL: the name is not known here (chat_conn_fetch_users() asks). Borrowed until the next
- * call on the conn. */
+/* NULL: the name is not known here (chat_conn_fetch_users() asks), or cannot be read
+ * (CHAT_EVENT_CACHE). Borrowed until the next call on the conn. */
 CHAT_API const struct chat_user *chat_conn_get_user(chat_conn *conn, uint64_t user_id);
 
 /*

@@ -104,8 +104,9 @@ typedef enum chat_event_type {
     /* `presence` of a watched user. Only the latest state of each waits. */
     CHAT_EVENT_PRESENCE = 50,
 
-    /* The cache refused: CHAT_E_FULL, CHAT_E_IO, CHAT_E_CORRUPT, or CHAT_E_CONFLICT when it
-     * belongs to another user or service. Nothing is wiped: the application decides. */
+    /* The cache refused: CHAT_E_FULL, CHAT_E_IO, CHAT_E_CORRUPT, CHAT_E_NOMEM, or
+     * CHAT_E_CONFLICT when it belongs to another user or service. Nothing is wiped: the
+     * application decides. */
     CHAT_EVENT_CACHE = 60,
 } chat_event_type;
 

@@ -168,7 +168,8 @@ struct cache_outgoing {
     uint64_t old_device_id, old_counter;
     uint64_t channel_id;
     uint32_t kind;  /* chat_outgoing_kind */
-    uint32_t state; /* chat_outgoing_state: QUEUED or REFUSED */
+    uint32_t state; /* chat_outgoing_state: QUEUED, REFUSED, or DONE for an acknowledged alteration
+                     * that the cache does not show yet; base_seq is its rev then */
     int32_t status; /* chat_status: why it was refused */
     uint64_t seq;
     uint64_t reply_to_seq;
@@ -194,6 +195,8 @@ chat_status cache_outbox_load(struct cache *c, cache_outgoing_fn fn, void *user)
 /* One, whole. CHAT_E_NOT_FOUND. */
 chat_status cache_outbox_get(struct cache *c, int64_t row, cache_outgoing_fn fn, void *user);
 chat_status cache_outbox_set_state(struct cache *c, int64_t row, uint32_t state, int32_t status);
+/* An alteration was acknowledged with this rev: it is not to be sent again. */
+chat_status cache_outbox_set_acked(struct cache *c, int64_t row, uint64_t rev);
 /* A new nonce; the present one becomes the old one. */
 chat_status cache_outbox_rename(struct cache *c, int64_t row, uint64_t device_id, uint64_t counter,
                                 uint64_t base_seq);

@@ -4,6 +4,7 @@
 
 struct known {
     uint64_t message_id, rev;
+    bool same_text; /* as the new state's */
 };
 
 /* One that is there. */
@@ -17,9 +18,10 @@ static chat_status find(struct cache *c, const struct chat_message *m, struct kn
         return status;
     cache_bind_u64(st, 1, m->channel_id);
     cache_bind_u64(st, 2, m->seq);
+    cache_bind_text(st, 3, m->text, m->text_len);
     rc = sqlite3_step(st);
     if (rc == SQLITE_ROW)
-        *out = (struct known){cache_u64(st, 0), cache_u64(st, 1)};
+        *out = (struct known){cache_u64(st, 0), cache_u64(st, 1), cache_u64(st, 2) != 0};
     sqlite3_reset(st);
     if (rc == SQLITE_ROW)
         return CHAT_OK;
@@ -140,16 +142,20 @@ static chat_status insert(struct cache *c, const struct chat_message *m, bool *o
     return status;
 }
 
-static chat_status alter(struct cache *c, const struct chat_message *m)
+/* What words it has in the index stands as long as its text does. */
+static chat_status alter(struct cache *c, const struct chat_message *m, bool same_text)
 {
     uint8_t ids[PACKED_IDS_MAX];
-    chat_status status = cache_index_forget(c, m->channel_id, m->seq, m->seq);
+    chat_status status = CHAT_OK;
     sqlite3_stmt *st;
 
-    if (status != CHAT_OK)
-        return status;
-    c->unindexed = -1;
-    cache_index_touch(c, 0);
+    if (!same_text) {
+        status = cache_index_forget(c, m->channel_id, m->seq, m->seq);
+        if (status != CHAT_OK)
+            return status;
+        c->unindexed = -1;
+        cache_index_touch(c, 0);
+    }
     st = cache_writer(c, ST_MESSAGE_ALTER, &status);
     if (!st)
         return status;
@@ -159,6 +165,7 @@ static chat_status alter(struct cache *c, const struct chat_message *m)
     cache_bind_u64(st, 4, m->rev);
     cache_bind_u64(st, 5, m->deleted);
     bind_content(c, st, 6, m, ids);
+    cache_bind_u64(st, 11, same_text);
     return cache_run(c, st);
 }
 
@@ -186,7 +193,7 @@ chat_status cache_message_put(struct cache *c, const struct chat_message *messag
         return CHAT_OK;
     }
     *out_put = CACHE_PUT_ALTERED;
-    return alter(c, message);
+    return alter(c, message, known.same_text);
 }
 
 chat_status cache_messages_drop(struct cache *c, uint64_t channel_id, uint64_t from, uint64_t to)

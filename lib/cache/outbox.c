@@ -119,6 +119,19 @@ chat_status cache_outbox_set_state(struct cache *c, int64_t row, uint32_t state,
     return cache_run(c, st);
 }
 
+chat_status cache_outbox_set_acked(struct cache *c, int64_t row, uint64_t rev)
+{
+    chat_status status;
+    sqlite3_stmt *st = cache_writer(c, ST_OUTBOX_ACKED, &status);
+
+    if (!st)
+        return status;
+    sqlite3_bind_int64(st, 1, row);
+    cache_bind_u64(st, 2, CHAT_OUTGOING_DONE);
+    cache_bind_u64(st, 3, rev);
+    return cache_run(c, st);
+}
+
 chat_status cache_outbox_rename(struct cache *c, int64_t row, uint64_t device_id, uint64_t counter,
                                 uint64_t base_seq)
 {

@@ -23,7 +23,8 @@ static const char *const sql[ST_COUNT] = {
         "deleted_unread,peer_id,last_counter,last_device,name,shown_at_ms,ranges,mentions)"
         " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21)",
     [ST_CHANNEL_DROP] = "DELETE FROM channels WHERE channel_id=?1",
-    [ST_MESSAGE_FIND] = "SELECT message_id,rev FROM messages WHERE channel_id=?1 AND seq=?2",
+    [ST_MESSAGE_FIND] = "SELECT message_id,rev,text=?3 FROM messages"
+                        " WHERE channel_id=?1 AND seq=?2",
     [ST_MESSAGE_FROM] = "SELECT seq,message_id FROM messages"
                         " WHERE channel_id=?1 AND seq>=?2 ORDER BY seq LIMIT 1",
     [ST_MESSAGE_LAST] = "SELECT seq,message_id FROM messages"
@@ -34,7 +35,8 @@ static const char *const sql[ST_COUNT] = {
         " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)"
         " ON CONFLICT DO NOTHING",
     [ST_MESSAGE_ALTER] = "UPDATE messages SET edited_at_ms=?3,rev=?4,deleted=?5,text=?6,extra=?7,"
-                         "mention_ids=?8,mentions_me=?9,reactions=?10,doc=0"
+                         "mention_ids=?8,mentions_me=?9,reactions=?10,"
+                         "doc=CASE WHEN ?11 THEN doc ELSE 0 END"
                          " WHERE channel_id=?1 AND seq=?2",
     [ST_MESSAGES_DROP] = "DELETE FROM messages WHERE channel_id=?1 AND seq BETWEEN ?2 AND ?3",
     [ST_MESSAGES_READ] =
@@ -53,6 +55,7 @@ static const char *const sql[ST_COUNT] = {
     [ST_OUTBOX_ALL] = "SELECT " OUTGOING_HEAD " FROM outbox ORDER BY id",
     [ST_OUTBOX_GET] = "SELECT " OUTGOING_HEAD ",text,extra,mention_ids FROM outbox WHERE id=?1",
     [ST_OUTBOX_STATE] = "UPDATE outbox SET state=?2,status=?3 WHERE id=?1",
+    [ST_OUTBOX_ACKED] = "UPDATE outbox SET state=?2,base_seq=?3 WHERE id=?1",
     [ST_OUTBOX_RENAME] =
         "UPDATE outbox SET old_device_id=device_id,old_counter=counter,device_id=?2,counter=?3,"
         "base_seq=?4 WHERE id=?1",

@@ -83,28 +83,33 @@ chat_status compose_queue(struct client_core *core, struct cache_outgoing *o,
     return status;
 }
 
-/* As today's struct, whatever the caller was compiled with. */
+chat_status compose_check(const struct chat_content *c)
+{
+    if (c->text_len > CHAT_TEXT_MAX || c->extra_len > CHAT_EXTRA_MAX ||
+        c->mentions_count > CHAT_MENTIONS_MAX)
+        return CHAT_E_TOO_LARGE;
+    if ((c->text_len && !c->text) || (c->extra_len && !c->extra) ||
+        (c->mentions_count && !c->mention_ids) || (c->text_len == 0 && c->extra_len == 0) ||
+        (c->text_len && !utf8_is_valid((const uint8_t *)c->text, c->text_len)))
+        return CHAT_E_INVALID;
+    for (size_t i = 0; i < c->mentions_count; i++) {
+        for (size_t k = 0; k < i; k++)
+            if (c->mention_ids[k] == c->mention_ids[i])
+                return CHAT_E_INVALID;
+        if (c->mention_ids[i] == 0)
+            return CHAT_E_INVALID;
+    }
+    return CHAT_OK;
+}
+
+/* As today's struct, whatever the caller was compiled with; checked. */
 static chat_status take_content(const struct chat_content *from, struct chat_content *out)
 {
     *out = (struct chat_content)CHAT_CONTENT_INIT;
     if (!from || from->size < sizeof(from->size))
         return CHAT_E_INVALID;
     memcpy(out, from, from->size < sizeof(*out) ? from->size : sizeof(*out));
-    if (out->text_len > CHAT_TEXT_MAX || out->extra_len > CHAT_EXTRA_MAX ||
-        out->mentions_count > CHAT_MENTIONS_MAX)
-        return CHAT_E_TOO_LARGE;
-    if ((out->text_len && !out->text) || (out->extra_len && !out->extra) ||
-        (out->mentions_count && !out->mention_ids) || (out->text_len == 0 && out->extra_len == 0) ||
-        (out->text_len && !utf8_is_valid((const uint8_t *)out->text, out->text_len)))
-        return CHAT_E_INVALID;
-    for (size_t i = 0; i < out->mentions_count; i++) {
-        for (size_t k = 0; k < i; k++)
-            if (out->mention_ids[k] == out->mention_ids[i])
-                return CHAT_E_INVALID;
-        if (out->mention_ids[i] == 0)
-            return CHAT_E_INVALID;
-    }
-    return CHAT_OK;
+    return compose_check(out);
 }
 
 static struct cache_outgoing outgoing_of(uint32_t kind, const struct chat_content *content)
@@ -243,6 +248,7 @@ static chat_status show(const struct cache_outgoing *o, void *user)
 bool client_outgoing(struct client_core *core, uint32_t index, const struct chat_outgoing **out)
 {
     const struct out_op *op;
+    chat_status status;
 
     if (core_commit(core) != CHAT_OK)
         return false;
@@ -251,8 +257,11 @@ bool client_outgoing(struct client_core *core, uint32_t index, const struct chat
         return false;
     arena_reset(&core->view_arena);
     core->view_outgoing = outbox_describe(op);
-    if (cache_outbox_get(core->cache, op->row, show, core) != CHAT_OK)
+    status = cache_outbox_get(core->cache, op->row, show, core);
+    if (status != CHAT_OK) { /* it is not past the end */
+        events_cache(core, status);
         return false;
+    }
     *out = &core->view_outgoing;
     return true;
 }

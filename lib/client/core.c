@@ -78,6 +78,8 @@ chat_status core_reload(struct client_core *core)
     forget(core);
     status = load(core);
     core->trouble = CHAT_OK;
+    if (status == CHAT_OK) /* who read while it was away saw no channel */
+        events_reread_all(core);
     return status;
 }
 

@@ -1,4 +1,6 @@
 /* One WebSocket message from the server: which frame goes where. */
+#include <libchat/close.h>
+
 #include "client/inner.h"
 
 #define ASIDE_WAIT_MS 1000 /* at least, doubled by jitter */
@@ -233,7 +235,9 @@ void dispatch_message(struct client_core *core, const uint8_t *bytes, size_t len
     link_id link = core->link;
     chat_status status = wire_decode_server(bytes, len, &core->arena, &batch, &fault);
 
-    if (status != CHAT_OK) {
+    if (status == CHAT_E_NOMEM) { /* no fault of the server's */
+        session_drop(core, CHAT_CLOSE_GOING_AWAY, "no memory", status);
+    } else if (status != CHAT_OK) {
         session_protocol_error(core, fault.rule);
     } else {
         for (size_t i = 0; i < batch->n_frames && core->link == link; i++)

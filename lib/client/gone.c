@@ -71,6 +71,7 @@ void gone_adopt(struct client_core *core, struct channel *ch)
         list_push_back(&ch->ops, node);
     }
     ch->in_flight = gone->in_flight;
+    ch->acked = gone->acked;
     ch->out_failures = gone->out_failures;
     ch->out_stalled = gone->out_stalled;
     ch->out_wait_until_ms = gone->out_wait_until_ms;

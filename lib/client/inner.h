@@ -593,6 +593,10 @@ chat_status outbox_load(struct client_core *core);
 void outbox_free_all(struct client_core *core);
 void outbox_answer(struct client_core *core, struct request *r, const WireServerFrame *frame);
 void outbox_mark_answer(struct client_core *core, struct request *r, const WireServerFrame *frame);
+/* Of a row, which may be damaged: what is none of the states is not sent. */
+chat_outgoing_state outbox_state(const struct cache_outgoing *o);
+/* It is in: out of the outbox, told. */
+void outbox_done(struct client_core *core, struct out_op *op, uint64_t seq);
 void outbox_unsend(struct client_core *core, struct out_op *op);
 void outbox_refuse(struct client_core *core, struct out_op *op, chat_status why, const char *rule);
 /* A message that may be one of ours. */
@@ -646,6 +650,8 @@ void gone_sweep(struct client_core *core);
 
 /* compose.c */
 uint64_t compose_counter(struct client_core *core);
+/* Errors: CHAT_E_TOO_LARGE, CHAT_E_INVALID. */
+chat_status compose_check(const struct chat_content *content);
 /* Of `content`, checked. Errors: CHAT_E_INVALID, CHAT_E_TOO_LARGE. */
 chat_status compose_edit(const struct chat_content *content, struct cache_outgoing *out);
 chat_status compose_reaction(const char *emoji, size_t len, bool remove,
@@ -668,6 +674,8 @@ void send_pump(struct client_core *core);
 
 /* stale.c: NONCE_STALE */
 void stale_begin(struct client_core *core, struct channel *ch, struct out_op *op);
+/* `by`, an alteration, is in: no earlier edit of its message goes out again. */
+void stale_overtaken(struct client_core *core, struct channel *ch, const struct out_op *by);
 void stale_scanned(struct client_core *core, struct channel *ch, uint64_t up_to, uint64_t head_seq);
 
 /* ask.c */

@@ -18,6 +18,13 @@ void outbox_check(struct client_core *core, struct channel *ch)
 
 /* --- memory and cache --- */
 
+chat_outgoing_state outbox_state(const struct cache_outgoing *o)
+{
+    if (o->state == CHAT_OUTGOING_QUEUED || o->state == CHAT_OUTGOING_DONE)
+        return (chat_outgoing_state)o->state;
+    return CHAT_OUTGOING_REFUSED;
+}
+
 struct out_op *outbox_op_new(struct client_core *core, const struct cache_outgoing *o)
 {
     struct out_op *op = alloc_zeroed(core->allocator, sizeof(*op));
@@ -35,7 +42,11 @@ struct out_op *outbox_op_new(struct client_core *core, const struct cache_outgoi
     op->created_at_ms = o->created_at_ms;
     op->reply_to_seq = o->reply_to_seq;
     op->kind = o->kind;
-    op->state = o->state;
+    op->state = outbox_state(o);
+    if (op->state == CHAT_OUTGOING_DONE) { /* queued still, until it can be seen */
+        op->state = CHAT_OUTGOING_QUEUED;
+        op->acked_rev = o->base_seq;
+    }
     op->removes = o->removes;
     op->marked = o->sent;
     if (o->parent)
@@ -76,6 +87,8 @@ void outbox_op_link(struct client_core *core, struct out_op *op)
         return;
     op->channel = ch;
     list_push_back(&ch->ops, &op->link);
+    ch->acked += op->acked_rev ? 1 : 0;
+    ch->expect_rev = most_u64(ch->expect_rev, op->acked_rev);
     outbox_check(core, ch);
 }
 
@@ -141,7 +154,7 @@ static chat_status take_row(const struct cache_outgoing *o, void *user)
     struct client_core *core = user;
     struct out_op *op;
 
-    if (o->state == CHAT_OUTGOING_QUEUED && !channel_find(core, o->channel_id) &&
+    if (outbox_state(o) != CHAT_OUTGOING_REFUSED && !channel_find(core, o->channel_id) &&
         !gone_find(core, o->channel_id) && !gone_make(core, o->channel_id))
         return CHAT_E_NOMEM;
     op = ops_reserve(core) == CHAT_OK ? outbox_op_new(core, o) : NULL;
@@ -272,7 +285,7 @@ static void tell_dependents(struct client_core *core, struct out_op *op, uint64_
     }
 }
 
-static void done(struct client_core *core, struct out_op *op, uint64_t seq)
+void outbox_done(struct client_core *core, struct out_op *op, uint64_t seq)
 {
     struct channel *ch = op->channel;
 
@@ -324,7 +337,7 @@ void outbox_seen(struct client_core *core, struct channel *ch, const WireMessage
     if (!op || !core_ok(core, cache_outbox_get(core->cache, op->row, compare, &w)))
         return;
     if (w.same)
-        done(core, op, m->seq);
+        outbox_done(core, op, m->seq);
     else
         log_write(core->cfg.logger, CHAT_LOG_WARN, "client",
                   "a copy of this cache used the nonce of a queued message");
@@ -339,7 +352,7 @@ void outbox_settle_altered(struct client_core *core, struct channel *ch)
         struct out_op *op = LIST_ENTRY(node, struct out_op, link);
 
         if (op->acked_rev && !ranges_lack(&ch->c.ranges, op->seq, op->acked_rev))
-            done(core, op, op->seq);
+            outbox_done(core, op, op->seq);
     }
 }
 
@@ -353,7 +366,7 @@ void outbox_channel_gone(struct client_core *core, struct channel *ch)
         struct out_op *op = LIST_ENTRY(node, struct out_op, link);
 
         if (op->acked_rev)
-            done(core, op, op->seq);
+            outbox_done(core, op, op->seq);
         else if (op->stale)
             refuse_one(core, op, CHAT_E_UNKNOWN, "channel");
         else if (!op->was_sent) /* nor is what waits for it: each has its turn here */
@@ -376,7 +389,7 @@ static void take_sent(struct client_core *core, struct channel *ch, struct out_o
     ch->out_failures = 0;
     ch->out_careful = false;
     if (channel_is_gone(ch)) {
-        done(core, op, s->seq);
+        outbox_done(core, op, s->seq);
         return;
     }
     if (!core_ok(core, cache_outbox_get(core->cache, op->row, keep_sent, &w)))
@@ -385,7 +398,7 @@ static void take_sent(struct client_core *core, struct channel *ch, struct out_o
     ch->told_id = s->message_id;
     ch->told_epoch = s->epoch;
     ch->told_request = core->last_request_id;
-    done(core, op, s->seq);
+    outbox_done(core, op, s->seq);
     apply_stream(core, ch);
     channel_read_moved(core, ch, s->seq, s->message_id);
     receipts_read_here(core, ch, s->seq); /* who answers has read */
@@ -402,11 +415,17 @@ static void take_altered(struct client_core *core, struct channel *ch, struct ou
     ch->out_failures = 0;
     ch->out_careful = false;
     if (channel_is_gone(ch) || !a->rev) { /* it changed nothing */
-        done(core, op, op->seq);
+        outbox_done(core, op, op->seq);
         return;
     }
     ch->acked += op->acked_rev ? 0 : 1;
     op->acked_rev = a->rev;
+    stale_overtaken(core, ch, op);
+    /* Not sent again after a restart: by then the store may have forgotten its nonce, and it
+     * would undo what was altered later. */
+    if (ranges_lack(&ch->c.ranges, op->seq, a->rev) &&
+        !core_ok(core, cache_outbox_set_acked(core->cache, op->row, a->rev)))
+        return;
     /* Done when the cache shows it; its publication is on its way. */
     ch->expect_rev = most_u64(ch->expect_rev, a->rev);
     ch->expect_at_ms = core->now.mono_ms + core->cfg.gap_grace_ms;

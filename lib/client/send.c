@@ -1,12 +1,13 @@
 /* Operations and read marks onto the wire: in order, a bounded number in flight. */
 #include "base/plant.h"
+#include "base/utf8.h"
 #include "client/inner.h"
 
 struct sending {
     struct client_core *core;
     struct channel *ch;
     struct out_op *op;
-    bool sent;
+    bool sent, damaged;
 };
 
 uint64_t send_predecessor(const struct channel *ch, const struct out_op *op)
@@ -85,6 +86,32 @@ static void fill(WireClientFrame *frame, const struct cache_outgoing *o, WireNon
     }
 }
 
+/* The file keeps no checksums. What the server would close the link for, again and again, or
+ * what is another operation than was typed, stays here. */
+static bool is_whole(const struct cache_outgoing *o)
+{
+    struct chat_content content = CHAT_CONTENT_INIT;
+
+    if (!o->device_id || !o->counter || o->counter > (uint64_t)INT64_MAX)
+        return false;
+    switch (o->kind) {
+    case CHAT_OUTGOING_SEND:
+    case CHAT_OUTGOING_EDIT:
+        content.text = o->text;
+        content.text_len = o->text_len;
+        content.extra = o->extra;
+        content.extra_len = o->extra_len;
+        content.mention_ids = o->mention_ids;
+        content.mentions_count = o->mentions_count;
+        return compose_check(&content) == CHAT_OK;
+    case CHAT_OUTGOING_REACT:
+        return o->text_len > 0 && o->text_len <= CHAT_EMOJI_MAX &&
+               utf8_is_valid((const uint8_t *)o->text, o->text_len);
+    case CHAT_OUTGOING_DELETE: return true;
+    default: return false;
+    }
+}
+
 static chat_status send_row(const struct cache_outgoing *o, void *user)
 {
     struct sending *s = user;
@@ -92,9 +119,11 @@ static chat_status send_row(const struct cache_outgoing *o, void *user)
     WireClientFrame frame = WIRE_CLIENT_FRAME__INIT;
     union body body;
     WireNonce nonce = WIRE_NONCE__INIT;
-    struct request *r = request_new(s->core, REQ_OP);
+    struct request *r;
     uint32_t id;
 
+    s->damaged = !is_whole(o);
+    r = s->damaged ? NULL : request_new(s->core, REQ_OP);
     if (!r)
         return CHAT_OK;
     if (PLANTED(RESEND_NEW_NONCE) && op->was_sent)
@@ -142,7 +171,13 @@ static bool send_ops(struct client_core *core, struct channel *ch)
             return false;
         if (!s.op->marked && !outbox_mark_sent(core))
             return false;
-        if (!core_ok(core, cache_outbox_get(core->cache, s.op->row, send_row, &s)) || !s.sent)
+        if (!core_ok(core, cache_outbox_get(core->cache, s.op->row, send_row, &s)))
+            return false;
+        if (s.damaged) {
+            outbox_refuse(core, s.op, CHAT_E_CORRUPT, "cache");
+            continue;
+        }
+        if (!s.sent)
             return false;
         if (PLANTED(OUTBOX_DROPPED_ON_SEND)) {
             (void)core_ok(core, cache_outbox_remove(core->cache, s.op->row));

@@ -6,6 +6,10 @@
  *
  * Only what was told to be stale is renamed: the store may still take any other nonce of
  * ours that is on its way, and a message must not go out under two.
+ *
+ * Alterations are not found in history. One that goes out again must not undo what was typed
+ * after it: a later one of the same message that is known to be in stands for it, and those
+ * that are not follow it under new nonces, too. Altering twice does no harm.
  */
 #include "client/inner.h"
 
@@ -29,7 +33,28 @@ void stale_begin(struct client_core *core, struct channel *ch, struct out_op *op
         (void)core_ok(core, cache_set_ticket(core->cache, &core->ticket));
     }
     op->stale = true;
+    for (struct list_node *n = op->link.next; n != &ch->ops.head; n = n->next) {
+        const struct out_op *later = LIST_ENTRY(n, struct out_op, link);
+
+        if (later->acked_rev && later->seq == op->seq && op->kind == CHAT_OUTGOING_EDIT) {
+            outbox_done(core, op, op->seq);
+            return;
+        }
+    }
     look(core, ch, op);
+}
+
+void stale_overtaken(struct client_core *core, struct channel *ch, const struct out_op *by)
+{
+    LIST_EACH(node, &ch->ops)
+    {
+        struct out_op *op = LIST_ENTRY(node, struct out_op, link);
+
+        if (op == by)
+            break;
+        if (op->stale && op->seq == by->seq && op->kind == CHAT_OUTGOING_EDIT)
+            outbox_done(core, op, op->seq);
+    }
 }
 
 static void rename_op(struct client_core *core, struct channel *ch, struct out_op *op)
@@ -45,6 +70,21 @@ static void rename_op(struct client_core *core, struct channel *ch, struct out_o
     if (core_ok(core, cache_outbox_rename(core->cache, op->row, op->device_id, op->counter,
                                           op->base_seq)))
         events_outgoing(core, op, CHAT_OUTGOING_QUEUED, CHAT_OK, op->seq, NULL);
+}
+
+/* An earlier alteration of its message was renamed just now. */
+static bool is_undone(const struct channel *ch, const struct out_op *op, uint64_t device_id)
+{
+    if (op->kind == CHAT_OUTGOING_SEND || op->device_id == device_id)
+        return false;
+    for (const struct list_node *n = op->link.prev; n != &ch->ops.head; n = n->prev) {
+        const struct out_op *before = LIST_ENTRY(n, struct out_op, link);
+
+        if (before->kind != CHAT_OUTGOING_SEND && before->seq == op->seq &&
+            before->device_id == device_id)
+            return true;
+    }
+    return false;
 }
 
 void stale_scanned(struct client_core *core, struct channel *ch, uint64_t up_to, uint64_t head_seq)
@@ -64,6 +104,10 @@ void stale_scanned(struct client_core *core, struct channel *ch, uint64_t up_to,
 
         if (op->acked_rev)
             continue;
+        if (is_undone(ch, op, device_id)) {
+            outbox_unsend(core, op);
+            rename_op(core, ch, op);
+        }
         /* Also what was queued meanwhile behind a renamed one, and so was not sent:
          * counters rise in the order of sending. */
         if (op->stale || (op->device_id == device_id && op->counter < highest))

@@ -167,8 +167,11 @@ struct reply *devices_keep(struct client_core *core, const WireDevices *devices)
 const struct chat_user *client_user(struct client_core *core, uint64_t user_id)
 {
     size_t len;
+    chat_status status = cache_user_get(core->cache, user_id, core->view_name, &len);
 
-    if (cache_user_get(core->cache, user_id, core->view_name, &len) != CHAT_OK)
+    if (status != CHAT_OK && status != CHAT_E_NOT_FOUND)
+        events_cache(core, status);
+    if (status != CHAT_OK)
         return NULL;
     core->view_user = (struct chat_user){user_id, core->view_name, len};
     return &core->view_user;

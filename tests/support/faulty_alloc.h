@@ -10,6 +10,7 @@
 #ifndef CHAT_TESTS_FAULTY_ALLOC_H
 #define CHAT_TESTS_FAULTY_ALLOC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -23,15 +24,20 @@ struct faulty_alloc {
     size_t live;                     /* blocks allocated and not freed */
     size_t calls;                    /* allocations tried since faulty_alloc_fail_after() */
     size_t allowed;                  /* of those, how many may succeed */
+    bool once;                       /* only the next one fails, not all later ones */
+    bool failed;                     /* at least one did */
 };
 
 static inline void *faulty_alloc_alloc(void *user, size_t size)
 {
     struct faulty_alloc *f = user;
+    size_t call = f->calls++;
     void *memory;
 
-    if (f->calls++ >= f->allowed)
+    if (f->once ? call == f->allowed : call >= f->allowed) {
+        f->failed = true;
         return NULL;
+    }
     memory = malloc(size);
     if (memory)
         f->live++;
@@ -51,6 +57,14 @@ static inline void faulty_alloc_fail_after(struct faulty_alloc *f, size_t allowe
 {
     f->calls = 0;
     f->allowed = allowed;
+}
+
+/* The one after `allowed` fails, or all from then on. */
+static inline void faulty_alloc_fail_at(struct faulty_alloc *f, size_t allowed, bool for_good)
+{
+    faulty_alloc_fail_after(f, allowed);
+    f->once = !for_good;
+    f->failed = false;
 }
 
 static inline void faulty_alloc_init(struct faulty_alloc *f)
