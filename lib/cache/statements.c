@@ -172,24 +172,39 @@ sqlite3_stmt *cache_statement(struct cache *c, enum statement which, chat_status
     return c->statements[which];
 }
 
+/* What is open in SQLite and not ours is left of a BEGIN or a ROLLBACK that failed half way. */
+static chat_status end_left_over(struct cache *c)
+{
+    chat_status status = CHAT_OK;
+    sqlite3_stmt *st;
+
+    if (sqlite3_get_autocommit(c->db))
+        return CHAT_OK;
+    st = cache_statement(c, ST_ROLLBACK, &status);
+    return st ? cache_run(c, st) : status;
+}
+
+static chat_status begin(struct cache *c)
+{
+    chat_status status;
+    sqlite3_stmt *st = cache_statement(c, ST_BEGIN, &status);
+
+    if (!st)
+        return status;
+    status = end_left_over(c);
+    if (status == CHAT_OK)
+        status = cache_run(c, st);
+    if (status != CHAT_OK)
+        return status;
+    c->open_txn = true;
+    c->spoilt = CHAT_OK;
+    return CHAT_OK;
+}
+
 sqlite3_stmt *cache_writer(struct cache *c, enum statement which, chat_status *out_status)
 {
-    if (!c->open_txn) {
-        sqlite3_stmt *begin = cache_statement(c, ST_BEGIN, out_status);
-
-        if (!begin)
-            return NULL;
-        *out_status = cache_run(c, begin);
-        if (*out_status != CHAT_OK)
-            return NULL;
-        c->open_txn = true;
-        c->spoilt = CHAT_OK;
-    }
-    if (c->spoilt != CHAT_OK) {
-        *out_status = c->spoilt;
-        return NULL;
-    }
-    return cache_statement(c, which, out_status);
+    *out_status = c->open_txn ? c->spoilt : begin(c);
+    return *out_status == CHAT_OK ? cache_statement(c, which, out_status) : NULL;
 }
 
 chat_status cache_run(struct cache *c, sqlite3_stmt *st)
@@ -203,9 +218,6 @@ chat_status cache_run(struct cache *c, sqlite3_stmt *st)
 
 void cache_rollback(struct cache *c)
 {
-    chat_status status;
-    sqlite3_stmt *st;
-
     c->taken = false;
     if (!c->open_txn)
         return;
@@ -213,11 +225,7 @@ void cache_rollback(struct cache *c)
     c->identity = c->committed;
     c->unindexed = -1;
     c->index_done = false;
-    if (sqlite3_get_autocommit(c->db))
-        return; /* SQLite has done it */
-    st = cache_statement(c, ST_ROLLBACK, &status);
-    if (st)
-        (void)cache_run(c, st);
+    (void)end_left_over(c); /* SQLite may have done it; what fails is tried again */
 }
 
 chat_status cache_commit(struct cache *c)
