@@ -55,7 +55,7 @@ static chat_status open_file(struct cache *c, const struct cache_config *config)
      * told at once instead of now and then. */
     status = pragma(c, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA temp_store=MEMORY;"
                        "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"
-                       "PRAGMA mmap_size=0; PRAGMA cache_size=-1024");
+                       "PRAGMA mmap_size=0; PRAGMA cache_size=-4096");
     return status;
 }
 

@@ -15,7 +15,7 @@
 
 #include "cache/cache.h"
 
-#define SEARCH_STEP_DOCUMENTS 32768u /* looked through by one step */
+#define SEARCH_STEP_DOCUMENTS 65536u /* looked through by one step */
 #define SEARCH_STEP_CANDIDATES 512u  /* read and compared by one step */
 
 /* --- the index --- */
