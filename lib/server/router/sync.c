@@ -194,27 +194,37 @@ bool sync_start(struct router *r, struct session *s, WireUserChannel *const *cha
     return true;
 }
 
+/* What is told of a channel that is still to be asked about. */
+static void set_mentions(struct sync_item *item, uint32_t mentions)
+{
+    item->mentions = at_most_max(mentions);
+    item->has_mentions = true;
+}
+
 void sync_add(struct router *r, struct session *s, const WireUserChannel *channel,
               bool has_mentions)
 {
     struct sync *y = s->sync ? s->sync : sync_new(r, s, 1);
+    const uint32_t i = y ? item_of(y, channel->home_id) : SYNC_NONE;
 
-    if (!y || (item_of(y, channel->home_id) == SYNC_NONE && !make_room(r, y))) {
+    if (i != SYNC_NONE) { /* it was made with an older count */
+        if (has_mentions)
+            set_mentions(&y->items[i], channel->mentions);
+        return;
+    }
+    if (!y || !make_room(r, y)) {
         output_starve(r, s);
         return;
     }
-    if (item_of(y, channel->home_id) == SYNC_NONE)
-        append(r, y, channel, has_mentions);
+    append(r, y, channel, has_mentions);
 }
 
 void sync_set_mentions(struct session *s, const WireMentions *mentions)
 {
     const uint32_t i = s->sync ? item_of(s->sync, mentions->channel_id) : SYNC_NONE;
 
-    if (i == SYNC_NONE)
-        return;
-    s->sync->items[i].mentions = at_most_max(mentions->count);
-    s->sync->items[i].has_mentions = true;
+    if (i != SYNC_NONE)
+        set_mentions(&s->sync->items[i], mentions->count);
 }
 
 /* --- asking --- */
