@@ -124,6 +124,12 @@ static struct sync_item *append(struct router *r, struct sync *y, uint64_t home_
     return item;
 }
 
+static void set_mentions(struct sync_item *item, uint32_t mentions)
+{
+    item->mentions = at_most_max(mentions);
+    item->has_mentions = true;
+}
+
 /* The user's home says this of the channel; what it said before is older. */
 static void tell(struct sync_item *item, const WireUserChannel *channel)
 {
@@ -135,8 +141,7 @@ static void tell(struct sync_item *item, const WireUserChannel *channel)
     item->draft_version = channel->draft_version;
     item->muted_until_ms = channel->muted_until_ms;
     item->has_draft = channel->has_draft;
-    item->mentions = at_most_max(channel->mentions);
-    item->has_mentions = true;
+    set_mentions(item, channel->mentions);
 }
 
 /* --- done --- */
@@ -244,10 +249,8 @@ void sync_set_mentions(struct session *s, const WireMentions *mentions)
 {
     const uint32_t i = s->sync ? item_of(s->sync, mentions->channel_id) : SYNC_NONE;
 
-    if (i == SYNC_NONE)
-        return;
-    s->sync->items[i].mentions = at_most_max(mentions->count);
-    s->sync->items[i].has_mentions = true;
+    if (i != SYNC_NONE)
+        set_mentions(&s->sync->items[i], mentions->count);
 }
 
 /* --- asking --- */
