@@ -411,6 +411,55 @@ static void answer_subscribe(void)
     rig_settle(&g);
 }
 
+static const WireChannel *first_listed(link_id link)
+{
+    for (size_t i = 0; i < g.heard_count; i++)
+        if (g.heard[i].link == link && g.heard[i].server &&
+            g.heard[i].server->body_case == SERVER(CHANNEL_LIST))
+            return g.heard[i].server->channel_list->channels[0];
+    ck_abort_msg("nothing was listed");
+    return NULL;
+}
+
+START_TEST(what_is_told_before_a_channel_is_listed_is_listed)
+{
+    WireHomeEvent event = WIRE_HOME_EVENT__INIT;
+    WireChannelSettings settings = WIRE_CHANNEL_SETTINGS__INIT;
+    WireDraft draft = WIRE_DRAFT__INIT;
+    WireCursor cursor = WIRE_CURSOR__INIT;
+    const WireChannel *channel;
+
+    rig_set_member(room, rig_user("dave"), MEMBER);
+    g.hold_open = g.hold_subscribe = true;
+    rig_open(&g, 4);
+    rig_hello(&g, 4, "dave", RIG_DEVICE);
+    answer_open(rig_asked(&g, LINK(OPEN_SESSION)), "dave");
+    rig_settle(&g);
+    settings.channel_id = draft.channel_id = cursor.channel_id = room->home_id;
+    settings.muted_until_ms = 99;
+    settings.version = 21;
+    event.body_case = WIRE_HOME_EVENT__BODY_CHANNEL_SETTINGS;
+    event.channel_settings = &settings;
+    rig_user_event(&g, "dave", 20, 21, &event);
+    draft.text = (char *)""; /* cleared */
+    draft.version = 22;
+    event.body_case = WIRE_HOME_EVENT__BODY_DRAFT;
+    event.draft = &draft;
+    rig_user_event(&g, "dave", 21, 22, &event);
+    cursor.read_seq = 5;
+    event.body_case = WIRE_HOME_EVENT__BODY_CURSOR;
+    event.cursor = &cursor;
+    rig_user_event(&g, "dave", 22, 23, &event);
+    answer_subscribe();
+    channel = first_listed(4);
+    ck_assert_int_eq(channel->settings->muted_until_ms, 99);
+    ck_assert_uint_eq(channel->settings->version, 21);
+    ck_assert_uint_eq(channel->settings->draft_version, 22);
+    ck_assert(!channel->settings->has_draft);
+    ck_assert_uint_eq(channel->read_seq, 5);
+}
+END_TEST
+
 START_TEST(a_list_says_what_the_user_has_set_and_his_own_receipt)
 {
     const WireChannel *channel;
@@ -423,14 +472,7 @@ START_TEST(a_list_says_what_the_user_has_set_and_his_own_receipt)
     rig_settle(&g);
     answer_subscribe();
     ck_assert_uint_eq(rig_count(&g, 4, SERVER(CHANNEL_LIST)), 2);
-    for (size_t i = 0;; i++) {
-        ck_assert_uint_lt(i, g.heard_count);
-        if (g.heard[i].link == 4 && g.heard[i].server &&
-            g.heard[i].server->body_case == SERVER(CHANNEL_LIST)) {
-            channel = g.heard[i].server->channel_list->channels[0];
-            break;
-        }
-    }
+    channel = first_listed(4);
     ck_assert_int_eq(channel->settings->muted_until_ms, 1234);
     ck_assert_uint_eq(channel->settings->version, 3);
     ck_assert_uint_eq(channel->settings->draft_version, 4);
@@ -584,6 +626,7 @@ int main(void)
     tcase_add_test(all, who_is_no_member_sets_nothing);
     tcase_add_test(all, what_one_device_sets_the_users_others_hear);
     tcase_add_test(all, a_list_says_what_the_user_has_set_and_his_own_receipt);
+    tcase_add_test(all, what_is_told_before_a_channel_is_listed_is_listed);
     tcase_add_test(all, after_a_hole_in_the_users_home_all_settings_are_told_again);
     tcase_add_test(all, the_home_hears_what_a_device_calls_itself);
     tcase_add_test(all, a_ticket_says_to_which_session_it_was_given);

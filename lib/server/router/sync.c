@@ -245,12 +245,49 @@ void sync_look(struct router *r, struct session *s, uint64_t home_id)
     (void)find_or_append(r, s, home_id);
 }
 
-void sync_set_mentions(struct session *s, const WireMentions *mentions)
+void sync_heard_mentions(const struct session *s, const WireMentions *mentions)
 {
     const uint32_t i = s->sync ? item_of(s->sync, mentions->channel_id) : SYNC_NONE;
 
     if (i != SYNC_NONE)
         set_mentions(&s->sync->items[i], mentions->count);
+}
+
+static struct sync_item *waiting(const struct session *s, uint64_t home_id)
+{
+    uint32_t i = s->sync ? item_of(s->sync, home_id) : SYNC_NONE;
+
+    return i != SYNC_NONE && s->sync->items[i].is_told ? &s->sync->items[i] : NULL;
+}
+
+void sync_heard_cursor(const struct session *s, const WireCursor *cursor)
+{
+    struct sync_item *item = waiting(s, cursor->channel_id);
+
+    if (!item || cursor->read_seq <= item->read_seq)
+        return;
+    item->read_seq = cursor->read_seq;
+    item->read_message_id = cursor->read_message_id;
+}
+
+void sync_heard_settings(const struct session *s, const WireChannelSettings *settings)
+{
+    struct sync_item *item = waiting(s, settings->channel_id);
+
+    if (!item || settings->version <= item->settings_version)
+        return;
+    item->settings_version = settings->version;
+    item->muted_until_ms = settings->muted_until_ms;
+}
+
+void sync_heard_draft(const struct session *s, const WireDraft *draft)
+{
+    struct sync_item *item = waiting(s, draft->channel_id);
+
+    if (!item || draft->version <= item->draft_version)
+        return;
+    item->draft_version = draft->version;
+    item->has_draft = draft->text[0] != '\0' || draft->reply_to_seq != 0;
 }
 
 /* --- asking --- */

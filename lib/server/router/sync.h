@@ -18,8 +18,11 @@ bool sync_start(struct router *r, struct session *s, WireUserChannel *const *cha
 void sync_add(struct router *r, struct session *s, const WireUserChannel *channel);
 /* The same for one of which only the id is known. */
 void sync_look(struct router *r, struct session *s, uint64_t home_id);
-/* A count that is newer than what the item of that conversation was made with. */
-void sync_set_mentions(struct session *s, const WireMentions *mentions);
+/* The user's home says this, and the list may still be about to say what was before. */
+void sync_heard_cursor(const struct session *s, const WireCursor *cursor);
+void sync_heard_settings(const struct session *s, const WireChannelSettings *settings);
+void sync_heard_draft(const struct session *s, const WireDraft *draft);
+void sync_heard_mentions(const struct session *s, const WireMentions *mentions);
 /* True while the home is still to be asked or answered. */
 bool sync_has(const struct session *s, uint64_t home_id);
 /* When patience ends; MOMENT_NEVER: it has ended, or there is nothing to wait for. */

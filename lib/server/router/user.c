@@ -182,6 +182,7 @@ static void push_cursor(struct router *r, struct user *u, WireCursor *cursor)
     frame.body_case = WIRE_SERVER_FRAME__BODY_CURSOR;
     frame.cursor = cursor;
     push_to_user(r, u, &frame);
+    USER_EACH_SESSION(s, u) { sync_heard_cursor(s, cursor); }
 }
 
 static void push_mentions(struct router *r, struct user *u, WireMentions *mentions)
@@ -190,8 +191,8 @@ static void push_mentions(struct router *r, struct user *u, WireMentions *mentio
 
     frame.body_case = WIRE_SERVER_FRAME__BODY_MENTIONS;
     frame.mentions = mentions;
-    USER_EACH_SESSION(s, u) { sync_set_mentions(s, mentions); }
     push_to_user(r, u, &frame);
+    USER_EACH_SESSION(s, u) { sync_heard_mentions(s, mentions); }
 }
 
 static void push_settings(struct router *r, struct user *u, WireChannelSettings *settings)
@@ -201,6 +202,7 @@ static void push_settings(struct router *r, struct user *u, WireChannelSettings 
     frame.body_case = WIRE_SERVER_FRAME__BODY_CHANNEL_SETTINGS;
     frame.channel_settings = settings;
     push_to_user(r, u, &frame);
+    USER_EACH_SESSION(s, u) { sync_heard_settings(s, settings); }
 }
 
 static void push_draft(struct router *r, struct user *u, WireDraft *draft)
@@ -210,6 +212,7 @@ static void push_draft(struct router *r, struct user *u, WireDraft *draft)
     frame.body_case = WIRE_SERVER_FRAME__BODY_DRAFT;
     frame.draft = draft;
     push_to_user(r, u, &frame);
+    USER_EACH_SESSION(s, u) { sync_heard_draft(s, draft); }
 }
 
 /* The conversation's home is the truth about who belongs to it, and this note may be older
