@@ -24,6 +24,8 @@
 
 CHAT_BEGIN_DECLS
 
+typedef struct chat_view chat_view; /* <libchat/view.h> */
+
 typedef enum chat_conn_state {
     CHAT_CONN_OFFLINE = 0, /* not started, suspended, or waiting for a token */
     CHAT_CONN_CONNECTING = 1,
@@ -92,6 +94,10 @@ typedef enum chat_event_type {
     /* The cache refused: CHAT_E_FULL, CHAT_E_IO, CHAT_E_CORRUPT, or CHAT_E_CONFLICT when it
      * belongs to another user or service. Nothing is wiped: the application decides. */
     CHAT_EVENT_CACHE = 60,
+
+    /* `view` has diffs: pull them with chat_view_next_diff(). Not told again before that. It is
+     * the application's own, not borrowed. */
+    CHAT_EVENT_VIEW = 70,
 } chat_event_type;
 
 /*
@@ -122,6 +128,7 @@ struct chat_event {
     const struct chat_presence *presence;
     const char *rule; /* name of the limit or rule that refused, or NULL */
     bool more;
+    chat_view *view;
 };
 
 /* struct chat_event event = CHAT_EVENT_INIT; */

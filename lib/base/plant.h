@@ -30,6 +30,8 @@ enum plant {
     PLANT_EPOCH_IGNORED,          /* client: rewritten history is not noticed */
     PLANT_RESEND_NEW_NONCE,       /* client: a resend is a new message */
     PLANT_CHANGES_NOT_FETCHED,    /* client: alterations missed while away stay missed */
+    PLANT_VIEW_CHANGE_MISSED,     /* client: views are not told what was altered */
+    PLANT_VIEW_GAP_SKIPPED,       /* client: a window has no row for what is not held */
     PLANT_COUNT,
 };
 

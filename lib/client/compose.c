@@ -136,6 +136,7 @@ chat_status client_mark_read(struct client_core *core, uint64_t channel_id, uint
     if (seq <= most_u64(ch->c.read_seq, ch->c.mark_seq))
         return CHAT_OK;
     ch->c.mark_seq = seq;
+    ch->c.deleted_unread = 0;
     ch->unread_stale = true;
     channel_touch(core, ch);
     events_read(core, ch);
@@ -249,6 +250,7 @@ chat_status client_resend(struct client_core *core, const struct chat_nonce *non
     if (status != CHAT_OK)
         return status;
     outbox_op_free(core, op);
+    view_renamed(core, again.op);
     if (out_nonce)
         *out_nonce = (struct chat_nonce){again.op->device_id, again.op->counter};
     return CHAT_OK;

@@ -12,6 +12,7 @@
 #include "base/rng.h"
 #include "cache/cache.h"
 #include "client/core.h"
+#include "client/view.h"
 #include "wire/outq.h"
 #include "wire/wire.h"
 
@@ -86,6 +87,11 @@ struct channel {
     bool verify;       /* the server's head contradicts ours: ask the store */
     bool reread;       /* a REREAD event waits: no others until it is pulled */
     bool unread_stale; /* deleted_unread is to be counted again */
+    /* view_list.c: its row in a list; nothing is known while row_fresh is false. */
+    bool row_fresh;
+    uint64_t row_version, row_author, row_unread;
+    uint32_t row_names; /* how often the name of somebody in it was told */
+    int64_t row_active_ms;
 };
 
 /* --- requests on the wire --- */
@@ -285,8 +291,12 @@ struct client_core {
     struct map known_users;
     uint64_t unknown_users[CLIENT_UNKNOWN_USERS_MAX];
     uint32_t unknown_count, users_request;
-    int64_t aside_wait_until_ms; /* names, presence, new tokens: the server said later */
-    struct chat_presence watched[CHAT_WATCH_MAX];
+    int64_t aside_wait_until_ms;        /* names, presence, new tokens: the server said later */
+    uint64_t watch_ids[CHAT_WATCH_MAX]; /* those the application named */
+    uint32_t watch_id_count;
+    bool look_wanted; /* whom the views show is to be found out */
+    int64_t look_at_ms;
+    struct chat_presence watched[CHAT_WATCH_MAX]; /* and those its views show */
     bool watched_dirty[CHAT_WATCH_MAX];
     uint32_t watched_count, watched_dirty_count;
 
@@ -306,6 +316,15 @@ struct client_core {
     char view_name[CHAT_NAME_MAX + 1];
     struct chat_outgoing view_outgoing;
     struct arena view_arena;
+
+    /* view.c */
+    struct list views;
+    uint32_t view_count;
+    struct arena row_arena; /* of the row handed out last */
+    struct chat_row row;
+    struct chat_channel row_channel;
+    struct chat_message row_message;
+    struct chat_view_status row_status;
 };
 
 static inline uint64_t least_u64(uint64_t a, uint64_t b) { return a < b ? a : b; }
@@ -502,6 +521,9 @@ struct reply *members_keep(struct client_core *core, uint64_t home_id, WireMembe
                            size_t count);
 
 /* presence.c */
+
+/* Views may look at other people now: they are watched soon. */
+void presence_look(struct client_core *core);
 void presence_pump(struct client_core *core);
 void presence_batch(struct client_core *core, const WirePresenceBatch *batch);
 

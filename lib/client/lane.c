@@ -13,9 +13,21 @@ static bool revs_lag(const struct channel *ch)
            !PLANTED(CHANGES_NOT_FETCHED);
 }
 
+/* What is on screen lacks something. */
+static bool is_wanted(struct client_core *core, struct channel *ch)
+{
+    uint64_t start;
+    uint32_t limit;
+    bool backwards;
+
+    return view_wants(core, ch, &start, &limit, &backwards);
+}
+
 void lane_check(struct client_core *core, struct channel *ch)
 {
-    bool lags = ch->verify || ch->scan_at || ch->c.stream_seq < ch->c.head_seq || revs_lag(ch);
+    bool wanted = is_wanted(core, ch);
+    bool lags =
+        wanted || ch->verify || ch->scan_at || ch->c.stream_seq < ch->c.head_seq || revs_lag(ch);
 
     if (lags && !list_node_is_linked(&ch->lagging))
         list_push_back(&core->lagging, &ch->lagging);
@@ -51,7 +63,7 @@ static bool sent(struct client_core *core, struct channel *ch, struct request *r
 }
 
 static bool ask_history(struct client_core *core, struct channel *ch, uint64_t start,
-                        uint64_t limit, bool verify, bool scan)
+                        uint64_t limit, bool backwards, bool verify, bool scan)
 {
     WireClientFrame frame = WIRE_CLIENT_FRAME__INIT;
     WireFetchHistory body = WIRE_FETCH_HISTORY__INIT;
@@ -61,12 +73,13 @@ static bool ask_history(struct client_core *core, struct channel *ch, uint64_t s
         return false;
     r->start_seq = start;
     r->limit = (uint32_t)least_u64(limit, core->page_max);
-    r->backwards = r->verify = verify;
+    r->backwards = backwards;
+    r->verify = verify;
     r->scan = scan;
     body.channel_id = ch->c.channel_id;
     body.start_seq = start;
     body.limit = r->limit;
-    body.backwards = verify;
+    body.backwards = backwards;
     frame.body_case = WIRE_CLIENT_FRAME__BODY_FETCH_HISTORY;
     frame.fetch_history = &body;
     return sent(core, ch, r, &frame);
@@ -88,7 +101,7 @@ static bool ask_changes(struct client_core *core, struct channel *ch)
             ranges[count++] = ch->c.ranges.items[i];
     if (count == 1 && ranges[0].to - ranges[0].from < REFRESH_LEN_MAX)
         return ask_history(core, ch, ranges[0].from, ranges[0].to - ranges[0].from + 1, false,
-                           false);
+                           false, false);
     r = begin(core, ch, REQ_CHANGES);
     if (!r)
         return false;
@@ -117,29 +130,36 @@ static bool ask_changes(struct client_core *core, struct channel *ch)
 static bool ask_next(struct client_core *core, struct channel *ch)
 {
     uint64_t head = ch->c.head_seq, from, to;
+    uint32_t limit;
+    bool backwards;
 
     if (ch->verify)
-        return ask_history(core, ch, 0, 1, true, false);
+        return ask_history(core, ch, 0, 1, true, true, false);
+    if (view_wants(core, ch, &from, &limit, &backwards))
+        return ask_history(core, ch, from, limit, backwards, false, false);
     if (core->cfg.catch_up_max && head - least_u64(ch->c.stream_seq, head) > core->cfg.catch_up_max)
         apply_gap(core, ch, head - core->cfg.catch_up_max);
     if (ch->c.stream_seq < head &&
         ranges_next_hole(&ch->c.ranges, ch->c.stream_seq + 1, head, &from, &to))
-        return ask_history(core, ch, from, to - from + 1, false, false);
+        return ask_history(core, ch, from, to - from + 1, false, false, false);
     if (revs_lag(ch))
         return ask_changes(core, ch);
     if (ch->scan_at && ch->in_flight == 0)
-        return ask_history(core, ch, ch->scan_at, core->page_max, false, true);
+        return ask_history(core, ch, ch->scan_at, core->page_max, false, false, true);
     return false;
 }
 
-void lane_pump(struct client_core *core)
+/* Channels with a gap on screen first, even when all lanes are taken. */
+static void pump(struct client_core *core, bool wanted)
 {
     LIST_EACH(node, &core->lagging)
     {
         struct channel *ch = LIST_ENTRY(node, struct channel, lagging);
 
-        if (core->lanes >= core->cfg.lanes_max)
+        if (!wanted && core->lanes >= core->cfg.lanes_max)
             return;
+        if (wanted && !is_wanted(core, ch))
+            continue;
         if (ch->lane_request || (!core->list_complete && ch->listed != core->list_round))
             continue;
         if (ch->lane_wait_until_ms > core->now.mono_ms) {
@@ -151,6 +171,13 @@ void lane_pump(struct client_core *core)
         if (!ask_next(core, ch))
             lane_check(core, ch);
     }
+}
+
+void lane_pump(struct client_core *core)
+{
+    if (!list_is_empty(&core->views))
+        pump(core, true);
+    pump(core, false);
 }
 
 /* --- answers --- */

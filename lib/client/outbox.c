@@ -47,6 +47,7 @@ void outbox_op_link(struct client_core *core, struct out_op *op)
         ch = gone_find(core, op->channel_id);
     list_push_back(&core->ops, &op->all);
     core->op_count++;
+    view_touch_outbox(core, op->channel_id);
     if (op->state != CHAT_OUTGOING_QUEUED || !ch)
         return;
     op->channel = ch;
@@ -62,6 +63,7 @@ void outbox_op_free(struct client_core *core, struct out_op *op)
         outbox_check(core, op->channel);
     list_remove(&op->all);
     core->op_count--;
+    view_touch_outbox(core, op->channel_id);
     alloc_free(core->allocator, op);
 }
 
@@ -109,6 +111,7 @@ void outbox_refuse(struct client_core *core, struct out_op *op, chat_status why,
 
     outbox_unsend(core, op);
     op->state = CHAT_OUTGOING_REFUSED;
+    view_touch_outbox(core, op->channel_id);
     (void)core_ok(core, cache_outbox_set_state(core->cache, op->row, op->state, why));
     core->sync_wanted = true; /* told as refused, it must not go out again after power loss */
     events_outgoing(core, op, CHAT_OUTGOING_REFUSED, why, op->seq, rule);

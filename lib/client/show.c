@@ -162,6 +162,7 @@ static bool show(struct client_core *core, struct pending *p, struct chat_event 
     case CHAT_EVENT_MEMBERS:
     case CHAT_EVENT_MEMBER_CHANGED:
     case CHAT_EVENT_PRESENCE:
+    case CHAT_EVENT_VIEW:
     case CHAT_EVENT_CACHE: break;
     }
     return true;
@@ -182,9 +183,20 @@ static bool show_presence(struct client_core *core, struct chat_event *out)
     return false;
 }
 
+/* Last: what happened was told, and views show all of it. */
+static bool show_view(struct client_core *core, struct chat_event *out)
+{
+    out->view = view_take_due(core);
+    out->channel_id = out->view ? chat_view_get_channel_id(out->view) : 0;
+    if (out->view)
+        out->type = CHAT_EVENT_VIEW;
+    return out->view != NULL;
+}
+
 bool client_has_event(const struct client_core *core)
 {
-    return !list_is_empty(&core->events) || core->watched_dirty_count > 0 || core->events_lost;
+    return !list_is_empty(&core->events) || core->watched_dirty_count > 0 || core->events_lost ||
+           view_is_due(core);
 }
 
 static bool next(struct client_core *core, struct chat_event *out)
@@ -216,7 +228,7 @@ static bool next(struct client_core *core, struct chat_event *out)
         events_release(core, p);
     }
     *out = empty;
-    return show_presence(core, out);
+    return show_presence(core, out) || show_view(core, out);
 }
 
 bool client_next_event(struct client_core *core, struct chat_event *out)
@@ -257,6 +269,7 @@ const char *chat_event_type_name(chat_event_type type)
     case CHAT_EVENT_MEMBER_CHANGED: return "member-changed";
     case CHAT_EVENT_PRESENCE: return "presence";
     case CHAT_EVENT_CACHE: return "cache";
+    case CHAT_EVENT_VIEW: return "view";
     }
     return "unknown";
 }

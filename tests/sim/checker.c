@@ -29,6 +29,7 @@ const char *check_rule_name(enum check_rule rule)
         [CHECK_NO_INTERNAL] = "no internal error",
         [CHECK_NOTE_KEPT] = "notes are kept until applied",
         [CHECK_CACHE_WHOLE] = "caches hold what they say",
+        [CHECK_VIEWS_EQUAL] = "views equal the cache",
         [CHECK_CONVERGED] = "all converge",
         [CHECK_RESOLVED] = "unknowns resolve",
         [CHECK_LIVE] = "the run ends",

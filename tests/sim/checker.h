@@ -43,6 +43,7 @@ enum check_rule {
     CHECK_NO_INTERNAL,       /* no server says that it is broken */
     CHECK_NOTE_KEPT,         /* a note is forgotten when it is applied for good */
     CHECK_CACHE_WHOLE,       /* a cache has what it says it holds */
+    CHECK_VIEWS_EQUAL,       /* what is shown by diffs alone is what the cache has */
     CHECK_CONVERGED,         /* after healing all caches equal the history */
     CHECK_RESOLVED,          /* after healing no outcome is unknown */
     CHECK_LIVE,              /* the run ends: nothing loops, nobody is stuck */

@@ -68,8 +68,10 @@ void sim_app_report(struct sim_app *app, bool stored)
         if (channel && (!stored || checker_wants_channel(app->crowd->checker, ids[i])))
             report_channel(app, channel, stored);
     }
-    if (!stored)
+    if (!stored) {
         report_list(app);
+        sim_screen_check(app->screen, sim_app_conn(app), true);
+    }
 }
 
 static void describe_outbox(chat_conn *conn)
