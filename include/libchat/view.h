@@ -116,7 +116,7 @@ typedef enum chat_diff_type {
     CHAT_DIFF_INSERT = 1, /* `row` comes to stand at `index` */
     CHAT_DIFF_UPDATE = 2, /* the row at `index` is `row` now, its key is the same */
     CHAT_DIFF_REMOVE = 3, /* the row at `index` goes; `key` was its key */
-    CHAT_DIFF_MOVE = 4,   /* the row at `index` goes and comes to stand at `to_index` */
+    CHAT_DIFF_MOVE = 4,   /* the row at `index` goes and comes to stand at `to_index`, as it was */
     CHAT_DIFF_RESET = 5,  /* all rows go; those that follow are another list */
     CHAT_DIFF_STATUS = 6, /* `status` */
 } chat_diff_type;

@@ -303,16 +303,16 @@ static bool tell_status(chat_view *view, struct chat_diff *out)
 /* The step that `view_rows_step` made, with what the row says. */
 static chat_status tell_step(chat_view *view, const struct view_step *step, struct chat_diff *out)
 {
-    uint32_t at = step->type == CHAT_DIFF_MOVE ? step->to_index : step->index;
-    chat_status status = CHAT_OK;
+    chat_status status;
 
     out->type = step->type;
     out->index = step->index;
     out->to_index = step->to_index;
     out->key = step->key;
-    if (step->type == CHAT_DIFF_REMOVE)
+    /* A row that moves may be another one by now, and be told so when it has moved. */
+    if (step->type == CHAT_DIFF_REMOVE || step->type == CHAT_DIFF_MOVE)
         return CHAT_OK;
-    status = view_row_show(view, &view->shown.items[at]);
+    status = view_row_show(view, &view->shown.items[step->index]);
     out->row = &view->core->row;
     return status;
 }

@@ -1,6 +1,7 @@
 /* A server that lies, fails or breaks off at any moment; memory that ends. */
 #include "../support/faulty_alloc.h"
 #include "base/rng.h"
+#include "client/view.h"
 #include "client_rig.h"
 
 static struct rig rig;
@@ -250,9 +251,32 @@ static bool answer_at_random(struct rig *r, const WireClientFrame *f)
     return true;
 }
 
+/* Whatever is shown of it, the diffs end, and fit what was shown. */
+static void look_at(chat_view *view, uint32_t *count)
+{
+    struct chat_diff diff = CHAT_DIFF_INIT;
+    uint32_t pulled = 0;
+
+    while (view_next_diff(view, &diff)) {
+        ck_assert_uint_lt(++pulled, 10000);
+        if (diff.type == CHAT_DIFF_RESET)
+            *count = 0;
+        else if (diff.type == CHAT_DIFF_INSERT)
+            ck_assert_uint_le(diff.index, (*count)++);
+        else if (diff.type != CHAT_DIFF_STATUS)
+            ck_assert_uint_lt(diff.index, *count);
+        if (diff.type == CHAT_DIFF_REMOVE)
+            --*count;
+    }
+    ck_assert_uint_eq(chat_view_get_count(view), *count);
+}
+
 START_TEST(random_frames_never_crash_hang_or_grow)
 {
     static struct faulty_alloc alloc;
+    const struct chat_view_config config = {.size = sizeof(config), .rows = 20, .rows_max = 50};
+    uint32_t listed = 0, shown = 0;
+    chat_view *list, *window;
     uint64_t ticket;
 
     faulty_alloc_init(&alloc);
@@ -261,7 +285,17 @@ START_TEST(random_frames_never_crash_hang_or_grow)
     rig.on_frame = answer_at_random;
     rig_store_many(&rig, CH, 5);
     rig_start(&rig);
+    ck_assert_int_eq(view_open_channels(rig.core, &config, NULL, &list), CHAT_OK);
+    ck_assert_int_eq(view_open_messages(rig.core, CH, &config, NULL, &window), CHAT_OK);
     for (int step = 0; step < 300; step++) {
+        if (rng_below(&hostile_rng, 4) == 0)
+            look_at(list, &listed);
+        if (rng_below(&hostile_rng, 4) == 0)
+            look_at(window, &shown);
+        if (rng_below(&hostile_rng, 8) == 0)
+            (void)view_jump_to(window, 1 + rng_below(&hostile_rng, 2000));
+        if (rng_below(&hostile_rng, 8) == 0)
+            (void)view_load_older(window, 10);
         if (rng_below(&hostile_rng, 4) == 0)
             (void)client_send(rig.core, CH, "x", 1, NULL, 0, 0, NULL);
         if (rng_below(&hostile_rng, 8) == 0)

@@ -128,6 +128,35 @@ START_TEST(a_refused_message_stays_until_it_is_discarded)
 }
 END_TEST
 
+/* Its row moves while the outbox has nothing of it any more. */
+START_TEST(a_message_that_gets_in_passes_those_that_were_refused)
+{
+    uint64_t key;
+
+    start_with(0);
+    rig.op_problems = 2;
+    rig.op_problem = WIRE_PROBLEM_CODE__PROBLEM_FORBIDDEN;
+    rig.problem_retry = WIRE_RETRY__RETRY_NEVER;
+    rig_type(&rig, CH, "no");
+    settle(1000);
+    rig_type(&rig, CH, "nor this");
+    settle(1000);
+    rig.keep_sends = true;
+    rig_type(&rig, CH, "mine");
+    (void)copy_pull(&copy);
+    ck_assert_str_eq(copy_text(&copy), "no!|nor this!|mine*");
+    key = copy.rows[2].key;
+
+    rig_cut(&rig, 1006);
+    rig.keep_sends = false;
+    settle(5000);
+    ck_assert_str_eq(copy_text(&copy), "mine|no!|nor this!");
+    ck_assert_uint_eq(copy.rows[0].key, key);
+    ck_assert_uint_eq(copy.diffs[CHAT_DIFF_MOVE], 1);
+    ck_assert_uint_eq(copy.diffs[CHAT_DIFF_RESET], 0);
+}
+END_TEST
+
 START_TEST(a_stale_nonce_does_not_cost_the_row_its_key)
 {
     uint64_t key;
@@ -501,6 +530,7 @@ int main(void)
     tcase_add_test(shown, c5_an_own_message_is_one_row_from_the_keystroke_on);
     tcase_add_test(shown, a_publication_before_the_acknowledgement_is_still_the_same_row);
     tcase_add_test(shown, a_refused_message_stays_until_it_is_discarded);
+    tcase_add_test(shown, a_message_that_gets_in_passes_those_that_were_refused);
     tcase_add_test(shown, a_stale_nonce_does_not_cost_the_row_its_key);
     tcase_add_test(shown, edits_and_deletions_are_updates_and_coalesce);
     tcase_add_test(shown, an_own_edit_shows_before_it_is_in);

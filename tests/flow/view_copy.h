@@ -124,6 +124,7 @@ static inline uint32_t copy_pull(struct copy *c)
     memset(c->diffs, 0, sizeof(c->diffs));
     pulled = copy_pull_some(c, 100000);
     ck_assert_uint_lt(pulled, 100000);
+    ck_assert(!chat_view_is_ready(c->view)); /* it ended because there was no more */
     ck_assert_uint_eq(chat_view_get_count(c->view), c->count);
     return pulled;
 }
