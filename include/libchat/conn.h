@@ -447,7 +447,8 @@ CHAT_API CHAT_USE_RESULT chat_status chat_conn_sign_out_everywhere(chat_conn *co
 
 /* --- presence: best effort, kept over reconnects --- */
 
-/* The whole set of users on screen, at most CHAT_WATCH_MAX. */
+/* The whole set of users on screen, at most CHAT_WATCH_MAX; whom open views show is watched
+ * besides, as far as there is room. */
 CHAT_API chat_status chat_conn_watch_presence(chat_conn *conn, const uint64_t *user_ids,
                                               size_t count);
 CHAT_API chat_status chat_conn_set_presence(chat_conn *conn, chat_presence_state state);

@@ -24,6 +24,8 @@
 
 CHAT_BEGIN_DECLS
 
+typedef struct chat_view chat_view; /* <libchat/view.h> */
+
 typedef enum chat_conn_state {
     CHAT_CONN_OFFLINE = 0, /* not started, suspended, or waiting for a token */
     CHAT_CONN_CONNECTING = 1,
@@ -108,6 +110,10 @@ typedef enum chat_event_type {
      * CHAT_E_CONFLICT when it belongs to another user or service. Nothing is wiped: the
      * application decides. */
     CHAT_EVENT_CACHE = 60,
+
+    /* `view` has diffs: pull them with chat_view_next_diff(). Not told again before that. It is
+     * the application's own, not borrowed. */
+    CHAT_EVENT_VIEW = 70,
 } chat_event_type;
 
 /*
@@ -147,6 +153,7 @@ struct chat_event {
     const struct chat_message *const *hits; /* of several channels */
     size_t hits_count;
     uint64_t next_before;
+    chat_view *view;
 };
 
 /* struct chat_event event = CHAT_EVENT_INIT; */

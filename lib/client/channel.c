@@ -40,6 +40,7 @@ struct channel *channel_find_home(const struct client_core *core, uint64_t home_
 
 void channel_touch(struct client_core *core, struct channel *ch)
 {
+    view_touch_channel(core, ch);
     if (!list_node_is_linked(&ch->dirty) && !channel_is_gone(ch))
         list_push_back(&core->dirty, &ch->dirty);
 }
@@ -135,6 +136,7 @@ static void drop(struct client_core *core, struct channel *ch)
     uint32_t at = channel_index_after(core, ch->c.channel_id) - 1;
 
     request_forget_channel(core, ch);
+    view_reset(core, ch);
     outbox_channel_gone(core, ch);
     events_gone(core, ch);
     (void)core_ok(core, cache_channel_remove(core->cache, ch->c.channel_id));
@@ -170,6 +172,7 @@ void channel_read_moved(struct client_core *core, struct channel *ch, uint64_t s
     is_news = seq > ch->c.mark_seq;
     ch->c.read_seq = seq;
     ch->c.read_message_id = id;
+    ch->c.deleted_unread = 0; /* it said that of another stretch */
     ch->unread_stale = true;
     channel_touch(core, ch);
     if (is_news)
@@ -196,8 +199,8 @@ static bool take_listed(struct client_core *core, struct channel *ch, const Wire
     size_t len = strlen(name);
     bool changed = ch->c.home_id != w->home_id || ch->c.kind != (uint32_t)w->kind ||
                    ch->c.permissions != w->permissions || ch->c.peer_id != w->peer_id ||
-                   ch->c.first_seq != w->first_seq || ch->c.deleted_unread != w->deleted_unread ||
-                   ch->c.name_len != len || memcmp(ch->c.name, name, len) != 0;
+                   ch->c.first_seq != w->first_seq || ch->c.name_len != len ||
+                   memcmp(ch->c.name, name, len) != 0;
 
     if (!changed || len > CHAT_NAME_MAX)
         return false;
@@ -206,7 +209,6 @@ static bool take_listed(struct client_core *core, struct channel *ch, const Wire
     ch->c.permissions = w->permissions;
     ch->c.peer_id = w->peer_id;
     ch->c.first_seq = most_u64(ch->c.first_seq, w->first_seq);
-    ch->c.deleted_unread = w->deleted_unread;
     ch->c.name_len = (uint32_t)len;
     memcpy(ch->c.name, name, len + 1);
     channel_touch(core, ch);
@@ -257,11 +259,12 @@ static void list_one(struct client_core *core, const WireChannel *w)
         events_channel(core, ch);
     if (w->peer_id)
         users_saw(core, w->peer_id);
-    ch->unread_stale = true;
     head_hint(core, ch, w->head);
     channel_read_moved(core, ch, w->read_seq, w->read_message_id);
     settings_listed(core, ch, w->settings);
     receipts_listed(core, ch, w);
+    ch->c.deleted_unread = w->deleted_unread;
+    ch->unread_stale = true;
     apply_stream(core, ch);
     outbox_check(core, ch);
 }
@@ -291,16 +294,18 @@ void channel_list(struct client_core *core, const WireChannelList *list)
 static void recount(struct client_core *core, struct channel *ch, uint64_t read)
 {
     uint64_t head = ch->c.head_seq, deleted = 0, mentions = 0;
+    bool held = ranges_holds(&ch->c.ranges, most_u64(read + 1, ch->c.first_seq), head);
 
     if (!ch->unread_stale ||
-        !ranges_holds(&ch->c.ranges, most_u64(read + 1, ch->c.first_seq), head) ||
         cache_messages_count_deleted(core->cache, ch->c.channel_id, read + 1, head, &deleted) !=
             CHAT_OK ||
-        cache_messages_count_mentions(core->cache, ch->c.channel_id, read + 1, head, &mentions) !=
-            CHAT_OK)
+        (held && cache_messages_count_mentions(core->cache, ch->c.channel_id, read + 1, head,
+                                               &mentions) != CHAT_OK))
         return;
-    ch->c.deleted_unread = deleted;
-    ch->c.mentions = least_u64(mentions, CHAT_MENTIONS_COUNT_MAX);
+    /* Of what is not held the server may know more. */
+    ch->c.deleted_unread = held ? deleted : most_u64(deleted, ch->c.deleted_unread);
+    if (held)
+        ch->c.mentions = least_u64(mentions, CHAT_MENTIONS_COUNT_MAX);
     ch->unread_stale = false;
 }
 
@@ -319,6 +324,7 @@ static void count_unread(struct client_core *core, struct channel *ch, struct ch
 
 void channel_view(struct client_core *core, struct channel *ch, struct chat_channel *out)
 {
+    memset(out, 0, sizeof(*out)); /* padding, too: views compare it by its bytes */
     *out = (struct chat_channel){
         .channel_id = ch->c.channel_id,
         .home_id = ch->c.home_id,

@@ -210,6 +210,7 @@ chat_status client_mark_read(struct client_core *core, uint64_t channel_id, uint
     if (seq <= most_u64(ch->c.read_seq, ch->c.mark_seq))
         return core_commit(core);
     ch->c.mark_seq = seq;
+    ch->c.deleted_unread = 0;
     ch->unread_stale = true;
     channel_touch(core, ch);
     events_read(core, ch);

@@ -61,6 +61,7 @@ static void undo(struct client_core *core, chat_status why)
     events_reread_all(core);
     forget(core);
     status = load(core);
+    view_touch_all(core);
     events_cache(core, why);
     if (status != CHAT_OK) {
         core->started = false;
@@ -77,6 +78,7 @@ chat_status core_reload(struct client_core *core)
         return CHAT_OK;
     forget(core);
     status = load(core);
+    view_touch_all(core);
     core->trouble = CHAT_OK;
     if (status == CHAT_OK) /* who read while it was away saw no channel */
         events_reread_all(core);
@@ -276,11 +278,14 @@ static int64_t deadline(const struct machine *m)
     const struct client_core *core = (const struct client_core *)m;
     int64_t at_ms = session_deadline(core);
     int64_t ask_ms = ask_deadline(core), typing_ms = typing_deadline(core);
+    int64_t view_ms = view_deadline(core);
 
     if (ask_ms < at_ms)
         at_ms = ask_ms;
     if (typing_ms < at_ms)
         at_ms = typing_ms;
+    if (view_ms < at_ms)
+        at_ms = view_ms;
     if (core->wake_at_ms < at_ms)
         at_ms = core->wake_at_ms;
     if (chores_deadline(core) < at_ms)
@@ -349,6 +354,7 @@ static void init(struct client_core *core)
     arena_init(&core->shown_arena, core->allocator, 65536);
     arena_init(&core->view_arena, core->allocator, 65536);
     arena_init(&core->draft_arena, core->allocator, 65536);
+    arena_init(&core->row_arena, core->allocator, 65536);
     map_init(&core->requests_by_id, core->allocator);
     map_init(&core->known_users, core->allocator);
     list_init(&core->requests);
@@ -362,8 +368,8 @@ static void init(struct client_core *core)
     ops_init(core);
     list_init(&core->asks);
     list_init(&core->searches);
-    list_init(&core->pins);
     list_init(&core->events);
+    list_init(&core->views);
     outq_init(&core->out);
     core->state_deadline_ms = MOMENT_NEVER;
     core->heartbeat_at_ms = MOMENT_NEVER;
@@ -416,6 +422,7 @@ void client_free(struct client_core *core)
 {
     if (!core)
         return;
+    view_free_all(core);
     requests_lost(core);
     ask_free_all(core);
     search_free_all(core);
@@ -432,6 +439,7 @@ void client_free(struct client_core *core)
     arena_fini(&core->shown_arena);
     arena_fini(&core->view_arena);
     arena_fini(&core->draft_arena);
+    arena_fini(&core->row_arena);
     if (core->token)
         memset(core->token, 0, core->token_len);
     alloc_free(core->allocator, core->token);

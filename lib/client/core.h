@@ -127,20 +127,6 @@ chat_status client_receipts(struct client_core *core, uint64_t channel_id,
 chat_status client_read(struct client_core *core, uint64_t channel_id, uint64_t start_seq,
                         uint32_t limit, bool backwards, chat_page **out_page);
 
-/*
- * What is on screen: it is fetched first and never evicted. The pin is the caller's, zeroed at
- * first; pinning again moves it. It outlives the channel, and a reload of the cache, and is
- * to be unpinned before it goes.
- */
-struct client_pin {
-    struct list_node link;
-    uint64_t channel_id;
-    uint64_t from, to; /* seqs; `to` may be UINT64_MAX: up to the newest there will be */
-};
-void client_pin(struct client_core *core, struct client_pin *pin, uint64_t channel_id,
-                uint64_t from, uint64_t to);
-void client_unpin(struct client_core *core, struct client_pin *pin);
-
 chat_status client_search(struct client_core *core, const char *text, size_t text_len,
                           uint64_t channel_id, uint64_t before, uint32_t limit,
                           uint64_t *out_ticket);

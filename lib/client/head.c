@@ -80,9 +80,11 @@ void head_rebuild(struct client_core *core, struct channel *ch, const WirePositi
     ch->snap_seq = head->seq;
     ch->verify = false;
     ch->scan_at = ch->scan_at ? 1 : 0;
+    ch->c.deleted_unread = 0;
     ch->unread_stale = true;
     channel_touch(core, ch);
     request_forget_lanes(core, ch);
+    view_reset(core, ch);
     events_reset(core, ch);
     receipts_rebuilt(core, ch);
     outbox_settle_altered(core, ch);

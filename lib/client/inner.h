@@ -14,6 +14,7 @@
 #include "cache/cache.h"
 #include "cache/search.h"
 #include "client/core.h"
+#include "client/view.h"
 #include "wire/outq.h"
 #include "wire/wire.h"
 
@@ -60,6 +61,7 @@ struct out_op {
     bool was_sent;       /* perhaps in: sent once, or for all an earlier opening knew */
     bool marked;         /* its row says that it may have been sent */
     bool removes;        /* a reaction */
+    uint32_t edits;      /* how often what it says was changed where it waits */
     bool stale;          /* the store does not know its nonce any more: looked for in history */
 };
 
@@ -135,6 +137,11 @@ struct channel {
     bool verify;       /* the server's head contradicts ours: ask the store */
     bool reread;       /* a REREAD event waits: no others until it is pulled */
     bool unread_stale; /* deleted_unread and mentions are to be counted again */
+    /* view_list.c: its row in a list; nothing is known while row_fresh is false. */
+    bool row_fresh;
+    uint64_t row_version, row_author, row_unread;
+    uint32_t row_names; /* how often the name of somebody in it was told */
+    int64_t row_active_ms;
 };
 
 /* --- requests on the wire --- */
@@ -371,7 +378,6 @@ struct client_core {
     struct list searches;
     int64_t index_at_ms;  /* the last piece was taken into the index */
     int64_t chores_at_ms; /* nothing of the kind before */
-    struct list pins;     /* struct client_pin: what is on screen */
     uint32_t stored;      /* messages, since the cache's size was looked at */
     bool evicting;
 
@@ -379,8 +385,12 @@ struct client_core {
     struct map known_users;
     uint64_t unknown_users[CLIENT_UNKNOWN_USERS_MAX];
     uint32_t unknown_count, users_request;
-    int64_t aside_wait_until_ms; /* names, presence, new tokens: the server said later */
-    struct chat_presence watched[CHAT_WATCH_MAX];
+    int64_t aside_wait_until_ms;        /* names, presence, new tokens: the server said later */
+    uint64_t watch_ids[CHAT_WATCH_MAX]; /* those the application named */
+    uint32_t watch_id_count;
+    bool look_wanted; /* whom the views show is to be found out */
+    int64_t look_at_ms;
+    struct chat_presence watched[CHAT_WATCH_MAX]; /* and those its views show */
     bool watched_dirty[CHAT_WATCH_MAX];
     uint32_t watched_count, watched_dirty_count;
 
@@ -417,6 +427,15 @@ struct client_core {
     struct chat_draft view_draft;
     struct reply *view_reply; /* receipts that the application looks at */
     struct arena view_arena, draft_arena;
+
+    /* view.c */
+    struct list views;
+    uint32_t view_count;
+    struct arena row_arena; /* of the row handed out last */
+    struct chat_row row;
+    struct chat_channel row_channel;
+    struct chat_message row_message;
+    struct chat_view_status row_status;
 };
 
 static inline uint64_t least_u64(uint64_t a, uint64_t b) { return a < b ? a : b; }
@@ -560,7 +579,6 @@ bool keep_drop(struct client_core *core, struct channel *ch, uint64_t from, uint
 bool keep_drop_island(struct client_core *core, struct channel *ch, uint64_t from, uint64_t to);
 /* Somebody looks at it now. */
 void keep_shown(struct client_core *core, struct channel *ch);
-bool keep_is_on_screen(const struct client_core *core, const struct channel *ch);
 void keep_stored(struct client_core *core); /* a message more */
 void keep_loaded(struct client_core *core);
 /* A piece of what is too much. False: nothing is. */
@@ -752,6 +770,9 @@ bool typing_show(struct client_core *core, struct chat_event *out);
 struct reply *devices_keep(struct client_core *core, const WireDevices *devices);
 
 /* presence.c */
+
+/* Views may look at other people now: they are watched soon. */
+void presence_look(struct client_core *core);
 void presence_pump(struct client_core *core);
 void presence_batch(struct client_core *core, const WirePresenceBatch *batch);
 

@@ -2,7 +2,7 @@
  * What the cache keeps. Caught up are the newest keep_max messages of a channel; what else
  * came, live or because somebody scrolled there, stays until the cache outgrows
  * cache_bytes_max. Then it gives way, a piece at a time: of the channel that was on screen
- * longest ago the oldest first, beyond the newest keep_max before those. Never what is pinned,
+ * longest ago the oldest first, beyond the newest keep_max before those. Never what a window shows,
  * never what the stream has not reached, never anything but messages. What waits to be pulled
  * gives way only after what was pulled.
  */
@@ -23,41 +23,6 @@ void keep_shown(struct client_core *core, struct channel *ch)
         return;
     ch->c.shown_at_ms = core->now.wall_ms;
     channel_touch(core, ch);
-}
-
-void client_pin(struct client_core *core, struct client_pin *pin, uint64_t channel_id,
-                uint64_t from, uint64_t to)
-{
-    struct channel *ch = channel_find(core, channel_id);
-
-    if (!list_node_is_linked(&pin->link))
-        list_push_back(&core->pins, &pin->link);
-    pin->channel_id = channel_id;
-    pin->from = from;
-    pin->to = to;
-    if (ch)
-        keep_shown(core, ch);
-}
-
-void client_unpin(struct client_core *core, struct client_pin *pin)
-{
-    struct channel *ch = channel_find(core, pin->channel_id);
-
-    if (!list_node_is_linked(&pin->link))
-        return;
-    list_remove(&pin->link);
-    if (ch)
-        keep_shown(core, ch);
-}
-
-bool keep_is_on_screen(const struct client_core *core, const struct channel *ch)
-{
-    LIST_EACH(node, &core->pins)
-    {
-        if (LIST_ENTRY(node, struct client_pin, link)->channel_id == ch->c.channel_id)
-            return true;
-    }
-    return false;
 }
 
 /* --- dropping --- */
@@ -98,27 +63,17 @@ struct victim {
     uint64_t from, to;
 };
 
-/* Cuts low..high to its first part that no pin wants. False: there is none. */
-static bool avoid_pins(const struct client_core *core, const struct channel *ch, uint64_t *low,
-                       uint64_t *high)
+/* Cuts low..high to its first part that no window shows. False: there is none. */
+static bool avoid_windows(const struct client_core *core, const struct channel *ch, uint64_t *low,
+                          uint64_t *high)
 {
-    bool moved = true;
+    uint64_t from, to;
 
-    while (moved && *low <= *high) {
-        moved = false;
-        LIST_EACH(node, &core->pins)
-        {
-            const struct client_pin *pin = LIST_ENTRY(node, struct client_pin, link);
-
-            if (pin->channel_id != ch->c.channel_id || pin->to < *low || pin->from > *high)
-                continue;
-            if (pin->from > *low) {
-                *high = pin->from - 1;
-            } else {
-                *low = pin->to + 1;
-                moved = true;
-            }
-        }
+    while (*low <= *high && view_shows(core, ch->c.channel_id, *low, *high, &from, &to)) {
+        if (from > *low)
+            *high = from - 1;
+        else
+            *low = to + 1;
     }
     return *low <= *high;
 }
@@ -142,7 +97,7 @@ static bool find_piece(const struct client_core *core, struct channel *ch, struc
         const struct range *it = &ch->c.ranges.items[i];
         uint64_t low = it->from, high = least_u64(it->to, top);
 
-        if (!avoid_pins(core, ch, &low, &high))
+        if (!avoid_windows(core, ch, &low, &high))
             continue;
         if (low != it->from && ch->c.ranges.count >= RANGES_MAX - 1)
             continue; /* it would take one range more */

@@ -13,9 +13,21 @@ static bool revs_lag(const struct channel *ch)
            !PLANTED(CHANGES_NOT_FETCHED);
 }
 
+/* What is on screen lacks something. */
+static bool is_wanted(struct client_core *core, struct channel *ch)
+{
+    uint64_t start;
+    uint32_t limit;
+    bool backwards;
+
+    return view_wants(core, ch, &start, &limit, &backwards);
+}
+
 void lane_check(struct client_core *core, struct channel *ch)
 {
-    bool lags = ch->verify || ch->scan_at || ch->c.stream_seq < ch->c.head_seq || revs_lag(ch);
+    bool wanted = is_wanted(core, ch);
+    bool lags =
+        wanted || ch->verify || ch->scan_at || ch->c.stream_seq < ch->c.head_seq || revs_lag(ch);
 
     if (lags && !list_node_is_linked(&ch->lagging))
         list_push_back(&core->lagging, &ch->lagging);
@@ -53,13 +65,12 @@ static bool sent(struct client_core *core, struct channel *ch, struct request *r
 /* Why a page is asked for. */
 enum page_why {
     PAGE_HOLE,
-    PAGE_NEWEST, /* what is on screen, before the holes below it */
     PAGE_VERIFY,
     PAGE_SCAN,
 };
 
 static bool ask_history(struct client_core *core, struct channel *ch, uint64_t start,
-                        uint64_t limit, enum page_why why)
+                        uint64_t limit, bool backwards, enum page_why why)
 {
     WireClientFrame frame = WIRE_CLIENT_FRAME__INIT;
     WireFetchHistory body = WIRE_FETCH_HISTORY__INIT;
@@ -69,7 +80,7 @@ static bool ask_history(struct client_core *core, struct channel *ch, uint64_t s
         return false;
     r->start_seq = start;
     r->limit = (uint32_t)least_u64(limit, core->page_max);
-    r->backwards = why == PAGE_NEWEST || why == PAGE_VERIFY;
+    r->backwards = backwards;
     r->verify = why == PAGE_VERIFY;
     r->scan = why == PAGE_SCAN;
     body.channel_id = ch->c.channel_id;
@@ -96,7 +107,8 @@ static bool ask_changes(struct client_core *core, struct channel *ch)
         if (ch->c.ranges.items[i].rev == since)
             ranges[count++] = ch->c.ranges.items[i];
     if (count == 1 && ranges[0].to - ranges[0].from < REFRESH_LEN_MAX)
-        return ask_history(core, ch, ranges[0].from, ranges[0].to - ranges[0].from + 1, PAGE_HOLE);
+        return ask_history(core, ch, ranges[0].from, ranges[0].to - ranges[0].from + 1, false,
+                           PAGE_HOLE);
     r = begin(core, ch, REQ_CHANGES);
     if (!r)
         return false;
@@ -122,41 +134,31 @@ static bool ask_changes(struct client_core *core, struct channel *ch)
     return sent(core, ch, r, &frame);
 }
 
-/* More is missing than one page, and somebody looks at the end of it. */
-static bool newest_first(const struct client_core *core, const struct channel *ch)
-{
-    uint64_t head = ch->c.head_seq;
-
-    return head - least_u64(ch->c.stream_seq, head) > core->page_max &&
-           !ranges_holds(&ch->c.ranges, head - core->page_max + 1, head) &&
-           keep_is_on_screen(core, ch);
-}
-
 static bool ask_next(struct client_core *core, struct channel *ch)
 {
     uint64_t head = ch->c.head_seq, from, to;
+    uint32_t limit;
+    bool backwards;
 
     if (ch->verify)
-        return ask_history(core, ch, 0, 1, PAGE_VERIFY);
+        return ask_history(core, ch, 0, 1, true, PAGE_VERIFY);
+    if (view_wants(core, ch, &from, &limit, &backwards))
+        return ask_history(core, ch, from, limit, backwards, PAGE_HOLE);
     if (core->cfg.keep_max && head - least_u64(ch->c.stream_seq, head) > core->cfg.keep_max)
         apply_gap(core, ch, head - core->cfg.keep_max);
-    if (newest_first(core, ch))
-        return ask_history(core, ch, 0, core->page_max, PAGE_NEWEST);
     if (ch->c.stream_seq < head &&
         ranges_next_hole(&ch->c.ranges, ch->c.stream_seq + 1, head, &from, &to))
-        return ask_history(core, ch, from, to - from + 1, PAGE_HOLE);
+        return ask_history(core, ch, from, to - from + 1, false, PAGE_HOLE);
     if (revs_lag(ch))
         return ask_changes(core, ch);
     if (ch->scan_at && ch->in_flight == 0)
-        return ask_history(core, ch, ch->scan_at, core->page_max, PAGE_SCAN);
+        return ask_history(core, ch, ch->scan_at, core->page_max, false, PAGE_SCAN);
     return false;
 }
 
 /* False: nothing more can be asked for now. */
 static bool ask_for(struct client_core *core, struct channel *ch)
 {
-    if (core->lanes >= core->cfg.lanes_max)
-        return false;
     if (ch->lane_request || (!core->list_complete && ch->listed != core->list_round))
         return true;
     if (ch->lane_wait_until_ms > core->now.mono_ms) {
@@ -170,21 +172,27 @@ static bool ask_for(struct client_core *core, struct channel *ch)
     return true;
 }
 
-void lane_pump(struct client_core *core)
+/* Channels with a gap on screen first, even when all lanes are taken. */
+static void pump(struct client_core *core, bool wanted)
 {
-    LIST_EACH(node, &core->pins) /* what is on screen comes first */
-    {
-        struct channel *ch =
-            channel_find(core, LIST_ENTRY(node, struct client_pin, link)->channel_id);
-
-        if (ch && list_node_is_linked(&ch->lagging) && !ask_for(core, ch))
-            return;
-    }
     LIST_EACH(node, &core->lagging)
     {
-        if (!ask_for(core, LIST_ENTRY(node, struct channel, lagging)))
+        struct channel *ch = LIST_ENTRY(node, struct channel, lagging);
+
+        if (!wanted && core->lanes >= core->cfg.lanes_max)
+            return;
+        if (wanted && !is_wanted(core, ch))
+            continue;
+        if (!ask_for(core, ch))
             return;
     }
+}
+
+void lane_pump(struct client_core *core)
+{
+    if (!list_is_empty(&core->views))
+        pump(core, true);
+    pump(core, false);
 }
 
 /* --- answers --- */

@@ -83,6 +83,7 @@ void outbox_op_link(struct client_core *core, struct out_op *op)
         op->parent->dependents++;
     if (!ch)
         ch = gone_find(core, op->channel_id);
+    view_touch_outbox(core, op->channel_id);
     if (op->state != CHAT_OUTGOING_QUEUED || !ch)
         return;
     op->channel = ch;
@@ -130,6 +131,7 @@ void outbox_op_free(struct client_core *core, struct out_op *op)
         outbox_check(core, op->channel);
     }
     ops_remove(core, op);
+    view_touch_outbox(core, op->channel_id);
     alloc_free(core->allocator, op);
 }
 
@@ -140,6 +142,7 @@ static void refuse_one(struct client_core *core, struct out_op *op, chat_status 
 
     outbox_unsend(core, op);
     op->state = CHAT_OUTGOING_REFUSED;
+    view_touch_outbox(core, op->channel_id);
     (void)core_ok(core, cache_outbox_set_state(core->cache, op->row, op->state, why));
     core->sync_wanted = true; /* told as refused, it must not go out again after power loss */
     events_outgoing(core, op, CHAT_OUTGOING_REFUSED, why, op->seq, rule);

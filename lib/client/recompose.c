@@ -81,6 +81,8 @@ chat_status client_edit_outgoing(struct client_core *core, const struct chat_non
     /* What goes out under this nonce must not become the former text again by power loss: it
      * would be sent once more, as another message. */
     core->sync_wanted = true;
+    op->edits++;
+    view_touch_outbox(core, op->channel_id);
     events_outgoing(core, op, CHAT_OUTGOING_QUEUED, CHAT_OK, 0, NULL);
     if (out_nonce)
         *out_nonce = *nonce;
@@ -205,6 +207,7 @@ chat_status client_resend(struct client_core *core, const struct chat_nonce *non
         if (other->parent == op)
             outbox_set_parent(other, again.op);
     outbox_op_free(core, op);
+    view_renamed(core, again.op);
     core->sync_wanted = true; /* nor must the refused one come back once this one is out */
     if (out_nonce)
         *out_nonce = nonce_of(again.op);

@@ -30,6 +30,8 @@ void client_session_enter(struct client_core *core, chat_conn_state state, chat_
 {
     bool changed = core->state != state || core->reason != reason;
 
+    if (core->state != state)
+        view_touch_link(core);
     core->state = state;
     core->reason = reason;
     core->state_deadline_ms = MOMENT_NEVER;

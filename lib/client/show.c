@@ -180,6 +180,7 @@ static bool show(struct client_core *core, struct pending *p, struct chat_event 
     case CHAT_EVENT_TYPING:
     case CHAT_EVENT_SEARCH:
     case CHAT_EVENT_PRESENCE:
+    case CHAT_EVENT_VIEW:
     case CHAT_EVENT_CACHE: break;
     }
     return true;
@@ -200,10 +201,20 @@ static bool show_presence(struct client_core *core, struct chat_event *out)
     return false;
 }
 
+/* Last: what happened was told, and views show all of it. */
+static bool show_view(struct client_core *core, struct chat_event *out)
+{
+    out->view = view_take_due(core);
+    out->channel_id = out->view ? chat_view_get_channel_id(out->view) : 0;
+    if (out->view)
+        out->type = CHAT_EVENT_VIEW;
+    return out->view != NULL;
+}
+
 bool client_has_event(const struct client_core *core)
 {
     return !list_is_empty(&core->events) || core->watched_dirty_count > 0 ||
-           core->typing_news > 0 || core->events_lost;
+           core->typing_news > 0 || core->events_lost || view_is_due(core);
 }
 
 static bool next(struct client_core *core, struct chat_event *out)
@@ -235,7 +246,7 @@ static bool next(struct client_core *core, struct chat_event *out)
         events_release(core, p);
     }
     *out = empty;
-    return typing_show(core, out) || show_presence(core, out);
+    return typing_show(core, out) || show_presence(core, out) || show_view(core, out);
 }
 
 bool client_next_event(struct client_core *core, struct chat_event *out)
@@ -282,6 +293,7 @@ const char *chat_event_type_name(chat_event_type type)
     case CHAT_EVENT_SEARCH: return "search";
     case CHAT_EVENT_PRESENCE: return "presence";
     case CHAT_EVENT_CACHE: return "cache";
+    case CHAT_EVENT_VIEW: return "view";
     }
     return "unknown";
 }

@@ -14,6 +14,8 @@
 #define REFRESH_MARGIN_MAX_MS 60000 /* a new token is asked for this long before the end */
 #define YEAR_MS INT64_C(31536000000)
 
+_Static_assert(CHAT_VIEWS_MAX < CHAT_HEARTBEAT_POSITIONS_MAX, "others have their turn");
+
 /* "ticket-t", "oken-v1 ". */
 static const uint64_t token_key[2] = {UINT64_C(0x7469636b65742d74), UINT64_C(0x6f6b656e2d763120)};
 
@@ -222,6 +224,7 @@ void signin_welcome(struct client_core *core, const WireWelcome *w)
     if (w->name && strlen(w->name) <= CHAT_NAME_MAX &&
         core_ok(core, cache_user_put(core->cache, w->user_id, w->name, strlen(w->name))))
         memcpy(core->name, w->name, strlen(w->name) + 1);
+    view_touch_user(core, w->user_id);
     core->list_round++;
     core->list_complete = false;
     events_welcome(core);
@@ -268,36 +271,56 @@ void signin_link_problem(struct client_core *core, const WireProblem *p, bool fo
         client_session_end(core, CHAT_CLOSE_NORMAL, "refused");
 }
 
+struct positions {
+    WirePosition items[CHAT_HEARTBEAT_POSITIONS_MAX], *pointers[CHAT_HEARTBEAT_POSITIONS_MAX];
+    uint32_t count;
+};
+
+static void add_position(struct positions *positions, const struct channel *ch)
+{
+    WirePosition *p = &positions->items[positions->count];
+
+    if (list_node_is_linked(&ch->lagging))
+        return; /* it is known to be behind */
+    wire_position__init(p);
+    p->channel_id = ch->c.channel_id;
+    p->epoch = ch->c.epoch;
+    p->seq = ch->c.head_seq;
+    p->message_id = ch->c.head_message_id;
+    p->rev = ch->c.head_rev;
+    positions->pointers[positions->count++] = p;
+}
+
+/* Channels in an open window each time, the others in turn. */
+static void add_positions(struct client_core *core, struct positions *positions)
+{
+    uint32_t at = channel_index_after(core, core->heartbeat_after);
+
+    for (uint32_t i = 0; i < core->channel_count && core->view_count; i++)
+        if (view_is_open(core, core->channels[i]->c.channel_id))
+            add_position(positions, core->channels[i]);
+    core->heartbeat_after = 0;
+    for (; at < core->channel_count && positions->count < CHAT_HEARTBEAT_POSITIONS_MAX; at++) {
+        core->heartbeat_after = core->channels[at]->c.channel_id;
+        if (!view_is_open(core, core->channels[at]->c.channel_id))
+            add_position(positions, core->channels[at]);
+    }
+    if (at == core->channel_count)
+        core->heartbeat_after = 0; /* the next one starts over */
+}
+
 static void send_heartbeat(struct client_core *core)
 {
     WireClientFrame frame = WIRE_CLIENT_FRAME__INIT;
     WireHeartbeat beat = WIRE_HEARTBEAT__INIT;
-    WirePosition positions[CHAT_HEARTBEAT_POSITIONS_MAX], *pointers[CHAT_HEARTBEAT_POSITIONS_MAX];
-    uint32_t at = channel_index_after(core, core->heartbeat_after), count = 0;
+    struct positions positions = {.count = 0};
     struct request *r = request_new(core, REQ_HEARTBEAT);
 
     if (!r)
         return;
-    core->heartbeat_after = 0;
-    for (; at < core->channel_count && count < CHAT_HEARTBEAT_POSITIONS_MAX; at++) {
-        const struct channel *ch = core->channels[at];
-
-        core->heartbeat_after = ch->c.channel_id;
-        if (list_node_is_linked(&ch->lagging))
-            continue; /* it is known to be behind */
-        wire_position__init(&positions[count]);
-        positions[count].channel_id = ch->c.channel_id;
-        positions[count].epoch = ch->c.epoch;
-        positions[count].seq = ch->c.head_seq;
-        positions[count].message_id = ch->c.head_message_id;
-        positions[count].rev = ch->c.head_rev;
-        pointers[count] = &positions[count];
-        count++;
-    }
-    if (at == core->channel_count)
-        core->heartbeat_after = 0; /* the next one starts over */
-    beat.positions = pointers;
-    beat.n_positions = count;
+    add_positions(core, &positions);
+    beat.positions = positions.pointers;
+    beat.n_positions = positions.count;
     beat.active = core->active;
     core->active = false;
     frame.body_case = WIRE_CLIENT_FRAME__BODY_HEARTBEAT;

@@ -65,6 +65,7 @@ static void rename_op(struct client_core *core, struct channel *ch, struct out_o
     op->base_seq = ch->c.head_seq;
     op->was_sent = false;
     op->stale = false;
+    view_renamed(core, op);
     /* It must not come back under the old nonce once it went out under the new one. */
     core->sync_wanted = true;
     if (core_ok(core, cache_outbox_rename(core->cache, op->row, op->device_id, op->counter,

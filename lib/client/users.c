@@ -105,6 +105,7 @@ struct reply *users_keep(struct client_core *core, const WireUsers *users)
         reply->users[reply->users_count] = &list[reply->users_count];
         reply->users_count++;
         (void)core_ok(core, cache_user_put(core->cache, user_id, name, len));
+        view_touch_user(core, user_id);
         know(core, user_id);
     }
     return reply;

@@ -1,6 +1,7 @@
 /* A server that lies, fails or breaks off at any moment; memory that ends. */
 #include "../support/faulty_alloc.h"
 #include "base/rng.h"
+#include "client/view.h"
 #include "client_rig.h"
 
 static struct rig rig;
@@ -295,9 +296,32 @@ static void change_some(struct rig *r)
     }
 }
 
+/* Whatever is shown of it, the diffs end, and fit what was shown. */
+static void look_at(chat_view *view, uint32_t *count)
+{
+    struct chat_diff diff = CHAT_DIFF_INIT;
+    uint32_t pulled = 0;
+
+    while (view_next_diff(view, &diff)) {
+        ck_assert_uint_lt(++pulled, 10000);
+        if (diff.type == CHAT_DIFF_RESET)
+            *count = 0;
+        else if (diff.type == CHAT_DIFF_INSERT)
+            ck_assert_uint_le(diff.index, (*count)++);
+        else if (diff.type != CHAT_DIFF_STATUS)
+            ck_assert_uint_lt(diff.index, *count);
+        if (diff.type == CHAT_DIFF_REMOVE)
+            --*count;
+    }
+    ck_assert_uint_eq(chat_view_get_count(view), *count);
+}
+
 START_TEST(random_frames_never_crash_hang_or_grow)
 {
     static struct faulty_alloc alloc;
+    const struct chat_view_config config = {.size = sizeof(config), .rows = 20, .rows_max = 50};
+    uint32_t listed = 0, shown = 0;
+    chat_view *list, *window;
     uint64_t ticket;
 
     faulty_alloc_init(&alloc);
@@ -306,7 +330,17 @@ START_TEST(random_frames_never_crash_hang_or_grow)
     rig.on_frame = answer_at_random;
     rig_store_many(&rig, CH, 5);
     rig_start(&rig);
+    ck_assert_int_eq(view_open_channels(rig.core, &config, NULL, &list), CHAT_OK);
+    ck_assert_int_eq(view_open_messages(rig.core, CH, &config, NULL, &window), CHAT_OK);
     for (int step = 0; step < 300; step++) {
+        if (rng_below(&hostile_rng, 4) == 0)
+            look_at(list, &listed);
+        if (rng_below(&hostile_rng, 4) == 0)
+            look_at(window, &shown);
+        if (rng_below(&hostile_rng, 8) == 0)
+            (void)view_jump_to(window, 1 + rng_below(&hostile_rng, 2000));
+        if (rng_below(&hostile_rng, 8) == 0)
+            (void)view_load_older(window, 10);
         if (rng_below(&hostile_rng, 4) == 0)
             (void)rig_try_send(&rig, CH, "x", 1, NULL);
         if (rng_below(&hostile_rng, 8) == 0)
@@ -467,6 +501,7 @@ START_TEST(memory_that_ends_at_any_point_loses_nothing)
     static struct faulty_alloc alloc;
     uint64_t ticket;
 
+    rng_seed(&hostile_rng, (uint64_t)_i + 300);
     for (size_t n = (size_t)_i; n < 600; n += 8) {
         struct rig *r = &rig;
         chat_status status;

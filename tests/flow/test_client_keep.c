@@ -1,4 +1,5 @@
 /* What the cache keeps and what gives way; and searching it, through the whole client. */
+#include "client/view.h"
 #include "client_rig.h"
 
 static struct rig rig;
@@ -45,17 +46,27 @@ START_TEST(by_default_the_newest_200_are_caught_up)
 }
 END_TEST
 
-static struct client_pin pin;
+static chat_view *window;
+
+static void pull_window(void)
+{
+    struct chat_diff diff = CHAT_DIFF_INIT;
+
+    while (view_next_diff(window, &diff))
+        ;
+}
 
 START_TEST(what_is_on_screen_is_right_after_one_page_when_all_is_kept)
 {
-    memset(&pin, 0, sizeof(pin));
+    const struct chat_view_config config = {.rows = 50, .rows_max = 200};
+
     rig_store_many(&rig, CH, 1000);
     rig_add_channel(&rig, CH2);
     rig_store_many(&rig, CH2, 1000);
     rig.keep_pages = true;
     rig_open(&rig);
-    client_pin(rig.core, &pin, CH2, 1, UINT64_MAX);
+    ck_assert_int_eq(view_open_messages(rig.core, CH2, &config, NULL, &window), CHAT_OK);
+    pull_window();
     rig_start(&rig);
     /* The first page asked for is the end of what is looked at, the others follow. */
     for (size_t i = 0; i < rig.heard_count; i++) {
@@ -74,7 +85,7 @@ START_TEST(what_is_on_screen_is_right_after_one_page_when_all_is_kept)
     rig_expect_stream(&rig, CH, 1, 1000);
     rig_expect_stream(&rig, CH2, 1, 1000);
     ck_assert_uint_eq(rig_count(&rig, CHAT_EVENT_GAP), 0);
-    client_unpin(rig.core, &pin);
+    view_free(window);
 }
 END_TEST
 
@@ -148,9 +159,9 @@ END_TEST
 
 START_TEST(what_is_on_screen_and_what_is_queued_never_give_way)
 {
+    const struct chat_view_config config = {.rows = 30, .rows_max = 30, .around_seq = 26};
     struct chat_nonce nonce;
 
-    memset(&pin, 0, sizeof(pin));
     rig.keep_sends = true;
     rig.config.keep_max = 20;
     rig.config.cache_bytes_max = 128u << 10;
@@ -158,7 +169,8 @@ START_TEST(what_is_on_screen_and_what_is_queued_never_give_way)
     nonce = rig_type(&rig, CH, "typed");
     for (int i = 0; i < 100; i++)
         rig_post(&rig, CH, "the beginning that somebody looks at");
-    client_pin(rig.core, &pin, CH, 11, 40);
+    ck_assert_int_eq(view_open_messages(rig.core, CH, &config, NULL, &window), CHAT_OK);
+    pull_window();
     for (int i = 0; i < 1500; i++) {
         rig_post(&rig, CH, "a text of some length, so it takes its room");
         if (i % 50 == 0)
@@ -171,7 +183,7 @@ START_TEST(what_is_on_screen_and_what_is_queued_never_give_way)
     ck_assert(!is_held(CH, 41));
     ck_assert_uint_eq(client_outgoing_count(rig.core), 1);
     ck_assert_uint_ne(nonce.counter, 0);
-    client_unpin(rig.core, &pin); /* now it may */
+    view_free(window); /* now it may */
     for (int i = 0; i < 600; i++)
         rig_post(&rig, CH, "a text of some length, so it takes its room");
     rig_wait(&rig, 5000);

@@ -393,6 +393,127 @@ START_TEST(wake_reaches_the_transport)
 }
 END_TEST
 
+/* --- views --- */
+
+/* All diffs of the view; the last message row's text and state. */
+static uint32_t pull(chat_view *view, char *text, size_t size, chat_outgoing_state *out_state)
+{
+    struct chat_diff diff = CHAT_DIFF_INIT;
+    uint32_t pulled = 0;
+
+    for (; chat_view_next_diff(view, &diff); pulled++) {
+        ck_assert_uint_eq(diff.size, sizeof(diff));
+        if (!diff.row || !diff.row->message)
+            continue;
+        snprintf(text, size, "%s", diff.row->message->text);
+        *out_state = diff.row->state;
+    }
+    return pulled;
+}
+
+static chat_view *wait_for_view(void)
+{
+    struct chat_event event = CHAT_EVENT_INIT;
+
+    ck_assert(wait_for(CHAT_EVENT_VIEW, &event));
+    return event.view;
+}
+
+START_TEST(an_own_message_is_shown_by_views_from_the_keystroke_on)
+{
+    chat_outgoing_state state = CHAT_OUTGOING_DONE;
+    struct chat_view_config config;
+    chat_view *list, *window;
+    const struct chat_row *row;
+    char text[32] = "";
+    int mine = 0;
+
+    chat_view_config_init(&config);
+    config.user = &mine;
+    ck_assert_int_eq(chat_view_open_channels(conn, NULL, &list), CHAT_OK);
+    ck_assert_int_eq(chat_view_open_messages(conn, 500, &config, &window), CHAT_OK);
+    ck_assert_ptr_eq(chat_view_get_user(window), &mine);
+    ck_assert_uint_eq(chat_view_get_channel_id(window), 500);
+    go_live();
+    (void)pull(list, text, sizeof(text), &state);
+    (void)pull(window, text, sizeof(text), &state);
+    ck_assert_uint_eq(chat_view_get_count(list), 1);
+    ck_assert_str_eq(chat_view_get_status(window)->title, "room");
+
+    ck_assert_int_eq(chat_conn_send_text(conn, 500, "hello", 5, NULL), CHAT_OK);
+    ck_assert(chat_view_is_ready(window));
+    ck_assert_uint_ge(pull(window, text, sizeof(text), &state), 1);
+    ck_assert_str_eq(text, "hello");
+    ck_assert_int_eq(state, CHAT_OUTGOING_QUEUED);
+    while (state != CHAT_OUTGOING_DONE)
+        (void)pull(wait_for_view(), text, sizeof(text), &state);
+    (void)pull(list, text, sizeof(text), &state);
+    (void)pull(window, text, sizeof(text), &state);
+    ck_assert(chat_view_get_row(window, 0, &row));
+    ck_assert_uint_eq(row->message->seq, 1);
+    ck_assert(!chat_view_is_ready(window));
+    chat_view_free(list);
+} /* the window goes with the conn */
+END_TEST
+
+START_TEST(a_view_is_freed_while_its_event_is_at_hand)
+{
+    chat_view *list, *window;
+
+    go_live();
+    ck_assert_int_eq(chat_view_open_channels(conn, NULL, &list), CHAT_OK);
+    ck_assert_int_eq(chat_view_open_messages(conn, 500, NULL, &window), CHAT_OK);
+    chat_view_free(wait_for_view());
+    ck_assert_int_eq(chat_loop_step(loop, 0), CHAT_OK);
+    chat_view_free(wait_for_view());
+    chat_view_free(NULL);
+    ck_assert_int_eq(chat_loop_step(loop, 0), CHAT_OK);
+}
+END_TEST
+
+START_TEST(a_window_is_moved_by_public_calls)
+{
+    chat_view *window;
+
+    go_live();
+    ck_assert_int_eq(chat_view_open_messages(conn, 500, NULL, &window), CHAT_OK);
+    ck_assert_int_eq(chat_view_load_older(window, 10), CHAT_E_NOT_FOUND);
+    ck_assert_int_eq(chat_view_load_newer(window, 10), CHAT_E_NOT_FOUND);
+    ck_assert_int_eq(chat_view_load_newer(window, 0), CHAT_E_INVALID);
+    ck_assert_int_eq(chat_view_jump_to(window, 0), CHAT_E_INVALID);
+    ck_assert_int_eq(chat_view_jump_to(window, 3), CHAT_OK);
+    ck_assert_int_eq(chat_view_jump_to_latest(window), CHAT_OK);
+    ck_assert_int_eq(chat_view_set_visible(window, 0, 0), CHAT_E_INVALID);
+    ck_assert_int_eq(chat_view_mark_read(window), CHAT_E_NOT_FOUND);
+    ck_assert_str_eq(chat_diff_type_name(CHAT_DIFF_MOVE), "move");
+    ck_assert_str_eq(chat_diff_type_name((chat_diff_type)99), "unknown");
+}
+END_TEST
+
+START_TEST(an_older_diff_struct_is_filled_only_as_far_as_it_goes)
+{
+    union {
+        struct chat_diff diff;
+        uint8_t bytes[sizeof(struct chat_diff)];
+    } u;
+    struct chat_view_config config;
+    chat_view *list;
+
+    chat_view_config_init(&config);
+    config.size = 8;
+    ck_assert_int_eq(chat_view_open_channels(conn, &config, &list), CHAT_E_INVALID);
+    go_live();
+    ck_assert_int_eq(chat_view_open_channels(conn, NULL, &list), CHAT_OK);
+    memset(u.bytes, 0xaa, sizeof(u.bytes));
+    u.diff.size = offsetof(struct chat_diff, row);
+    ck_assert(chat_view_next_diff(list, &u.diff));
+    ck_assert_int_eq(u.diff.type, CHAT_DIFF_INSERT);
+    ck_assert_uint_eq(u.diff.key, 500);
+    ck_assert_uint_eq(u.diff.size, offsetof(struct chat_diff, row));
+    ck_assert_uint_eq(u.bytes[offsetof(struct chat_diff, row)], 0xaa);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("client_pipe");
@@ -409,6 +530,10 @@ int main(void)
     tcase_add_test(tc, an_older_event_struct_is_filled_only_as_far_as_it_goes);
     tcase_add_test(tc, wrong_configs_are_refused);
     tcase_add_test(tc, wake_reaches_the_transport);
+    tcase_add_test(tc, an_own_message_is_shown_by_views_from_the_keystroke_on);
+    tcase_add_test(tc, a_view_is_freed_while_its_event_is_at_hand);
+    tcase_add_test(tc, a_window_is_moved_by_public_calls);
+    tcase_add_test(tc, an_older_diff_struct_is_filled_only_as_far_as_it_goes);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -48,6 +48,7 @@ enum check_rule {
     CHECK_RECEIPTS,          /* they only rise, and never pass the head */
     CHECK_OWN_CONVERGED,     /* after healing all devices have the user's mutes and drafts */
     CHECK_DRAFT_KEPT,        /* no typed word is lost */
+    CHECK_VIEWS_EQUAL,       /* what is shown by diffs alone is what the cache has */
     CHECK_CONVERGED,         /* after healing all caches equal the history */
     CHECK_MENTIONS,          /* after healing the count of mentions is that of the history */
     CHECK_RESOLVED,          /* after healing no outcome is unknown */

@@ -261,6 +261,8 @@ static void handle(struct sim_app *app, const struct chat_event *e)
             advance(app, e->channel_id, e->from_seq, e->to_seq);
     } else if (e->type == CHAT_EVENT_OUTGOING) {
         on_outgoing(app, e->outgoing);
+    } else if (e->type == CHAT_EVENT_VIEW) {
+        sim_world_note(crowd->world, sim_screen_ready(app->screen, sim_app_conn(app), e->view));
     }
 }
 
@@ -304,6 +306,7 @@ static void on_act(void *user, uint64_t life)
         /* only listens */
     } else if (app->crowd->talking && !app->config.auditor) {
         sim_act(app);
+        sim_screen_act(app->screen, sim_app_conn(app));
         sim_app_touch(app);
     } else if (app->stopped) {
         sim_act_rest(app);
@@ -345,6 +348,7 @@ struct sim_app *sim_app_new(const struct sim_app_config *config)
     rng_seed(&app->rng, rng_u64(sim_world_rng(app->crowd->world)));
     snprintf(app->name, sizeof(app->name), "u%ud%u", config->user, config->device);
     snprintf(app->subject, sizeof(app->subject), "user-%u", config->user);
+    app->screen = sim_screen_new(rng_u64(&app->rng), app->crowd->checker, app->name);
     app->node = sim_world_add(app->crowd->world, app->name, &node_ops, app);
     if (!app->node)
         exit(2);
@@ -357,6 +361,7 @@ void sim_app_free(struct sim_app *app)
     if (!app)
         return;
     sim_client_free(app->client);
+    sim_screen_free(app->screen);
     sim_cache_disk_unmount(app->config.disk);
     free(app);
 }
@@ -414,6 +419,7 @@ void sim_app_killed(struct sim_app *app, bool lost)
     sim_cache_disk_crash(app->config.disk, lost); /* before the cache could close in order */
     sim_client_free(app->client);
     app->client = NULL;
+    sim_screen_forget(app->screen);
     sim_cache_disk_unmount(app->config.disk);
     if (!lost && app->config.disk)
         return;

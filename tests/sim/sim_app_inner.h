@@ -3,6 +3,7 @@
 #define CHAT_SIM_APP_INNER_H
 
 #include "sim_app.h"
+#include "sim_screen.h"
 
 /* A channel as this app saw it told. */
 struct view {
@@ -20,6 +21,7 @@ struct sim_app {
     struct sim_node *node;
     struct sim_client *client;
     struct rng rng;
+    struct sim_screen *screen;
     char name[SIM_SUBJECT_MAX];
     char subject[SIM_SUBJECT_MAX];
     struct view views[SIM_VIEWS_MAX];

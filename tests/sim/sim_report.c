@@ -84,6 +84,7 @@ void sim_app_report(struct sim_app *app, bool stored)
         return;
     report_list(app);
     sim_own_report(app);
+    sim_screen_check(app->screen, sim_app_conn(app), true);
 }
 
 static void describe_outbox(chat_conn *conn)

@@ -1,0 +1,410 @@
+#include "sim_screen.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+
+#define ROWS_MAX 2048u
+#define WINDOW_ROWS 12u
+#define WINDOW_ROWS_MAX 40u
+
+struct shown_row {
+    uint64_t key, seq, to; /* seq 0: in the outbox */
+    struct chat_nonce nonce;
+    uint64_t message_id, rev, text; /* a hash */
+    uint64_t unread, read_seq, head_seq;
+    int64_t active_at_ms;
+    bool is_gap, deleted, changing;
+};
+
+struct pane {
+    chat_view *view; /* NULL: closed */
+    struct shown_row *rows;
+    uint32_t count;
+    struct chat_view_status status; /* its pointers are not kept */
+    bool has_channel;
+};
+
+struct sim_screen {
+    struct rng rng;
+    struct checker *checker;
+    const char *name;
+    struct pane list, window;
+};
+
+struct sim_screen *sim_screen_new(uint64_t seed, struct checker *checker, const char *name)
+{
+    struct sim_screen *s = calloc(1, sizeof(*s));
+
+    if (!s)
+        exit(2);
+    s->list.rows = calloc(ROWS_MAX, sizeof(struct shown_row));
+    s->window.rows = calloc(ROWS_MAX, sizeof(struct shown_row));
+    if (!s->list.rows || !s->window.rows)
+        exit(2);
+    rng_seed(&s->rng, seed);
+    s->checker = checker;
+    s->name = name;
+    return s;
+}
+
+void sim_screen_free(struct sim_screen *s)
+{
+    if (!s)
+        return;
+    free(s->list.rows);
+    free(s->window.rows);
+    free(s);
+}
+
+void sim_screen_forget(struct sim_screen *s)
+{
+    s->list.view = s->window.view = NULL;
+    s->list.count = s->window.count = 0;
+}
+
+static void wrong(struct sim_screen *s, const struct pane *p, uint32_t index, const char *what)
+{
+    const struct shown_row *row = index < p->count ? &p->rows[index] : NULL;
+
+    checker_violation(s->checker, CHECK_VIEWS_EQUAL,
+                      "%s: %s row %" PRIu32 " of %" PRIu32 " (seq %" PRIu64 "): %s", s->name,
+                      p == &s->list ? "list" : "window", index, p->count, row ? row->seq : 0, what);
+}
+
+/* --- the copy --- */
+
+static uint64_t text_hash(const struct chat_message *m)
+{
+    static const uint64_t key[2] = {3, 5};
+
+    return m->deleted ? 0 : hash_bytes(key, m->text, m->text_len) | 1;
+}
+
+static struct shown_row copy_row(const struct chat_row *row)
+{
+    struct shown_row out = {.key = row->key, .active_at_ms = row->active_at_ms};
+
+    if (row->kind == CHAT_ROW_CHANNEL) {
+        out.unread = row->channel->unread;
+        out.read_seq = row->channel->read_seq;
+        out.head_seq = row->channel->head_seq;
+    } else if (row->kind == CHAT_ROW_GAP) {
+        out.is_gap = true;
+        out.seq = row->from_seq;
+        out.to = row->to_seq;
+    } else {
+        out.seq = out.to = row->message->seq;
+        out.nonce = row->message->nonce;
+        out.message_id = row->message->message_id;
+        out.rev = row->message->rev;
+        out.text = text_hash(row->message);
+        out.deleted = row->message->deleted;
+        out.changing = row->change && row->change_state == CHAT_OUTGOING_QUEUED;
+    }
+    return out;
+}
+
+static void take_out(struct pane *p, uint32_t at)
+{
+    p->count--;
+    memmove(&p->rows[at], &p->rows[at + 1], (p->count - at) * sizeof(p->rows[0]));
+}
+
+static void put_in(struct pane *p, uint32_t at, const struct shown_row *row)
+{
+    memmove(&p->rows[at + 1], &p->rows[at], (p->count - at) * sizeof(p->rows[0]));
+    p->rows[at] = *row;
+    p->count++;
+}
+
+static bool fits(const struct pane *p, const struct chat_diff *d)
+{
+    if (d->type == CHAT_DIFF_RESET || d->type == CHAT_DIFF_STATUS)
+        return true;
+    if (d->type == CHAT_DIFF_INSERT)
+        return d->index <= p->count && p->count < ROWS_MAX;
+    return d->index < p->count && p->rows[d->index].key == d->key &&
+           (d->type != CHAT_DIFF_MOVE || d->to_index < p->count);
+}
+
+static void apply(struct sim_screen *s, struct pane *p, const struct chat_diff *d)
+{
+    struct shown_row row = {0};
+
+    if (!fits(p, d)) {
+        wrong(s, p, d->index, "a diff that fits nothing");
+        return;
+    }
+    if (d->row)
+        row = copy_row(d->row);
+    switch (d->type) {
+    case CHAT_DIFF_INSERT: put_in(p, d->index, &row); break;
+    case CHAT_DIFF_UPDATE: p->rows[d->index] = row; break;
+    case CHAT_DIFF_REMOVE: take_out(p, d->index); break;
+    case CHAT_DIFF_MOVE:
+        row = p->rows[d->index];
+        take_out(p, d->index);
+        put_in(p, d->to_index, &row);
+        break;
+    case CHAT_DIFF_RESET: p->count = 0; break;
+    case CHAT_DIFF_STATUS:
+        p->status = *d->status;
+        p->has_channel = d->status->channel != NULL;
+        break;
+    }
+}
+
+/* True when all there was is pulled. */
+static bool pull(struct sim_screen *s, struct pane *p, uint32_t max, uint64_t *trace)
+{
+    struct chat_diff diff = CHAT_DIFF_INIT;
+
+    for (uint32_t i = 0; i < max; i++) {
+        if (!chat_view_next_diff(p->view, &diff))
+            return !chat_view_is_ready(p->view);
+        apply(s, p, &diff);
+        *trace = hash_pair(*trace, hash_pair((uint64_t)diff.type, diff.index));
+    }
+    return false;
+}
+
+/* --- against the cache --- */
+
+static bool is_held(chat_conn *conn, uint64_t channel_id, uint64_t seq)
+{
+    chat_page *page = NULL;
+    bool held;
+
+    if (chat_conn_read_messages(conn, channel_id, seq, 1, false, &page) != CHAT_OK)
+        return true; /* told elsewhere */
+    held = chat_page_get_count(page) == 1 && chat_page_get_message(page, 0)->seq == seq;
+    chat_page_free(page);
+    return held;
+}
+
+static void check_message(struct sim_screen *s, chat_conn *conn, uint32_t index)
+{
+    const struct shown_row *row = &s->window.rows[index];
+    uint64_t channel_id = chat_view_get_channel_id(s->window.view);
+    const struct chat_message *m;
+    chat_page *page = NULL;
+
+    if (chat_conn_read_messages(conn, channel_id, row->seq, 1, false, &page) != CHAT_OK)
+        return;
+    m = chat_page_get_message(page, 0);
+    if (!m || m->seq != row->seq)
+        wrong(s, &s->window, index, "the cache does not hold it");
+    else if (m->message_id != row->message_id)
+        wrong(s, &s->window, index, "the cache has another message");
+    else if (m->rev != row->rev)
+        wrong(s, &s->window, index, "the cache has it altered");
+    else if (!row->changing && (m->deleted != row->deleted || text_hash(m) != row->text))
+        wrong(s, &s->window, index, "the cache says something else");
+    chat_page_free(page);
+}
+
+static void check_keys(struct sim_screen *s, const struct pane *p)
+{
+    for (uint32_t i = 0; i < p->count; i++)
+        for (uint32_t k = 0; k < i; k++)
+            if (p->rows[i].key == p->rows[k].key)
+                wrong(s, p, i, "its key is another row's, too");
+}
+
+/* The rows from `index` on are what waits in the outbox. */
+static void check_outbox(struct sim_screen *s, chat_conn *conn, uint32_t index)
+{
+    struct pane *p = &s->window;
+    const struct chat_outgoing *o;
+
+    for (uint32_t i = 0; chat_conn_get_outgoing(conn, i, &o); i++) {
+        if (o->kind != CHAT_OUTGOING_SEND || o->channel_id != chat_view_get_channel_id(p->view) ||
+            !p->status.at_latest)
+            continue;
+        if (index >= p->count || p->rows[index].seq ||
+            p->rows[index].nonce.counter != o->nonce.counter ||
+            p->rows[index].nonce.device_id != o->nonce.device_id)
+            wrong(s, p, index, "the outbox has something else");
+        index++;
+    }
+    if (index < p->count)
+        wrong(s, p, index, "the outbox has nothing of it");
+}
+
+static void check_window(struct sim_screen *s, chat_conn *conn, bool whole)
+{
+    struct pane *p = &s->window;
+    uint64_t channel_id = chat_view_get_channel_id(p->view), next = 0, head = 0;
+    const struct chat_channel *channel = chat_conn_get_channel(conn, channel_id);
+    uint32_t i = 0;
+
+    if (channel)
+        head = channel->head_seq >= channel->first_seq ? channel->head_seq : 0;
+    if (p->has_channel != (channel != NULL))
+        wrong(s, p, 0, "its channel came or went");
+    for (; i < p->count && p->rows[i].seq; i++) {
+        const struct shown_row *row = &p->rows[i];
+
+        if (next && row->seq != next)
+            wrong(s, p, i, "it does not follow the row before it");
+        next = row->to + 1;
+        if (row->is_gap && whole)
+            wrong(s, p, i, "a gap where everything is held");
+        if (!row->is_gap)
+            check_message(s, conn, i);
+        else if (is_held(conn, channel_id, row->seq) || is_held(conn, channel_id, row->to))
+            wrong(s, p, i, "a gap that the cache holds");
+    }
+    if (p->status.at_latest && (next ? next - 1 : 0) != head)
+        wrong(s, p, i, "it does not end at the newest message");
+    if (i > WINDOW_ROWS_MAX)
+        wrong(s, p, i, "more rows than were allowed");
+    check_outbox(s, conn, i);
+    check_keys(s, p);
+}
+
+static void check_list(struct sim_screen *s, chat_conn *conn)
+{
+    struct pane *p = &s->list;
+    const struct chat_channel *channel;
+    uint64_t after = 0;
+    uint32_t count = 0;
+
+    while ((channel = chat_conn_next_channel(conn, after))) {
+        after = channel->channel_id;
+        count++;
+    }
+    if (count != p->count)
+        wrong(s, p, count, "the cache has more channels, or less");
+    for (uint32_t i = 0; i < p->count; i++) {
+        const struct shown_row *row = &p->rows[i];
+
+        channel = chat_conn_get_channel(conn, row->key);
+        if (!channel)
+            wrong(s, p, i, "the cache has no such channel");
+        else if (channel->unread != row->unread || channel->read_seq != row->read_seq ||
+                 channel->head_seq != row->head_seq)
+            wrong(s, p, i, "the cache says something else of it");
+        if (i && row->active_at_ms > p->rows[i - 1].active_at_ms)
+            wrong(s, p, i, "it was active after the row before it");
+    }
+    check_keys(s, p);
+}
+
+static void check_pane(struct sim_screen *s, struct pane *p, chat_conn *conn, bool whole)
+{
+    if (p == &s->list)
+        check_list(s, conn);
+    else
+        check_window(s, conn, whole);
+}
+
+/* --- what the person does --- */
+
+static uint64_t some_channel(struct sim_screen *s, chat_conn *conn)
+{
+    const struct chat_channel *channel;
+    uint64_t after = 0, chosen = 0, seen = 0;
+
+    while ((channel = chat_conn_next_channel(conn, after))) {
+        after = channel->channel_id;
+        if (rng_below(&s->rng, ++seen) == 0)
+            chosen = after;
+    }
+    return chosen;
+}
+
+static void open_window(struct sim_screen *s, chat_conn *conn)
+{
+    struct chat_view_config config;
+    uint64_t channel_id = some_channel(s, conn);
+
+    chat_view_config_init(&config);
+    config.rows = WINDOW_ROWS;
+    config.rows_max = WINDOW_ROWS_MAX;
+    config.around_seq = rng_below(&s->rng, 3) == 0 ? 1 + rng_below(&s->rng, 50) : 0;
+    s->window.count = 0;
+    if (channel_id &&
+        chat_view_open_messages(conn, channel_id, &config, &s->window.view) != CHAT_OK)
+        s->window.view = NULL;
+}
+
+static void close_window(struct sim_screen *s)
+{
+    chat_view_free(s->window.view);
+    s->window.view = NULL;
+    s->window.count = 0;
+}
+
+static void move_window(struct sim_screen *s)
+{
+    chat_view *view = s->window.view;
+    uint32_t count = chat_view_get_count(view), first;
+
+    switch (rng_below(&s->rng, 8)) {
+    case 0: (void)chat_view_load_older(view, 1 + (uint32_t)rng_below(&s->rng, 20)); break;
+    case 1: (void)chat_view_load_newer(view, 1 + (uint32_t)rng_below(&s->rng, 20)); break;
+    case 2: (void)chat_view_jump_to(view, 1 + rng_below(&s->rng, 80)); break;
+    case 3: (void)chat_view_jump_to_latest(view); break;
+    case 4: (void)chat_view_mark_read(view); break;
+    case 5: close_window(s); break;
+    default:
+        first = count ? (uint32_t)rng_below(&s->rng, count) : 0;
+        if (count)
+            (void)chat_view_set_visible(
+                view, first, first + (uint32_t)rng_below(&s->rng, (uint64_t)count - first));
+    }
+}
+
+void sim_screen_act(struct sim_screen *s, chat_conn *conn)
+{
+    uint64_t trace = 0;
+
+    if (!s->list.view && rng_below(&s->rng, 8) == 0) {
+        s->list.count = 0;
+        if (chat_view_open_channels(conn, NULL, &s->list.view) != CHAT_OK)
+            s->list.view = NULL;
+    } else if (!s->window.view && rng_below(&s->rng, 3) == 0) {
+        open_window(s, conn);
+    } else if (s->window.view && rng_below(&s->rng, 2)) {
+        move_window(s);
+    }
+    /* What was left over from a notice. */
+    if (s->window.view && pull(s, &s->window, (uint32_t)rng_below(&s->rng, 64), &trace))
+        check_window(s, conn, false);
+}
+
+uint64_t sim_screen_ready(struct sim_screen *s, chat_conn *conn, chat_view *view)
+{
+    struct pane *p = view == s->list.view ? &s->list : &s->window;
+    uint64_t trace = 0;
+    bool all = rng_below(&s->rng, 4) != 0;
+
+    if (pull(s, p, all ? UINT32_MAX : (uint32_t)rng_below(&s->rng, 4), &trace) &&
+        rng_below(&s->rng, 4) == 0)
+        check_pane(s, p, conn, false);
+    return trace;
+}
+
+void sim_screen_check(struct sim_screen *s, chat_conn *conn, bool whole)
+{
+    struct pane *const panes[] = {&s->list, &s->window};
+    uint64_t trace = 0;
+
+    if (!s->list.view && chat_view_open_channels(conn, NULL, &s->list.view) != CHAT_OK)
+        s->list.view = NULL;
+    if (!s->window.view)
+        open_window(s, conn);
+    for (size_t i = 0; i < 2; i++) {
+        if (!panes[i]->view)
+            continue;
+        if (pull(s, panes[i], UINT32_MAX, &trace))
+            check_pane(s, panes[i], conn, whole);
+        else
+            wrong(s, panes[i], 0, "its diffs never end");
+    }
+}
