@@ -36,8 +36,8 @@ enum plant {
     PLANT_RECEIPT_FALLS,          /* shard: a receipt is what was said last */
     PLANT_DRAFT_OVERWRITTEN,   /* shard: a draft is taken from who does not know the present one */
     PLANT_SETTINGS_NOT_LISTED, /* client: what another device set while away stays unknown */
-    PLANT_VIEW_CHANGE_MISSED,     /* client: views are not told what was altered */
-    PLANT_VIEW_GAP_SKIPPED,       /* client: a window has no row for what is not held */
+    PLANT_VIEW_CHANGE_MISSED,  /* client: views are not told what was altered */
+    PLANT_VIEW_GAP_SKIPPED,    /* client: a window has no row for what is not held */
     PLANT_COUNT,
 };
 
