@@ -296,7 +296,7 @@ static void recount(struct client_core *core, struct channel *ch, uint64_t read)
     uint64_t head = ch->c.head_seq, deleted = 0, mentions = 0;
     bool held = ranges_holds(&ch->c.ranges, most_u64(read + 1, ch->c.first_seq), head);
 
-    if (!ch->unread_stale ||
+    if ((!ch->unread_stale && !(held && ch->counted_part)) ||
         cache_messages_count_deleted(core->cache, ch->c.channel_id, read + 1, head, &deleted) !=
             CHAT_OK ||
         (held && cache_messages_count_mentions(core->cache, ch->c.channel_id, read + 1, head,
@@ -307,6 +307,7 @@ static void recount(struct client_core *core, struct channel *ch, uint64_t read)
     if (held)
         ch->c.mentions = least_u64(mentions, CHAT_MENTIONS_COUNT_MAX);
     ch->unread_stale = false;
+    ch->counted_part = !held;
 }
 
 static void count_unread(struct client_core *core, struct channel *ch, struct chat_channel *out)

@@ -137,6 +137,7 @@ struct channel {
     bool verify;       /* the server's head contradicts ours: ask the store */
     bool reread;       /* a REREAD event waits: no others until it is pulled */
     bool unread_stale; /* deleted_unread and mentions are to be counted again */
+    bool counted_part; /* they were, of what is held: again once that is all */
     /* view_list.c: its row in a list; nothing is known while row_fresh is false. */
     bool row_fresh;
     uint64_t row_version, row_author, row_unread;
