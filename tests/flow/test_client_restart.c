@@ -103,7 +103,7 @@ END_TEST
 /* Until then the application saw a client without any channel. */
 START_TEST(a_cache_that_can_be_read_again_is_shown_again)
 {
-    struct faulty_alloc memory;
+    static struct faulty_alloc memory;
 
     faulty_alloc_init(&memory);
     rig.config.allocator = &memory.allocator;
@@ -132,7 +132,7 @@ END_TEST
 
 START_TEST(want_of_memory_is_not_told_as_the_servers_fault)
 {
-    struct faulty_alloc memory;
+    static struct faulty_alloc memory;
 
     faulty_alloc_init(&memory);
     rig.config.allocator = &memory.allocator;
@@ -155,7 +155,7 @@ END_TEST
 START_TEST(an_outbox_that_cannot_be_read_is_told)
 {
     const struct chat_outgoing *outgoing;
-    struct faulty_alloc memory;
+    static struct faulty_alloc memory;
 
     faulty_alloc_init(&memory);
     rig.config.allocator = &memory.allocator;
