@@ -447,6 +447,7 @@ static void open_conn(void)
     config.url = options.url;
     config.token = options.token;
     config.cache_path = options.cache;
+    config.keep_max = 0; /* everything is compared in the end */
     config.cache_vfs = options.cache ? DEADLY_VFS : NULL;
     config.outbox_max = OUTBOX_MAX;
     config.backoff_base_ms = 50;
