@@ -10,7 +10,8 @@
  *       apply(&diff);              // to your own list of widgets
  *
  * Gaps, pages, echoes of what is being sent, rewritten history, reconnects: all are nothing
- * but diffs. Whoever shows only views needs no other event about channels and messages.
+ * but diffs. Whoever shows only views needs no other event about channels and messages, but for
+ * who types and what others have read. Own reactions show once they are in, as others' do.
  *
  * The channel list has one row per channel, the latest activity first. A message window has
  * a stretch of one channel: its messages in order, a row for each gap in what is held here,

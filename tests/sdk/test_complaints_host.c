@@ -69,7 +69,7 @@ static void meter_free(void *user, void *memory)
     free(block);
 }
 
-/* A day with 200 messages, an edit now and then, two broken links and a tunnel. */
+/* A day with 200 messages, two broken links and a tunnel. */
 static void live_a_day(void)
 {
     static const int64_t hour_ms = 3600000;

@@ -202,7 +202,8 @@ static bool write_known(const struct proof *p, const char *path)
     fputs("# A seed that catches each planted fault of lib/base/plant.h, and is clean without it.\n"
           "# The harness may change what a seed does; new ones are found and written by\n"
           "#\n"
-          "#   sim_planted --plants --seeds 200 --refresh tests/sim/plants.txt\n",
+          "#   sim_planted --plants --known tests/sim/plants.txt --seeds 200 --refresh "
+          "tests/sim/plants.txt\n",
           file);
     for (int i = PLANT_NONE + 1; i < PLANT_COUNT; i++) {
         if (p->caught[i])
