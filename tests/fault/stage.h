@@ -16,8 +16,9 @@ struct stage {
     struct app app;             /* alice's */
     struct faulty_alloc memory; /* of its loop and conn */
     uint64_t direct, group;
-    uint64_t accepted; /* messages that chat_conn_send() took */
-    bool is_rewritten; /* history was restored: what was accepted may be lost with it */
+    uint64_t accepted;   /* messages that chat_conn_send() took */
+    uint64_t marked_seq; /* of the direct, read for all that was promised */
+    bool is_rewritten;   /* history was restored: what was accepted may be lost with it */
     /* A call that a crash interrupts may have happened: so many may be there more, or less. */
     uint64_t more_max, less_max;
 };
@@ -28,7 +29,7 @@ struct scene {
     void (*prepare)(struct stage *s);
     /* While it fails: every call may say so. */
     void (*act)(struct stage *s);
-    bool deletes; /* one of its own messages */
+    bool alters; /* one of its own messages: its text goes */
 };
 
 #define SCENES 20u

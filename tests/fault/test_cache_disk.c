@@ -399,7 +399,7 @@ static void run_all(const struct story *story, bool for_good)
         fprintf(stderr, "%s: %llu calls, %llu told\n", story->name, (unsigned long long)call,
                 (unsigned long long)heard);
     /* A fault may pass unseen where SQLite can do without, but not all do. */
-    ck_assert_uint_gt(call, 5);
+    ck_assert_uint_gt(call, 3); /* an opening alone writes some times */
     ck_assert_uint_gt(heard, 0);
     ck_assert_int_le(sqlite3_memory_used(), used);
 }

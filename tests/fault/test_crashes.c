@@ -21,7 +21,7 @@ static bool play(const struct scene *scene, uint64_t n, bool by_power_loss)
     has_more = chat_testkit_disk_get_operations(s.app.device) - before > n;
     ck_assert_int_eq(chat_testkit_disk_die(s.app.device, UINT64_MAX, false), CHAT_OK);
     s.more_max = 1;
-    s.less_max = by_power_loss ? UINT32_MAX : scene->deletes;
+    s.less_max = by_power_loss ? UINT32_MAX : scene->alters;
     stage_check(&s);
     stage_end(&s);
     return has_more;

@@ -465,7 +465,7 @@ START_TEST(reading_marks_up_to_the_newest_visible_message)
 }
 END_TEST
 
-START_TEST(channels_in_a_window_are_in_every_heartbeat)
+START_TEST(a_heartbeat_brings_what_was_never_published)
 {
     start_with(1);
     rig_store_many(&rig, CH, 1);
@@ -551,7 +551,7 @@ int main(void)
     tcase_add_test(moved, the_visible_rows_say_which_end_is_far);
     tcase_add_test(moved, reading_marks_up_to_the_newest_visible_message);
     tcase_add_test(moved, presence_of_who_is_shown_is_watched_and_shown);
-    tcase_add_test(moved, channels_in_a_window_are_in_every_heartbeat);
+    tcase_add_test(moved, a_heartbeat_brings_what_was_never_published);
     suite_add_tcase(suite, moved);
 
     SRunner *runner = srunner_create(suite);

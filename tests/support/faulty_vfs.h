@@ -9,7 +9,8 @@
  *     faulty_vfs_fini(&disk);
  *
  * Counted are calls that may fail on a real disk: open, read, write, truncate, sync, size,
- * delete, lock. Syncs reach no disk: what is tested is what SQLite makes of their answer.
+ * delete, lock; of a full disk writes alone. Syncs reach no disk: what is tested is what SQLite
+ * makes of their answer.
  */
 #ifndef CHAT_TESTS_FAULTY_VFS_H
 #define CHAT_TESTS_FAULTY_VFS_H
@@ -25,7 +26,7 @@ struct faulty_vfs {
     uint64_t calls;
     uint64_t fail_at; /* 0: never */
     bool for_good, fired;
-    bool full; /* writes fail as on a full disk, else as on a broken one */
+    bool full; /* only writes are counted and fail, as on a full disk */
 };
 
 struct faulty_file {
@@ -42,10 +43,12 @@ static inline void faulty_vfs_fail_at(struct faulty_vfs *d, uint64_t call, bool 
     d->fired = false;
 }
 
-static inline bool faulty_vfs_fails(struct faulty_vfs *d)
+static inline bool faulty_vfs_fails(struct faulty_vfs *d, bool writes)
 {
     bool fails;
 
+    if (d->full && !writes)
+        return false;
     d->calls++;
     fails = d->fail_at && (d->for_good ? d->calls >= d->fail_at : d->calls == d->fail_at);
     d->fired |= fails;
@@ -57,7 +60,7 @@ static inline bool faulty_vfs_fails(struct faulty_vfs *d)
 static inline sqlite3_file *faulty_base(sqlite3_file *f) { return ((struct faulty_file *)f)->base; }
 static inline bool faulty_file_fails(sqlite3_file *f)
 {
-    return faulty_vfs_fails(((struct faulty_file *)f)->disk);
+    return faulty_vfs_fails(((struct faulty_file *)f)->disk, false);
 }
 
 static inline int faulty_close(sqlite3_file *f)
@@ -76,13 +79,14 @@ static inline int faulty_read(sqlite3_file *f, void *bytes, int len, sqlite3_int
 
 static inline int faulty_write(sqlite3_file *f, const void *bytes, int len, sqlite3_int64 at)
 {
+    struct faulty_vfs *disk = ((struct faulty_file *)f)->disk;
     sqlite3_file *base = faulty_base(f);
 
-    if (!faulty_file_fails(f))
+    if (!faulty_vfs_fails(disk, true))
         return base->pMethods->xWrite(base, bytes, len, at);
     if (len > 1) /* a part of it may be there */
         (void)base->pMethods->xWrite(base, bytes, len / 2, at);
-    return ((struct faulty_file *)f)->disk->full ? SQLITE_FULL : SQLITE_IOERR_WRITE;
+    return disk->full ? SQLITE_FULL : SQLITE_IOERR_WRITE;
 }
 
 static inline int faulty_truncate(sqlite3_file *f, sqlite3_int64 size)
@@ -170,7 +174,7 @@ static inline int faulty_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_f
     int rc;
 
     file->file.pMethods = NULL;
-    if (faulty_vfs_fails(d))
+    if (faulty_vfs_fails(d, false))
         return SQLITE_CANTOPEN;
     file->disk = d;
     file->base = (sqlite3_file *)(file + 1);
@@ -186,14 +190,15 @@ static inline int faulty_delete(sqlite3_vfs *vfs, const char *name, int sync_dir
     struct faulty_vfs *d = (struct faulty_vfs *)vfs;
 
     (void)sync_dir;
-    return faulty_vfs_fails(d) ? SQLITE_IOERR_DELETE : d->base->xDelete(d->base, name, 0);
+    return faulty_vfs_fails(d, false) ? SQLITE_IOERR_DELETE : d->base->xDelete(d->base, name, 0);
 }
 
 static inline int faulty_access(sqlite3_vfs *vfs, const char *name, int flags, int *out)
 {
     struct faulty_vfs *d = (struct faulty_vfs *)vfs;
 
-    return faulty_vfs_fails(d) ? SQLITE_IOERR_ACCESS : d->base->xAccess(d->base, name, flags, out);
+    return faulty_vfs_fails(d, false) ? SQLITE_IOERR_ACCESS
+                                      : d->base->xAccess(d->base, name, flags, out);
 }
 
 static inline void faulty_vfs_init(struct faulty_vfs *d, const char *name)
