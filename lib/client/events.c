@@ -170,6 +170,7 @@ void events_news(struct client_core *core, struct channel *ch, uint64_t from, ui
 
 void events_channel(struct client_core *core, struct channel *ch)
 {
+    view_touch_channel(core, ch);
     if (!ch->last_info)
         ch->last_info = events_add(core, CHAT_EVENT_CHANNEL, ch);
 }
@@ -182,12 +183,14 @@ void events_read(struct client_core *core, struct channel *ch)
 
 void events_receipt(struct client_core *core, struct channel *ch)
 {
+    view_touch_channel(core, ch);
     if (!ch->last_receipt)
         ch->last_receipt = events_add(core, CHAT_EVENT_RECEIPT, ch);
 }
 
 void events_draft(struct client_core *core, struct channel *ch)
 {
+    view_touch_channel(core, ch);
     if (!ch->last_draft)
         ch->last_draft = events_add(core, CHAT_EVENT_DRAFT, ch);
 }
