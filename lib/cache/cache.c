@@ -218,6 +218,10 @@ chat_status cache_reopen(struct cache *c)
         close_file(c);
     /* It is open and ours again, but what we know of it is not true any more. */
     c->taken = taken;
+    if (taken) {
+        c->unindexed = -1;
+        c->index_done = false;
+    }
     return taken ? CHAT_E_CONFLICT : status;
 }
 
@@ -271,8 +275,6 @@ uint64_t cache_bytes_used(struct cache *c)
     sqlite3_reset(st);
     return pages * CACHE_PAGE_BYTES;
 }
-
-const char *cache_error_text(const struct cache *c) { return sqlite3_errmsg(c->db); }
 
 const struct cache_identity *cache_identity(const struct cache *c) { return &c->identity; }
 

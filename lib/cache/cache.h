@@ -67,8 +67,6 @@ void cache_release(struct cache *c);
 uint32_t cache_wal_pages(const struct cache *c);
 /* Bytes that are in use, of the file and of what a checkpoint would add; 0 after an error. */
 uint64_t cache_bytes_used(struct cache *c);
-/* What SQLite said last, for logs. */
-const char *cache_error_text(const struct cache *c);
 
 /* --- meta --- */
 
