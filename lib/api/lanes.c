@@ -150,8 +150,6 @@ struct engine_request *lanes_take(struct lanes *lanes)
     return lanes->taken[lanes->taken_first++];
 }
 
-uint32_t lanes_pending(const struct lanes *lanes) { return lanes->pending; }
-
 static chat_status make_ring(struct lanes *lanes, struct ring_queue *q)
 {
     q->cap = lanes->config.requests_max;

@@ -43,7 +43,5 @@ void lanes_free(struct lanes *lanes);
 chat_status lanes_submit(struct lanes *lanes, struct engine_request *request);
 /* The next request that came back, its status set; NULL when there is none. */
 struct engine_request *lanes_take(struct lanes *lanes);
-/* Submitted and not yet taken. */
-uint32_t lanes_pending(const struct lanes *lanes);
 
 #endif

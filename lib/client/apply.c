@@ -22,7 +22,8 @@ bool apply_store(struct client_core *core, struct channel *ch, const WireMessage
     }
     if (put != CACHE_PUT_SAME && !PLANTED(VIEW_CHANGE_MISSED))
         view_touch_messages(core, ch, m->seq, m->seq);
-    if (put == CACHE_PUT_ALTERED || (put == CACHE_PUT_NEW && (m->deleted || m->n_mention_ids)))
+    if (m->seq > most_u64(ch->c.read_seq, ch->c.mark_seq) &&
+        (put == CACHE_PUT_ALTERED || (put == CACHE_PUT_NEW && (m->deleted || m->n_mention_ids))))
         ch->unread_stale = true;
     if (put == CACHE_PUT_NEW)
         keep_stored(core);

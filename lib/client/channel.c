@@ -325,25 +325,23 @@ static void count_unread(struct client_core *core, struct channel *ch, struct ch
 
 void channel_view(struct client_core *core, struct channel *ch, struct chat_channel *out)
 {
-    memset(out, 0, sizeof(*out)); /* padding, too: views compare it by its bytes */
-    *out = (struct chat_channel){
-        .channel_id = ch->c.channel_id,
-        .home_id = ch->c.home_id,
-        .kind = (chat_home_kind)ch->c.kind,
-        .permissions = ch->c.permissions,
-        .epoch = ch->c.epoch,
-        .head_seq = ch->c.head_seq,
-        .stream_seq = ch->c.stream_seq,
-        .first_seq = most_u64(ch->c.first_seq, 1),
-        .read_seq = most_u64(ch->c.read_seq, ch->c.mark_seq),
-        .peer_id = ch->c.peer_id,
-        .name = ch->c.name,
-        .name_len = ch->c.name_len,
-        .muted_until_ms = ch->own.muted_until_ms,
-        .has_draft = ch->own.has_draft,
-        .peer_delivered_seq = least_u64(ch->receipts.peer_delivered, ch->c.head_seq),
-        .peer_read_seq = least_u64(ch->receipts.peer_read, ch->c.head_seq),
-    };
+    memset(out, 0, sizeof(*out)); /* padding, too, and then field by field: views compare bytes */
+    out->channel_id = ch->c.channel_id;
+    out->home_id = ch->c.home_id;
+    out->kind = (chat_home_kind)ch->c.kind;
+    out->permissions = ch->c.permissions;
+    out->epoch = ch->c.epoch;
+    out->head_seq = ch->c.head_seq;
+    out->stream_seq = ch->c.stream_seq;
+    out->first_seq = most_u64(ch->c.first_seq, 1);
+    out->read_seq = most_u64(ch->c.read_seq, ch->c.mark_seq);
+    out->peer_id = ch->c.peer_id;
+    out->name = ch->c.name;
+    out->name_len = ch->c.name_len;
+    out->muted_until_ms = ch->own.muted_until_ms;
+    out->has_draft = ch->own.has_draft;
+    out->peer_delivered_seq = least_u64(ch->receipts.peer_delivered, ch->c.head_seq);
+    out->peer_read_seq = least_u64(ch->receipts.peer_read, ch->c.head_seq);
     count_unread(core, ch, out);
 }
 

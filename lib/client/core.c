@@ -43,6 +43,8 @@ static chat_status load(struct client_core *core)
 
 static void forget(struct client_core *core)
 {
+    map_fini(&core->known_users); /* whose names the turn brought are asked for again */
+    map_init(&core->known_users, core->allocator);
     outbox_free_all(core);
     channel_free_all(core);
 }
@@ -225,6 +227,9 @@ static bool poll_send(struct client_core *core, struct effect *out)
     struct outq_batch batch;
 
     pump(core);
+    /* What must survive power loss before a frame goes out does. */
+    if (core->sync_wanted && core_commit(core) != CHAT_OK)
+        return false;
     if (!core->link || core->blocked || outq_is_empty(&core->out))
         return false;
     batch = outq_batch(&core->out, core->message_bytes, CHAT_CLIENT_FRAMES_MAX);

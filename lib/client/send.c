@@ -174,8 +174,9 @@ static bool send_ops(struct client_core *core, struct channel *ch)
         if (!core_ok(core, cache_outbox_get(core->cache, s.op->row, send_row, &s)))
             return false;
         if (s.damaged) {
-            outbox_refuse(core, s.op, CHAT_E_CORRUPT, "cache");
-            continue;
+            outbox_refuse(core, s.op, CHAT_E_CORRUPT, "cache"); /* with others of this list */
+            core_wake_at(core, core->now.mono_ms);
+            return true;
         }
         if (!s.sent)
             return false;

@@ -186,8 +186,6 @@ void view_reset(struct client_core *core, struct channel *ch)
     }
 }
 
-void view_touch_channels(struct client_core *core) { touch_lists(core); }
-
 /* A window's rows of that author are as if they were of another version. */
 static void touch_author(chat_view *view, uint64_t user_id)
 {

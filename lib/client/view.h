@@ -28,8 +28,6 @@ void view_renamed(struct client_core *core, const struct out_op *op);
 void view_touch_messages(struct client_core *core, struct channel *ch, uint64_t from, uint64_t to);
 /* The channel's history is another one. */
 void view_reset(struct client_core *core, struct channel *ch);
-/* Channels came or went. */
-void view_touch_channels(struct client_core *core);
 /* A name or a presence. */
 void view_touch_user(struct client_core *core, uint64_t user_id);
 /* The link came or went: gaps are fetched, or wait. */
