@@ -29,9 +29,12 @@
 #define CLIENT_BATCH_BYTES 49152u /* frames are gathered up to about this */
 #define CLIENT_CLOSES_MAX 4u
 #define CLIENT_PROBLEM_MAX 384u
-#define CLIENT_GAP_PAGES_IN_TURN 1u /* pages in flight of one channel */
-#define CLIENT_TYPISTS_MAX 64u      /* who types, over all channels, as far as it is told */
-#define CLIENT_TYPING_MAX 8u        /* channels in which our own user types at once */
+/* A message with all it points to, at most. */
+#define CLIENT_MESSAGE_BYTES_MAX                                                                   \
+    (CHAT_TEXT_MAX + CHAT_EXTRA_MAX + 8u * (CHAT_MENTIONS_MAX + CHAT_REACTIONS_MAX) +              \
+     CHAT_REACTION_KINDS_MAX * (CHAT_EMOJI_MAX + 96u) + 1024u)
+#define CLIENT_TYPISTS_MAX 64u /* who types, over all channels, as far as it is told */
+#define CLIENT_TYPING_MAX 8u   /* channels in which our own user types at once */
 
 struct channel;
 struct ask;
@@ -49,6 +52,7 @@ struct out_op {
      * this one, which is NULL once it left the outbox without a seq. */
     uint64_t seq;
     struct out_op *parent;
+    int64_t parent_row;  /* as the file had it when this was loaded or made */
     uint32_t dependents; /* that have it as their parent */
     uint64_t base_seq;
     uint64_t acked_rev; /* Altered came; done when the cache has caught up with it */

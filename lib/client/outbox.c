@@ -49,6 +49,7 @@ struct out_op *outbox_op_new(struct client_core *core, const struct cache_outgoi
     }
     op->removes = o->removes;
     op->marked = o->sent;
+    op->parent_row = o->parent;
     if (o->parent)
         op->parent = ops_find_row(core, o->parent);
     return op;
@@ -173,6 +174,10 @@ chat_status outbox_load(struct client_core *core)
     chat_status status = cache_outbox_load(core->cache, take_row, core);
     struct out_op *op;
 
+    /* A message that was sent again has a later row than what waits for it. */
+    for (uint32_t i = 0; status == CHAT_OK && (op = ops_at(core, i)) != NULL; i++)
+        if (op->parent_row && !op->parent && !op->seq)
+            outbox_set_parent(op, ops_find_row(core, op->parent_row));
     /* A message and what waits for it are one transaction: only a file that others wrote has
      * one without the other. */
     for (uint32_t i = 0; status == CHAT_OK && (op = ops_at(core, i)) != NULL; i++)

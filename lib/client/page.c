@@ -3,7 +3,7 @@
 
 #include "client/inner.h"
 
-#define PAGE_BYTES_MAX (8u << 20) /* 200 messages of the greatest size */
+#define PAGE_BYTES_MAX (CHAT_HISTORY_PAGE_MAX * CLIENT_MESSAGE_BYTES_MAX)
 
 /* What retention removed is not held any more, whoever told. */
 static void forget_removed(struct client_core *core, struct channel *ch, uint64_t first_seq)

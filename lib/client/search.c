@@ -7,7 +7,6 @@
 #define INDEX_PIECE 64u   /* messages taken in by one turn */
 #define INDEX_IDLE_MS 20  /* without a message from the server: one piece after the other */
 #define INDEX_LATE_MS 200 /* between two pieces while messages keep coming */
-#define HIT_BYTES_MAX (CHAT_TEXT_MAX + CHAT_EXTRA_MAX + 1024u)
 
 struct search_job {
     struct ask ask; /* in core->searches; its ticket and answer */
@@ -123,7 +122,7 @@ static chat_status take_hits(struct client_core *core, struct search_job *job,
     struct gathering g = {.core = core};
     chat_status status = CHAT_E_NOMEM;
 
-    g.reply = reply_new(core, (size_t)job->ask.number * HIT_BYTES_MAX);
+    g.reply = reply_new(core, (size_t)job->ask.number * CLIENT_MESSAGE_BYTES_MAX);
     if (g.reply) {
         g.hits = arena_alloc(&g.reply->arena, job->ask.number * sizeof(struct chat_message *));
         g.reply->hits = g.hits;

@@ -8,8 +8,8 @@
  * ours that is on its way, and a message must not go out under two.
  *
  * Alterations are not found in history. One that goes out again must not undo what was typed
- * after it: a later one of the same message that is known to be in stands for it, and those
- * that are not follow it under new nonces, too. Altering twice does no harm.
+ * after it: a later edit or deletion of the same message that is known to be in stands for it, and
+ * those that are not follow it under new nonces, too. Altering twice does no harm.
  */
 #include "client/inner.h"
 
@@ -36,7 +36,8 @@ void stale_begin(struct client_core *core, struct channel *ch, struct out_op *op
     for (struct list_node *n = op->link.next; n != &ch->ops.head; n = n->next) {
         const struct out_op *later = LIST_ENTRY(n, struct out_op, link);
 
-        if (later->acked_rev && later->seq == op->seq && op->kind == CHAT_OUTGOING_EDIT) {
+        if (later->acked_rev && later->seq == op->seq && op->kind == CHAT_OUTGOING_EDIT &&
+            later->kind != CHAT_OUTGOING_REACT) {
             outbox_done(core, op, op->seq);
             return;
         }
@@ -52,7 +53,8 @@ void stale_overtaken(struct client_core *core, struct channel *ch, const struct 
 
         if (op == by)
             break;
-        if (op->stale && op->seq == by->seq && op->kind == CHAT_OUTGOING_EDIT)
+        if (op->stale && op->seq == by->seq && op->kind == CHAT_OUTGOING_EDIT &&
+            by->kind != CHAT_OUTGOING_REACT)
             outbox_done(core, op, op->seq);
     }
 }
