@@ -94,8 +94,15 @@ CHAT_API chat_status chat_conn_start(chat_conn *conn);
 /* Says goodbye and closes; the outbox waits for the next start. */
 CHAT_API void chat_conn_stop(chat_conn *conn);
 
-/* For mobile: suspend drops the link and writes the cache back, nothing happens until
- * resume, which connects at once. */
+/*
+ * For mobile: suspend drops the link and writes the cache back, nothing happens until
+ * resume, which connects at once. When suspend returns no lock on the cache file is held, and
+ * each call until resume holds one only while it lasts: the system may stop the process, and
+ * another one (a notification's) may open the same cache meanwhile. If one did, a call that
+ * finds out returns CHAT_E_CONFLICT, and all is read anew and told by CHAT_EVENT_REREAD. If one
+ * still has it, resume changes nothing but tells CHAT_EVENT_CACHE with CHAT_E_CONFLICT: resume
+ * again later.
+ */
 CHAT_API void chat_conn_suspend(chat_conn *conn);
 CHAT_API void chat_conn_resume(chat_conn *conn);
 

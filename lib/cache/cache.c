@@ -59,7 +59,7 @@ static chat_status open_file(struct cache *c, const struct cache_config *config)
 }
 
 /* Files only we write: each opening has a number of its own, synced before it is used. */
-static chat_status count_opening(struct cache *c, uint64_t device_id)
+chat_status cache_count_opening(struct cache *c, uint64_t device_id)
 {
     struct cache_identity *id = &c->identity;
     uint64_t opens = 0;
@@ -103,7 +103,7 @@ static chat_status prepare_file(struct cache *c, const struct cache_config *conf
     c->open_txn = true;
     status = cache_schema_migrate(c, version);
     if (status == CHAT_OK)
-        status = count_opening(c, config->device_id);
+        status = cache_count_opening(c, config->device_id);
     if (status == CHAT_OK)
         status = cache_commit(c);
     if (status == CHAT_OK)

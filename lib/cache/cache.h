@@ -50,7 +50,7 @@ chat_status cache_open(const struct cache_config *config, struct cache **out_cac
 void cache_close(struct cache *c);
 
 /* CHAT_OK when there was nothing to do, too. On an error everything since the last commit
- * is undone. */
+ * is undone. Errors, of a released one: CHAT_E_CONFLICT (another has it, or has written). */
 chat_status cache_commit(struct cache *c);
 void cache_rollback(struct cache *c);
 /* What was committed survives power loss, too: one sync. Nothing may be uncommitted. */
@@ -59,6 +59,18 @@ chat_status cache_sync(struct cache *c);
 chat_status cache_checkpoint(struct cache *c);
 /* Pages in the WAL: how much a checkpoint would have to do. */
 uint32_t cache_wal_pages(const struct cache *c);
+
+/*
+ * Lets go of the file: no lock is held after this but within a call. What was committed
+ * survives power loss. Nothing may be uncommitted.
+ */
+chat_status cache_release(struct cache *c);
+/* Takes it for itself again. *out_changed: somebody else wrote meanwhile, what is known of
+ * it must be read again. Errors: CHAT_E_CONFLICT (another has it): it stays released. */
+chat_status cache_acquire(struct cache *c, bool *out_changed);
+bool cache_is_released(const struct cache *c);
+/* After such a change: this opening gets another number, synced, that nobody else has. */
+chat_status cache_recount(struct cache *c);
 /* What SQLite said last, for logs. */
 const char *cache_error_text(const struct cache *c);
 
@@ -79,7 +91,7 @@ chat_status cache_set_device(struct cache *c, uint64_t device_id);
 struct cache_ticket {
     uint8_t bytes[CHAT_TICKET_MAX];
     size_t len;            /* 0: none */
-    int64_t expires_at_ms; /* the server's wall clock */
+    int64_t expires_at_ms; /* by this device's wall clock */
     uint64_t token_hash;   /* of the token that earned it; 0: not known */
 };
 

@@ -44,6 +44,8 @@ struct cache {
     struct cache_identity committed; /* as of the last commit */
     uint32_t wal_pages;
     bool in_memory;
+    bool released; /* release.c: others may have the file between two accesses */
+    uint32_t released_version;
     bool open_txn;
     chat_status spoilt; /* why the open transaction cannot be committed */
 };
@@ -60,6 +62,11 @@ chat_status cache_failed(struct cache *c, int rc, const char *what);
 
 chat_status cache_meta_get_u64(struct cache *c, const char *key, uint64_t *out_value);
 chat_status cache_meta_put_u64(struct cache *c, const char *key, uint64_t value);
+
+/* Of a released one: CHAT_E_CONFLICT when somebody else wrote since the last look. */
+chat_status cache_look(struct cache *c);
+/* Gives this opening a number of its own, within the open transaction. */
+chat_status cache_count_opening(struct cache *c, uint64_t device_id);
 
 /* Which version the file is; 0 for a new one. Errors: CHAT_E_UNSUPPORTED, CHAT_E_CORRUPT. */
 chat_status cache_schema_check(struct cache *c, uint32_t *out_version);

@@ -157,6 +157,8 @@ chat_status cache_commit(struct cache *c)
 
     if (!c->open_txn)
         return CHAT_OK;
+    if (status == CHAT_OK && c->released)
+        status = cache_look(c);
     if (status == CHAT_OK)
         st = cache_statement(c, ST_COMMIT, &status);
     if (st)

@@ -9,6 +9,17 @@ uint64_t compose_counter(struct client_core *core)
     return ((uint64_t)cache_identity(core->cache)->opens << 32) | ++core->low_counter;
 }
 
+/* The cache would not take it. */
+static chat_status not_stored(struct client_core *core, chat_status status)
+{
+    cache_rollback(core->cache);
+    if (status == CHAT_E_CONFLICT) { /* another process wrote: what we know is old */
+        (void)core_ok(core, status);
+        (void)core_commit(core);
+    }
+    return status;
+}
+
 /* The row is committed, the operation linked; nothing of it stays after an error. */
 static chat_status add(struct client_core *core, struct cache_outgoing *o, int64_t replaces_row,
                        struct out_op **out_op)
@@ -29,9 +40,8 @@ static chat_status add(struct client_core *core, struct cache_outgoing *o, int64
     if (status == CHAT_OK)
         status = cache_commit(core->cache);
     if (status != CHAT_OK) {
-        cache_rollback(core->cache);
         alloc_free(core->allocator, op);
-        return status;
+        return not_stored(core, status);
     }
     outbox_op_link(core, op);
     events_outgoing(core, op, CHAT_OUTGOING_QUEUED, CHAT_OK, op->seq, NULL);
@@ -264,10 +274,8 @@ chat_status client_discard(struct client_core *core, const struct chat_nonce *no
     status = cache_outbox_remove(core->cache, op->row);
     if (status == CHAT_OK)
         status = cache_commit(core->cache);
-    if (status != CHAT_OK) {
-        cache_rollback(core->cache);
-        return status;
-    }
+    if (status != CHAT_OK)
+        return not_stored(core, status);
     events_outgoing(core, op, CHAT_OUTGOING_DISCARDED, CHAT_OK, op->seq, NULL);
     outbox_op_free(core, op);
     return CHAT_OK;

@@ -36,13 +36,27 @@ static chat_status load(struct client_core *core)
 
 static void forget(struct client_core *core)
 {
+    core->is_loaded = false;
     outbox_free_all(core);
     channel_free_all(core);
+}
+
+chat_status core_read_again(struct client_core *core)
+{
+    chat_status status = cache_recount(core->cache);
+
+    events_reread_all(core);
+    forget(core);
+    if (status == CHAT_OK)
+        status = load(core);
+    core->trouble = CHAT_OK;
+    return status;
 }
 
 /* The cache would not take this turn: memory goes back to what the cache has. */
 static void undo(struct client_core *core, chat_status why)
 {
+    bool shared = cache_is_released(core->cache) && why == CHAT_E_CONFLICT;
     chat_status status;
 
     log_write(core->cfg.logger, CHAT_LOG_ERROR, "client", "cache: %s; the turn is undone",
@@ -50,9 +64,15 @@ static void undo(struct client_core *core, chat_status why)
     cache_rollback(core->cache);
     core->trouble = CHAT_OK;
     session_drop(core, 1001, "cache", why);
-    events_reread_all(core);
-    forget(core);
-    status = load(core);
+    if (shared) { /* another process wrote, or is about to: then resume reads it */
+        status = core_read_again(core);
+        if (status == CHAT_E_CONFLICT)
+            status = CHAT_OK;
+    } else {
+        events_reread_all(core);
+        forget(core);
+        status = load(core);
+    }
     events_cache(core, why);
     if (status != CHAT_OK) {
         core->started = false;

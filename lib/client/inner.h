@@ -320,6 +320,8 @@ bool client_config_is_sane(const struct client_config *cfg);
 bool core_ok(struct client_core *core, chat_status status);
 /* Saves what is dirty and commits. On an error the turn was undone and told. */
 chat_status core_commit(struct client_core *core);
+/* Somebody else wrote to the cache: everything is read from it anew, and told. */
+chat_status core_read_again(struct client_core *core);
 /* After a reload that failed. */
 chat_status core_reload(struct client_core *core);
 /* Something waits to be sent until then. */

@@ -338,18 +338,36 @@ void client_stop(struct client_core *core)
 
 void client_suspend(struct client_core *core)
 {
+    chat_status status;
+
     if (core->suspended)
         return;
     core->suspended = true;
     if (core->started)
         leave(core, CHAT_CONN_OFFLINE);
-    (void)client_flush(core);
+    status = client_flush(core);
+    if (status == CHAT_OK)
+        status = cache_release(core->cache);
+    if (status != CHAT_OK)
+        events_cache(core, status);
 }
 
 void client_resume(struct client_core *core)
 {
+    bool changed = false;
+    chat_status status;
+
     if (!core->suspended)
         return;
+    status = cache_acquire(core->cache, &changed);
+    if (status == CHAT_OK && (changed || !core->is_loaded))
+        status = core_read_again(core);
+    if (status != CHAT_OK) { /* another process has it still: resume again */
+        if (core->started)
+            client_session_enter(core, CHAT_CONN_OFFLINE, status);
+        events_cache(core, status);
+        return;
+    }
     core->suspended = false;
     core->failures = 0;
     session_connect(core);
