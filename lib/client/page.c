@@ -50,8 +50,9 @@ static const char *find_fault(const struct channel *ch, const struct request *r,
     return NULL;
 }
 
-bool page_apply(struct client_core *core, struct channel *ch, const struct request *r,
-                const WireHistoryPage *p)
+/* Is this page to be believed? If so, what it says beside its messages is done. */
+static bool begin(struct client_core *core, struct channel *ch, const struct request *r,
+                  const WireHistoryPage *p)
 {
     const char *fault = NULL;
 
@@ -66,20 +67,32 @@ bool page_apply(struct client_core *core, struct channel *ch, const struct reque
         return false;
     }
     forget_removed(core, ch, p->first_seq);
-    for (size_t i = 0; i < p->n_messages; i++) {
-        if (!apply_store(core, ch, p->messages[i])) {
+    return true;
+}
+
+bool page_apply(struct client_core *core, struct channel *ch, const struct request *r,
+                const WireHistoryPage *p)
+{
+    size_t from = core->item, to;
+
+    if (from == 0 && !begin(core, ch, r, p))
+        return false;
+    while (core->item < p->n_messages && receive_one(core)) {
+        if (!apply_store(core, ch, p->messages[core->item - 1])) {
             if (core->trouble == CHAT_OK)
                 head_rebuild(core, ch, p->head, r);
             return false;
         }
     }
-    if (p->n_messages)
-        apply_hold(core, ch, p->messages[0]->seq, p->covered->to_seq, p->head->rev);
-    for (size_t i = 0; i < p->n_messages; i++)
+    to = core->item; /* so far, the page is without holes */
+    if (to > from)
+        apply_hold(core, ch, p->messages[from]->seq, p->messages[to - 1]->seq, p->head->rev);
+    for (size_t i = from; i < to; i++)
         outbox_seen(core, ch, p->messages[i]);
-    outbox_settle_altered(core, ch);
+    if (!core->unfinished)
+        outbox_settle_altered(core, ch);
     apply_stream(core, ch);
-    return true;
+    return !core->unfinished;
 }
 
 /* --- to the application --- */

@@ -86,6 +86,7 @@ static void detach(struct client_core *core)
     outq_fini(&core->out);
     core->out_handed = 0;
     requests_lost(core);
+    receive_drop(core);
 }
 
 static void back_off(struct client_core *core, chat_status status)
