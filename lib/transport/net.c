@@ -2,6 +2,7 @@
 
 #include <libwebsockets.h>
 #include <openssl/ssl.h>
+#include <signal.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
@@ -30,6 +31,7 @@ static chat_status make_context(struct net *net, uint32_t sockets_max)
 {
     struct lws_context_creation_info info = {0};
     void *loops[1] = {net->loop};
+    struct sigaction before;
 
     info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
                    LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT |
@@ -47,7 +49,10 @@ static chat_status make_context(struct net *net, uint32_t sockets_max)
     info.fd_limit_per_thread = sockets_max;
 
     lws_set_log_level(0, NULL);
+    /* It sets SIGPIPE to be ignored, for the whole process. */
+    (void)sigaction(SIGPIPE, NULL, &before);
     net->lws = lws_create_context(&info);
+    (void)sigaction(SIGPIPE, &before, NULL);
     return net->lws ? CHAT_OK : CHAT_E_NOMEM;
 }
 

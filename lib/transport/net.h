@@ -4,7 +4,8 @@
  *
  *   net_new()  ->  listeners, dials  ->  net_shut()  ->  uv_run() until it returns  ->  net_free()
  *
- * libwebsockets sets SIGPIPE to be ignored, for the whole process.
+ * No signal's disposition is changed; who runs the loop holds SIGPIPE back meanwhile
+ * (sigpipe.h).
  *
  * Threads: the loop's.
  */

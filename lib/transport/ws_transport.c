@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/map.h"
 #include "transport/net.h"
+#include "transport/sigpipe.h"
 #include "transport/ws_client.h"
 
 /* The conn's heartbeats are quicker; this is for one that forgot. */
@@ -129,11 +130,16 @@ static chat_status send_message(void *self, uint64_t link, const struct chat_buf
 {
     struct ws_transport *t = self;
     struct ws_conn *conn = map_get(&t->links, link);
+    struct sigpipe guard;
+    chat_status status;
 
     if (!conn)
         return CHAT_E_STATE;
     uv_update_time(&t->loop);
-    return ws_conn_send(conn, buffers, count, out_blocked);
+    sigpipe_hold(&guard);
+    status = ws_conn_send(conn, buffers, count, out_blocked);
+    sigpipe_release(&guard);
+    return status;
 }
 
 static void close_link(void *self, uint64_t link, uint16_t code, const char *reason,
@@ -141,11 +147,14 @@ static void close_link(void *self, uint64_t link, uint16_t code, const char *rea
 {
     struct ws_transport *t = self;
     struct ws_conn *conn = map_get(&t->links, link);
+    struct sigpipe guard;
 
     if (!conn)
         return;
     uv_update_time(&t->loop);
+    sigpipe_hold(&guard);
     carrier_close(&conn->carrier, code, reason, reason_len);
+    sigpipe_release(&guard);
 }
 
 static void on_wait_over(uv_timer_t *timer) { (void)timer; }
@@ -154,13 +163,16 @@ static void on_woken(uv_async_t *async) { (void)async; }
 static chat_status pump(void *self, int64_t timeout_ms)
 {
     struct ws_transport *t = self;
+    struct sigpipe guard;
 
     if (timeout_ms > 0) {
         uv_update_time(&t->loop);
         (void)uv_timer_start(&t->wait, on_wait_over, (uint64_t)timeout_ms, 0);
     }
+    sigpipe_hold(&guard);
     (void)uv_run(&t->loop, timeout_ms == 0 ? UV_RUN_NOWAIT : UV_RUN_ONCE);
     (void)uv_timer_stop(&t->wait);
+    sigpipe_release(&guard);
     return CHAT_OK;
 }
 
@@ -205,13 +217,16 @@ static chat_status fill_random(void *self, uint8_t *bytes, size_t len)
 static void transport_free(void *self)
 {
     struct ws_transport *t = self;
+    struct sigpipe guard;
 
+    sigpipe_hold(&guard);
     net_shut(t->net);
     uv_close((uv_handle_t *)&t->wait, NULL);
     uv_close((uv_handle_t *)&t->woken, NULL);
     (void)uv_run(&t->loop, UV_RUN_DEFAULT);
     net_free(t->net);
     (void)uv_loop_close(&t->loop);
+    sigpipe_release(&guard);
     map_fini(&t->links);
     alloc_free(t->allocator, t);
 }
