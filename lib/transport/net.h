@@ -30,6 +30,7 @@ struct lws_context;
 struct lws_vhost;
 struct resolver;
 struct ssl_ctx_st;
+struct tls_pins;
 
 #define NET_HANDSHAKES_MAX 4096u /* header tables, for all listeners and dials together */
 #define NET_MESSAGE_MAX 1048576u /* bytes of one message, either way, on any connection */
@@ -50,7 +51,10 @@ struct net_config {
     const struct chat_logger *logger;       /* NULL: silent */
     uv_loop_t *loop;                        /* required; outlives the net */
     const char *ca_file;                    /* for dialing wss: PEM; NULL: the system's */
-    const char *dns_servers;                /* "192.0.2.1:53,..."; NULL: the system's */
+    const void *ca_pem;                     /* the same as bytes, instead or in addition */
+    size_t ca_pem_len;
+    const char *pinned_keys; /* see tls_pins_parse(); NULL: any */
+    const char *dns_servers; /* "192.0.2.1:53,..."; NULL: the system's */
     /* Sockets at once. 0: as many as the process may have, at about 20 bytes each and found
      * at once. A small number costs nothing, and a walk over them at each lookup. */
     uint32_t sockets_max;
@@ -64,6 +68,7 @@ struct net {
     struct lws_vhost *dial_plain; /* made at the first dial of the kind */
     struct lws_vhost *dial_secure;
     struct ssl_ctx_st *dial_tls;
+    struct tls_pins *pins;     /* NULL: any key will do */
     struct list dials;         /* struct ws_dial: those under way */
     struct resolver *resolver; /* made at the first name */
     char *dns_servers;
@@ -83,7 +88,8 @@ struct net {
 };
 
 /*
- * Errors: CHAT_E_NOMEM, CHAT_E_AUTH (ca_file is not readable as certificates), CHAT_E_IO.
+ * Errors: CHAT_E_NOMEM, CHAT_E_AUTH (ca_file or ca_pem is not readable as certificates),
+ *         CHAT_E_INVALID (pinned_keys), CHAT_E_IO.
  */
 chat_status net_new(const struct net_config *config, struct net **out_net);
 

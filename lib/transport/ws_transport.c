@@ -252,6 +252,9 @@ chat_status ws_transport_new(const struct chat_transport_ws_config *config,
     struct net_config net = {.allocator = config->allocator,
                              .logger = config->logger,
                              .ca_file = config->ca_file,
+                             .ca_pem = config->ca_pem,
+                             .ca_pem_len = config->ca_pem_len,
+                             .pinned_keys = config->pinned_keys,
                              .dns_servers = config->dns_servers,
                              .sockets_max = SOCKETS_OF(config->links_max)};
     struct ws_transport *t = alloc_zeroed(config->allocator, sizeof(*t));
