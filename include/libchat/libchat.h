@@ -12,5 +12,6 @@
 #include <libchat/message.h>
 #include <libchat/status.h>
 #include <libchat/transport.h>
+#include <libchat/version.h>
 
 #endif
