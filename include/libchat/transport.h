@@ -86,6 +86,16 @@ struct chat_transport_sink {
      */
     void (*on_closed)(uint64_t link, chat_status status, uint16_t code, const char *reason,
                       size_t reason_len, void *user);
+
+    /* Appended later: a transport looks at `size` before it reads these. */
+
+    /* Has this pump() done enough? It is asked between two reads: once true, pump() returns
+     * as soon as it can, and what is there waits for the next one. */
+    bool (*is_tired)(void *user);
+
+    /* For a transport without a descriptor: pump() has work. Any thread, also outside of
+     * pump(); it calls nothing back. */
+    void (*on_ready)(void *user);
 };
 
 /*
@@ -149,6 +159,17 @@ struct chat_transport {
 
     /* Optional. Drops all links without a word to the sink, frees everything. */
     void (*free)(void *self);
+
+    /* Appended later. */
+
+    /* Optional. Reads no more of this link until it is called with false, so that the peer
+     * waits; on_closed may come all the same, and what was read before may still be told.
+     * Without it a loop stops pumping while very much waits. */
+    void (*pause)(void *self, uint64_t link, bool paused);
+
+    /* Optional. The monotonic clock in microseconds, for a loop's budget: without it a step
+     * counts whole milliseconds. */
+    int64_t (*now_us)(void *self);
 };
 
 /* Calls its `free`, if it has one. NULL is fine. */

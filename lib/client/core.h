@@ -36,6 +36,7 @@ struct client_core;
 struct client_config {
     const struct chat_allocator *allocator;
     const struct chat_logger *logger;
+    const struct chat_allocator *page_allocator; /* of pages the application owns; NULL: the same */
     uint64_t seed;          /* of ids and jitter: random, another at each opening */
     const char *cache_path; /* NULL: in memory */
     const char *cache_vfs;

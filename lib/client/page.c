@@ -167,15 +167,18 @@ static void plan(const struct channel *ch, uint64_t start, uint32_t limit, bool 
 chat_status page_read(struct client_core *core, struct channel *ch, uint64_t start_seq,
                       uint32_t limit, bool backwards, chat_page **out_page)
 {
-    chat_page *page = alloc_zeroed(core->allocator, sizeof(*page));
+    /* It may outlive the core. */
+    const struct chat_allocator *allocator =
+        core->cfg.page_allocator ? core->cfg.page_allocator : core->allocator;
+    chat_page *page = alloc_zeroed(allocator, sizeof(*page));
     chat_status status = CHAT_OK;
 
     if (!page)
         return CHAT_E_NOMEM;
-    page->allocator = core->allocator;
+    page->allocator = allocator;
     page->channel_id = ch->c.channel_id;
     page->user_id = client_user_id(core);
-    arena_init(&page->arena, core->allocator, PAGE_BYTES_MAX);
+    arena_init(&page->arena, allocator, PAGE_BYTES_MAX);
     plan(ch, start_seq, limit, backwards, page);
     if (page->from_seq <= page->to_seq) {
         page->room = (size_t)(page->to_seq - page->from_seq + 1);

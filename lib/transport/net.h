@@ -78,7 +78,8 @@ struct net {
     int64_t timer_at_ms;
     uv_idle_t idle; /* runs while there is work */
     struct list work;
-    bool poke; /* libwebsockets has timers of its own to look at */
+    bool heard; /* bytes came since the owner set it to false */
+    bool poke;  /* libwebsockets has timers of its own to look at */
     bool shut;
 
     struct buf scratch;    /* joins frames: headroom, then up to NET_MESSAGE_MAX */

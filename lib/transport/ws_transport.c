@@ -15,6 +15,12 @@
 #define IDLE_MS 300000
 #define CONNECT_MS_DEFAULT 10000
 
+/* Reads within one pump, as long as something comes and the loop wants it. */
+#define TURNS_MAX 64
+
+/* Above this many links a socket is found at once, below by a walk over few. */
+#define LINKS_FEW 1024
+
 /* Ended ones may linger beside each link, and libwebsockets has a few of its own. */
 #define SOCKETS_OF(links_max) ((links_max)*2 + 32)
 
@@ -160,6 +166,11 @@ static void close_link(void *self, uint64_t link, uint16_t code, const char *rea
 static void on_wait_over(uv_timer_t *timer) { (void)timer; }
 static void on_woken(uv_async_t *async) { (void)async; }
 
+static bool is_tired(const struct ws_transport *t)
+{
+    return !t->sink.is_tired || t->sink.is_tired(t->sink.user);
+}
+
 static chat_status pump(void *self, int64_t timeout_ms)
 {
     struct ws_transport *t = self;
@@ -170,8 +181,13 @@ static chat_status pump(void *self, int64_t timeout_ms)
         (void)uv_timer_start(&t->wait, on_wait_over, (uint64_t)timeout_ms, 0);
     }
     sigpipe_hold(&guard);
+    t->net->heard = false;
     (void)uv_run(&t->loop, timeout_ms == 0 ? UV_RUN_NOWAIT : UV_RUN_ONCE);
     (void)uv_timer_stop(&t->wait);
+    for (int i = 0; i < TURNS_MAX && t->net->heard && !is_tired(t); i++) {
+        t->net->heard = false;
+        (void)uv_run(&t->loop, UV_RUN_NOWAIT);
+    }
     sigpipe_release(&guard);
     return CHAT_OK;
 }
@@ -196,6 +212,21 @@ static void wake(void *self)
     struct ws_transport *t = self;
 
     (void)uv_async_send(&t->woken);
+}
+
+static void pause_link(void *self, uint64_t link, bool paused)
+{
+    struct ws_transport *t = self;
+    struct ws_conn *conn = map_get(&t->links, link);
+
+    if (conn)
+        ws_conn_pause(conn, paused);
+}
+
+static int64_t now_us(void *self)
+{
+    (void)self;
+    return (int64_t)(uv_hrtime() / 1000);
 }
 
 static void now(void *self, int64_t *out_mono_ms, int64_t *out_wall_ms)
@@ -244,19 +275,22 @@ static const struct chat_transport functions = {
     .now = now,
     .random = fill_random,
     .free = transport_free,
+    .pause = pause_link,
+    .now_us = now_us,
 };
 
 chat_status ws_transport_new(const struct chat_transport_ws_config *config,
                              struct chat_transport **out_transport)
 {
-    struct net_config net = {.allocator = config->allocator,
-                             .logger = config->logger,
-                             .ca_file = config->ca_file,
-                             .ca_pem = config->ca_pem,
-                             .ca_pem_len = config->ca_pem_len,
-                             .pinned_keys = config->pinned_keys,
-                             .dns_servers = config->dns_servers,
-                             .sockets_max = SOCKETS_OF(config->links_max)};
+    struct net_config net = {
+        .allocator = config->allocator,
+        .logger = config->logger,
+        .ca_file = config->ca_file,
+        .ca_pem = config->ca_pem,
+        .ca_pem_len = config->ca_pem_len,
+        .pinned_keys = config->pinned_keys,
+        .dns_servers = config->dns_servers,
+        .sockets_max = config->links_max <= LINKS_FEW ? SOCKETS_OF(config->links_max) : 0};
     struct ws_transport *t = alloc_zeroed(config->allocator, sizeof(*t));
     chat_status status;
 
