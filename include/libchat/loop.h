@@ -5,14 +5,17 @@
  *
  *   a program of its own      while (running) { chat_loop_step(loop, -1); pull events }
  *   a game                    each frame: chat_loop_step(loop, 0); pull events
- *   poll, epoll, libuv, ...   chat_loop_get_fd() and chat_loop_get_timeout_ms()
+ *   poll, epoll, libuv, ...   <libchat/adapters/...>: headers that join a loop to another one
+ *   a thread                  chat_loop_thread_start(): the same, pumped for the application
  *
  * Threads: a loop and its conns belong to the thread that steps it. The only call allowed
- * from elsewhere is chat_loop_wake().
+ * from elsewhere is chat_loop_wake(); and while a helper thread runs, all calls between
+ * chat_loop_lock() and chat_loop_unlock().
  */
 #ifndef LIBCHAT_LOOP_H
 #define LIBCHAT_LOOP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -78,7 +81,7 @@ static inline void chat_loop_config_init(struct chat_loop_config *config)
 CHAT_API CHAT_USE_RESULT chat_status chat_loop_new(const struct chat_loop_config *config,
                                                    chat_loop **out_loop);
 
-/* Its conns must be gone. NULL is fine. */
+/* Its conns must be gone. Ends a helper thread. NULL is fine. */
 CHAT_API void chat_loop_free(chat_loop *loop);
 
 /*
@@ -118,6 +121,35 @@ CHAT_API int64_t chat_loop_get_timeout_ms(chat_loop *loop);
 
 /* Any thread: a chat_loop_step() under way, or else the next one, returns at once. */
 CHAT_API void chat_loop_wake(chat_loop *loop);
+
+/*
+ * A helper thread that steps the loop, for an application that has no loop of its own.
+ *
+ *   chat_loop_thread_start(loop);
+ *   while (chat_loop_wait(loop, -1)) {
+ *       chat_loop_lock(loop);
+ *       while (chat_conn_next_event(conn, &event)) ...
+ *       chat_loop_unlock(loop);
+ *   }
+ *
+ * The one rule: from start to stop, everything on the loop and its conns is called with the
+ * lock held, from whatever thread; what a call lends is used before the unlock. The thread
+ * holds the lock while it works, never while it waits, so a lock is had within the budget of
+ * a step. It may be taken again by who holds it. Callbacks (logger, allocator, on_ready) come
+ * from any of these threads, with the lock held, and must call nothing of libchat; nothing
+ * else calls back, so there is no callback to be called from.
+ */
+
+/* Errors: CHAT_E_STATE (it runs), CHAT_E_UNSUPPORTED (the transport has no descriptor),
+ *         CHAT_E_NOMEM, CHAT_E_IO. */
+CHAT_API CHAT_USE_RESULT chat_status chat_loop_thread_start(chat_loop *loop);
+/* Ends it and waits until it has; without the lock. No thread: nothing happens. */
+CHAT_API void chat_loop_thread_stop(chat_loop *loop);
+CHAT_API void chat_loop_lock(chat_loop *loop);
+CHAT_API void chat_loop_unlock(chat_loop *loop);
+/* Waits, without the lock, until a conn has events to pull, at most timeout_ms (< 0: no
+ * limit). False: none has, the time is over or the thread was stopped. */
+CHAT_API bool chat_loop_wait(chat_loop *loop, int64_t timeout_ms);
 
 CHAT_END_DECLS
 

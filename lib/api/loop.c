@@ -200,6 +200,7 @@ void chat_loop_free(chat_loop *loop)
 {
     if (!loop)
         return;
+    loop_thread_free(loop);
     chat_transport_free(loop->own);
     loop_free_links(loop);
     alloc_free(loop->allocator, loop);

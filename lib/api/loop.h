@@ -14,6 +14,8 @@
 #include "base/wheel.h"
 #include "client/core.h"
 
+struct loop_thread;
+
 /* What a step may spend, and what of it is left. */
 struct loop_budget {
     uint32_t us, events; /* 0: no limit */
@@ -43,6 +45,7 @@ struct chat_loop {
     void *ready_user;
     atomic_bool told; /* on_ready was called since the last step */
     bool fd_is_used;  /* somebody polls the descriptor */
+    struct loop_thread *thread;
 };
 
 #define CONN_MEMORY_SIZES 16u
@@ -108,6 +111,9 @@ void loop_feed(struct chat_conn *conn, struct event event);
 void loop_note_events(struct chat_conn *conn);
 /* A step is wanted soon, whatever was said of the deadline. Any thread. */
 void loop_tell_ready(struct chat_loop *loop);
+
+/* loop_thread.c: ends it, too */
+void loop_thread_free(struct chat_loop *loop);
 
 /* conn_memory.c */
 void conn_memory_init(struct conn_memory *memory, const struct chat_allocator *parent, size_t max);
