@@ -70,8 +70,8 @@ struct chat_conn_config {
      * Bytes that libchat itself may hold for this conn, at once; 0, the default: no limit.
      * SQLite's memory is not in it, nor the link's. What does not fit fails with CHAT_E_NOMEM
      * and changes nothing: a call returns it, and of what the server sent the turn is undone,
-     * the link dropped and tried again after a wait, as when the system has no memory. An idle
-     * account needs about 100 KB, and 1 KB per channel.
+     * the link dropped and tried again after a wait, as when the system has no memory. A
+     * quarter is for the conn's own work: what calls ask for must fit in the rest.
      */
     size_t memory_max;
 };

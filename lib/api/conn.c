@@ -105,7 +105,7 @@ chat_status chat_conn_new(chat_loop *loop, const struct chat_conn_config *given,
         return status;
     }
     loop_attach(loop, conn);
-    loop_touch(conn);
+    loop_enter(conn);
     *out_conn = conn;
     return CHAT_OK;
 }
@@ -123,38 +123,40 @@ void chat_conn_free(chat_conn *conn)
 
 chat_status chat_conn_start(chat_conn *conn)
 {
-    loop_touch(conn);
+    loop_enter(conn);
     return client_start(conn->core);
 }
 
 void chat_conn_stop(chat_conn *conn)
 {
-    loop_touch(conn);
+    loop_enter(conn);
     client_stop(conn->core);
 }
 
 void chat_conn_suspend(chat_conn *conn)
 {
-    loop_touch(conn);
+    loop_enter(conn);
     client_suspend(conn->core);
 }
 
 void chat_conn_resume(chat_conn *conn)
 {
-    loop_touch(conn);
+    loop_enter(conn);
     client_resume(conn->core);
 }
 
 void chat_conn_network_changed(chat_conn *conn)
 {
-    loop_touch(conn);
+    loop_enter(conn);
     client_network_changed(conn->core);
 }
 
 bool chat_conn_next_event(chat_conn *conn, struct chat_event *out_event)
 {
-    bool any = client_next_event(conn->core, out_event);
+    bool any;
 
+    conn->memory.modest = false;
+    any = client_next_event(conn->core, out_event);
     loop_note_events(conn);
     return any;
 }
@@ -230,6 +232,6 @@ chat_status chat_conn_discard(chat_conn *conn, const struct chat_nonce *nonce)
 
 chat_status chat_conn_flush(chat_conn *conn)
 {
-    loop_touch(conn);
+    loop_enter(conn);
     return client_flush(conn->core);
 }

@@ -25,6 +25,7 @@
 
 #define GRAIN 64u /* sizes of kept blocks are multiples of it */
 #define KEPT_PER_SIZE 32u
+#define RESERVE_DIVISOR 4u /* this part of the limit is for the conn's own work */
 
 /* Before each block. */
 struct memory_head {
@@ -61,7 +62,9 @@ static void drop_kept(struct conn_memory *m)
 
 static bool fits(const struct conn_memory *m, size_t bytes)
 {
-    return bytes <= SIZE_MAX - m->used && (!m->max || m->used + bytes <= m->max);
+    size_t max = m->modest ? m->max - m->max / RESERVE_DIVISOR : m->max;
+
+    return bytes <= SIZE_MAX - m->used && (!m->max || m->used + bytes <= max);
 }
 
 static void *take(void *user, size_t size)

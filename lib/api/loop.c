@@ -23,6 +23,7 @@ struct moment loop_now(const struct chat_loop *loop)
 void loop_feed(struct chat_conn *conn, struct event event)
 {
     event.now = loop_now(conn->loop);
+    conn->memory.modest = false;
     machine_feed(client_machine(conn->core), &event);
     loop_mark(conn);
 }
@@ -36,6 +37,12 @@ void loop_tell_ready(struct chat_loop *loop)
 }
 
 void loop_touch(struct chat_conn *conn)
+{
+    loop_enter(conn);
+    conn->memory.modest = true;
+}
+
+void loop_enter(struct chat_conn *conn)
 {
     struct chat_loop *loop = conn->loop;
     bool first = list_is_empty(&loop->ready);

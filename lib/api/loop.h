@@ -57,6 +57,7 @@ struct conn_memory {
     struct chat_allocator face;
     const struct chat_allocator *parent;
     size_t used, max; /* with what is kept; max 0: no limit */
+    bool modest;      /* for a call: the conn's own work needs some, too, or it never ends */
     struct memory_kept {
         struct memory_head *first;
         uint32_t count;
@@ -100,8 +101,10 @@ struct loop_link {
 
 /* loop.c */
 
-/* Now, to the conn's machine; before each call on it. */
+/* Now, to the conn's machine; before each call on it. What a call takes leaves the conn some of
+ * its memory: touch; one that works on what the conn has, or ends it, may use all: enter. */
 void loop_touch(struct chat_conn *conn);
+void loop_enter(struct chat_conn *conn);
 void loop_attach(struct chat_loop *loop, struct chat_conn *conn);
 /* Closes the conn's links and forgets it. */
 void loop_detach(struct chat_conn *conn);

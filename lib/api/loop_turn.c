@@ -96,8 +96,10 @@ bool loop_handle_piece(struct loop_link *link, const uint8_t *bytes, size_t len,
 {
     struct chat_loop *loop = link->conn->loop;
     uint32_t given = piece_of(loop), units = given;
-    bool done = client_receive(link->conn->core, link->number, bytes, len, at, &units);
+    bool done;
 
+    link->conn->memory.modest = false;
+    done = client_receive(link->conn->core, link->number, bytes, len, at, &units);
     if (loop->budget.events)
         loop->budget.events_left -= given - units;
     return done;
@@ -165,6 +167,7 @@ static bool run(struct chat_conn *conn)
     struct effect effect;
     int64_t deadline_ms;
 
+    conn->memory.modest = false;
     while (machine_poll(m, &effect)) {
         perform(conn, &effect);
         if (is_over(loop))
