@@ -36,9 +36,10 @@ static void *pump(void *user)
 {
     struct loop_thread *t = user;
     struct chat_loop *loop = t->loop;
-    int fd = chat_loop_get_fd(loop);
+    int fd;
 
     (void)pthread_mutex_lock(&t->lock);
+    fd = chat_loop_get_fd(loop);
     while (!t->ending) {
         int64_t timeout_ms;
 

@@ -99,7 +99,9 @@ static void setup(void)
 static void teardown(void)
 {
     for (int i = 0; i < 2; i++) {
+        chat_loop_lock(people[i].loop); /* a thread may run; without one this does nothing */
         chat_conn_free(people[i].conn);
+        chat_loop_unlock(people[i].loop);
         chat_loop_free(people[i].loop);
     }
     atomic_store(&server_ends, true);
