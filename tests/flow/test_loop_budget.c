@@ -1,4 +1,6 @@
 /* A step of the loop keeps to its budget, and what it leaves comes in the next ones, whole. */
+#include <check.h>
+
 #include <libchat/close.h>
 
 #include "../support/pipe.h"

@@ -1,4 +1,6 @@
 /* Many accounts on one loop: who has nothing to do costs nothing, who has news is found. */
+#include <check.h>
+
 #include "../support/faulty_alloc.h"
 #include "../support/pipe.h"
 

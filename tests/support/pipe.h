@@ -13,7 +13,6 @@
 #ifndef CHAT_TESTS_PIPE_H
 #define CHAT_TESTS_PIPE_H
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +24,15 @@
 #define PIPE_CHANNEL UINT64_C(500)
 #define PIPE_BOB UINT64_C(1002)
 #define PIPE_LINKS_MAX 512
+
+/* Benchmarks use it, too, so it is no assertion of a test. */
+#define PIPE_MUST(condition)                                                                       \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                        \
+            abort();                                                                               \
+        }                                                                                          \
+    } while (0)
 
 struct pipe_message {
     struct pipe_message *next;
@@ -57,7 +65,7 @@ static inline void pipe_queue(struct pipe *p, uint32_t link, const uint8_t *byte
     struct pipe_link *l = &p->links[link];
     struct pipe_message *m = malloc(sizeof(*m) + len);
 
-    ck_assert_ptr_nonnull(m);
+    PIPE_MUST(m);
     m->next = NULL;
     m->len = len;
     memcpy(m->bytes, bytes, len);
@@ -74,7 +82,7 @@ static inline void pipe_say(struct pipe *p, uint32_t link, uint32_t request_id,
 
     frame->request_id = request_id;
     encoded = wire_encode_server(NULL, frame);
-    ck_assert_ptr_nonnull(encoded);
+    PIPE_MUST(encoded);
     pipe_queue(p, link, encoded->bytes, encoded->len);
     frame_unref(encoded);
 }
@@ -102,7 +110,7 @@ static inline void pipe_post(struct pipe *p, uint32_t link, uint32_t count)
     uint8_t *bytes = malloc(CHAT_SERVER_MESSAGE_MAX);
     size_t len = 0;
 
-    ck_assert_ptr_nonnull(bytes);
+    PIPE_MUST(bytes);
     for (uint32_t i = 1; i <= count; i++) {
         WireServerFrame frame = WIRE_SERVER_FRAME__INIT;
         struct frame *encoded;
@@ -113,7 +121,7 @@ static inline void pipe_post(struct pipe *p, uint32_t link, uint32_t count)
         frame.body_case = WIRE_SERVER_FRAME__BODY_MESSAGE;
         frame.message = &m;
         encoded = wire_encode_server(NULL, &frame);
-        ck_assert_uint_le(len + encoded->len, CHAT_SERVER_MESSAGE_MAX);
+        PIPE_MUST(len + encoded->len <= CHAT_SERVER_MESSAGE_MAX);
         memcpy(bytes + len, encoded->bytes, encoded->len);
         len += encoded->len;
         frame_unref(encoded);
@@ -262,7 +270,7 @@ static inline chat_status pipe_send(void *self, uint64_t number, const struct ch
         len += buffers[i].len;
     }
     arena_init(&arena, NULL, 1u << 20);
-    ck_assert_int_eq(wire_decode_client(bytes, len, &arena, &batch, &fault), CHAT_OK);
+    PIPE_MUST(wire_decode_client(bytes, len, &arena, &batch, &fault) == CHAT_OK);
     for (size_t i = 0; i < batch->n_frames; i++)
         pipe_serve(p, (uint32_t)(l - p->links), batch->frames[i]);
     arena_fini(&arena);
@@ -376,8 +384,8 @@ static inline void pipe_pause(void *self, uint64_t number, bool paused)
     struct pipe *p = self;
     struct pipe_link *l = pipe_find(p, number);
 
-    ck_assert_ptr_nonnull(l);
-    ck_assert(!paused || !l->paused);
+    PIPE_MUST(l);
+    PIPE_MUST(!paused || !l->paused);
     l->paused = paused;
     p->pauses += paused;
 }
