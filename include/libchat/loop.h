@@ -102,8 +102,9 @@ CHAT_API chat_status chat_loop_step(chat_loop *loop, int64_t timeout_ms);
  *       together; for who wants the same amount of work each time.
  *
  * Conns that have work waiting take turns. Two things are not cut in pieces: a checkpoint of
- * a cache file, made when the conn was idle for two seconds (chat_conn_flush() makes one when
- * it suits the application), and reading from more than a thousand sockets at once.
+ * a cache file, made when the conn was idle for two seconds or 64 MB wait to be written back
+ * (chat_conn_flush() makes one when it suits the application), and reading from more than a
+ * thousand sockets at once.
  */
 CHAT_API void chat_loop_set_budget(chat_loop *loop, uint32_t us, uint32_t events);
 

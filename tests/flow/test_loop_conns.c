@@ -131,7 +131,7 @@ START_TEST(an_idle_account_holds_little_memory)
     open_conn(0, 0);
     go_live(1);
     ck_assert_uint_gt(chat_conn_get_memory(conns[0]), 0);
-    ck_assert_uint_lt(chat_conn_get_memory(conns[0]), 160 << 10);
+    ck_assert_uint_lt(chat_conn_get_memory(conns[0]), 64 << 10);
 }
 END_TEST
 
