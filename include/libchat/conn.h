@@ -117,7 +117,8 @@ CHAT_API void chat_conn_stop(chat_conn *conn);
 CHAT_API void chat_conn_suspend(chat_conn *conn);
 CHAT_API void chat_conn_resume(chat_conn *conn);
 
-/* The system's network changed: a wait to reconnect ends, a link that is up is probed. */
+/* The system's network changed: a wait to reconnect ends, connecting begins anew, a link that
+ * is up is probed. */
 CHAT_API void chat_conn_network_changed(chat_conn *conn);
 
 /*

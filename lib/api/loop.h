@@ -137,6 +137,8 @@ struct chat_transport_sink loop_sink(struct chat_loop *loop);
 chat_status loop_dial(struct chat_conn *conn);
 /* Closes it; what of it waits is dropped. */
 void loop_hang_up(struct chat_loop *loop, uint64_t number, uint16_t code, const char *reason);
+/* Ends the one that is not open yet. */
+void loop_drop_dial(struct chat_conn *conn);
 /* One piece of what waits on the conn's links; false: nothing does any more. */
 bool loop_serve(struct chat_conn *conn);
 /* Of a conn that goes away. */

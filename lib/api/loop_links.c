@@ -116,6 +116,17 @@ void loop_hang_up(struct chat_loop *loop, uint64_t number, uint16_t code, const 
         hang_up(loop, link, code, reason);
 }
 
+void loop_drop_dial(struct chat_conn *conn)
+{
+    LIST_EACH(node, &conn->links)
+    {
+        struct loop_link *link = LIST_ENTRY(node, struct loop_link, in_conn);
+
+        if (!link->opened)
+            hang_up(conn->loop, link, CHAT_CLOSE_NORMAL, NULL);
+    }
+}
+
 /* A message is lost, so the link must not go on as if it were not. */
 static void give_up(struct loop_link *link)
 {

@@ -151,7 +151,10 @@ static void perform(struct chat_conn *conn, const struct effect *effect)
     switch (effect->kind) {
     case EFFECT_SEND: send_frames(conn, effect); break;
     case EFFECT_CLOSE:
-        loop_hang_up(conn->loop, effect->link, effect->close.code, effect->close.reason);
+        if (effect->link)
+            loop_hang_up(conn->loop, effect->link, effect->close.code, effect->close.reason);
+        else
+            loop_drop_dial(conn);
         break;
     case EFFECT_DIAL: dial(conn); break;
     case EFFECT_ENGINE:

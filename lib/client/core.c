@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include <libchat/close.h>
+
 #include "client/inner.h"
 
 #define CHECKPOINT_IDLE_MS 2000 /* this long without a message is idle */
@@ -236,6 +238,12 @@ static bool poll_once(struct client_core *core, struct effect *out)
     *out = (struct effect){0};
     if (poll_closing(core, out))
         return true;
+    if (core->drop_wanted) {
+        core->drop_wanted = false;
+        out->kind = EFFECT_CLOSE;
+        out->close.code = CHAT_CLOSE_NORMAL;
+        return true;
+    }
     if (core->dial_wanted && !core->dial_out) {
         core->dial_wanted = false;
         core->dial_out = true;

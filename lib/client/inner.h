@@ -231,9 +231,10 @@ struct client_core {
     chat_status reason;
     bool started, suspended, stopping, stopped_told;
     bool dial_wanted, dial_out;
-    bool token_asked;       /* NEED_TOKEN waits for an answer */
-    bool by_ticket;         /* the hello under way bears the ticket */
-    bool hello_out;         /* no answer to it yet */
+    bool dial_dropped, drop_wanted; /* the one that is out: not waited for; the host is to end it */
+    bool token_asked;               /* NEED_TOKEN waits for an answer */
+    bool by_ticket;                 /* the hello under way bears the ticket */
+    bool hello_out;                 /* no answer to it yet */
     int64_t ghost_until_ms; /* an unanswered hello of ours may still make a session; 0: not set */
     bool list_complete;
     bool refresh_wanted, watch_wanted, presence_wanted, active;

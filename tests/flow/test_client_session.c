@@ -345,6 +345,26 @@ START_TEST(a_changed_network_ends_the_wait_or_probes)
 }
 END_TEST
 
+/* What was dialed in the old network would hang there until its time is over. */
+START_TEST(a_dial_that_is_out_when_the_network_changes_begins_anew)
+{
+    rig.dial_hangs = true;
+    rig_start(&rig);
+    ck_assert_int_eq(state(), CHAT_CONN_CONNECTING);
+    rig.dial_hangs = false;
+    if (_i) {
+        client_suspend(rig.core);
+        client_resume(rig.core);
+    } else {
+        client_network_changed(rig.core);
+    }
+    rig_turn(&rig);
+    ck_assert_uint_eq(rig.closes, 1);
+    ck_assert_uint_eq(rig.dials, 2);
+    ck_assert_int_eq(state(), CHAT_CONN_LIVE);
+}
+END_TEST
+
 START_TEST(a_stop_during_a_dial_wants_nothing_of_the_late_link)
 {
     struct event opened = {.kind = EVENT_LINK_OPENED, .link = 9};
@@ -352,7 +372,6 @@ START_TEST(a_stop_during_a_dial_wants_nothing_of_the_late_link)
     rig.dial_hangs = true;
     rig_start(&rig);
     client_stop(rig.core);
-    rig_turn(&rig);
     rig_feed(&rig, opened);
     rig_turn(&rig);
     ck_assert_uint_eq(rig.closes, 1);
@@ -639,6 +658,7 @@ int main(void)
     tcase_add_test(life, a_reconnect_uses_the_ticket_and_falls_back_to_the_token);
     tcase_add_test(life, a_token_that_ends_is_renewed_in_band_before);
     tcase_add_loop_test(life, a_clock_that_is_years_off_changes_nothing, 0, 2);
+    tcase_add_loop_test(life, a_dial_that_is_out_when_the_network_changes_begins_anew, 0, 2);
     tcase_add_test(life, a_token_renewed_after_the_last_warning_is_as_good_as_any);
     tcase_add_loop_test(life, superseded_means_closed_and_stays_closed, 0, 2);
     tcase_add_loop_test(life, a_hello_of_ours_that_was_late_does_not_end_the_session_for_good, 0,
