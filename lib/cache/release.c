@@ -52,7 +52,7 @@ bool cache_is_released(const struct cache *c) { return c->released; }
 
 chat_status cache_look(struct cache *c)
 {
-    uint32_t version, known = c->released_version;
+    uint32_t version = 0, known = c->released_version;
     chat_status status = read_version(c, &version);
 
     if (status != CHAT_OK)
