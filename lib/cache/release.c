@@ -37,8 +37,10 @@ chat_status cache_release(struct cache *c)
         return CHAT_OK;
     if (c->open_txn)
         return CHAT_E_STATE;
-    status = run(c, "PRAGMA journal_mode=DELETE; PRAGMA locking_mode=NORMAL;"
-                    "SELECT count(*) FROM sqlite_master"); /* the lock goes with the read */
+    /* A rollback journal with fewer syncs is not safe from power loss, as a WAL is. */
+    status =
+        run(c, "PRAGMA synchronous=EXTRA; PRAGMA journal_mode=DELETE; PRAGMA locking_mode=NORMAL;"
+               "SELECT count(*) FROM sqlite_master"); /* the lock goes with the read */
     if (status == CHAT_OK)
         status = read_version(c, &c->released_version);
     if (status != CHAT_OK)
@@ -76,7 +78,7 @@ chat_status cache_acquire(struct cache *c, bool *out_changed)
         *out_changed = status == CHAT_E_CONFLICT;
     }
     if (status == CHAT_OK || *out_changed)
-        status = run(c, "PRAGMA journal_mode=WAL");
+        status = run(c, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL");
     if (status != CHAT_OK) {
         (void)run(c, "PRAGMA locking_mode=NORMAL; SELECT count(*) FROM sqlite_master");
         return status;
@@ -103,6 +105,6 @@ chat_status cache_recount(struct cache *c)
         status = cache_commit(c);
     else
         cache_rollback(c);
-    (void)run(c, "PRAGMA synchronous=NORMAL");
+    (void)run(c, c->released ? "PRAGMA synchronous=EXTRA" : "PRAGMA synchronous=NORMAL");
     return status;
 }
