@@ -67,7 +67,7 @@ bool chat_view_next_diff(chat_view *view, struct chat_diff *out_diff)
 {
     struct chat_conn *conn = view_owner(view);
 
-    conn->touched = true; /* names and presence of new rows may be to be asked for */
+    loop_enter(conn); /* names and presence of new rows may be to be asked for */
     return view_next_diff(view, out_diff);
 }
 

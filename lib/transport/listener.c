@@ -197,11 +197,10 @@ static bool is_sound(const struct listener_config *c)
 static chat_status make_vhost(struct ws_listener *l)
 {
     struct lws_context_creation_info info = {0};
-    char name[32];
 
-    (void)snprintf(name, sizeof(name), "listener-%u", (unsigned)l->port);
+    (void)snprintf(l->name, sizeof(l->name), "listener-%u", (unsigned)l->port);
     ws_callback_fill_vhost(&info);
-    info.vhost_name = name;
+    info.vhost_name = l->name; /* kept, not copied */
     info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
     info.user = l;
     if (l->config.cert_file)

@@ -17,6 +17,7 @@ struct ws_listener {
     struct listener_stats stats;
     char **origins;
     uint16_t port;
+    char name[32]; /* the vhost's */
     bool polling;
     bool stopped;
     bool draining;
