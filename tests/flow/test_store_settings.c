@@ -1,4 +1,5 @@
 /* Mute, drafts and devices of a user, as a store keeps them. */
+#include "../support/faulty_alloc.h"
 #include "store_own.h"
 
 /* --- mute --- */
@@ -314,6 +315,38 @@ START_TEST(at_the_limit_the_device_unused_for_longest_goes)
 }
 END_TEST
 
+/* Of what is not noted nothing stays in memory: or a row too many would be written later. */
+START_TEST(at_the_limit_a_failing_allocation_makes_no_device_too_many)
+{
+    static struct faulty_alloc memory;
+    uint64_t device = 1000;
+
+    faulty_alloc_init(&memory);
+    store_host_kill(&h, 0);
+    h.configs[0].allocator = &memory.allocator;
+    store_host_start(&h, 0);
+    link = store_host_connect(&h, 0);
+    while (device < 1000 + CHAT_DEVICES_MAX)
+        (void)sign_in("ann", ++device, "phone/1");
+    for (size_t allowed = 0; allowed == 0 || memory.failed; allowed++) {
+        device++;
+        faulty_alloc_fail_at(&memory, allowed, false);
+        (void)sign_in("ann", device, "phone/1");
+        faulty_alloc_fail_after(&memory, FAULTY_ALLOC_NEVER);
+        store_host_wait(&h, 3000);
+        if (!store_host_is_open(&h, link))
+            link = store_host_connect(&h, 0);
+        (void)sign_in("ann", device, "phone/2");
+        store_host_wait(&h, 3000); /* rows */
+        restart();
+        ck_assert_uint_eq(devices_of(ann)->n_devices, CHAT_DEVICES_MAX);
+        ck_assert(has_device(ann, device));
+    }
+    store_host_kill(&h, 0);
+    ck_assert_uint_eq(memory.live, 0);
+}
+END_TEST
+
 START_TEST(a_signed_out_device_has_no_session_and_no_ticket_any_more)
 {
     const uint64_t session = sign_in("ann", 9, "phone/1")->session_opened->session_no;
@@ -416,6 +449,7 @@ int main(void)
     tcase_add_test(devices, devices_are_listed_the_last_one_first);
     tcase_add_test(devices, signing_in_is_noted_once_an_hour);
     tcase_add_test(devices, at_the_limit_the_device_unused_for_longest_goes);
+    tcase_add_test(devices, at_the_limit_a_failing_allocation_makes_no_device_too_many);
     tcase_add_test(devices, a_signed_out_device_has_no_session_and_no_ticket_any_more);
     tcase_add_test(devices, a_clock_set_back_lets_no_signed_out_session_in);
     tcase_add_test(devices, only_the_users_own_devices_are_signed_out);

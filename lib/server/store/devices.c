@@ -84,7 +84,6 @@ void devices_saw(struct shard *s, struct home *home, const WireOpenSession *open
     WireRecord record = WIRE_RECORD__INIT;
     WireDeviceRecord body = WIRE_DEVICE_RECORD__INIT;
     WireDeviceRow row;
-    struct known_device *place;
 
     if (!is_news(s, old, open->client) || shard_limit(s))
         return;
@@ -99,12 +98,10 @@ void devices_saw(struct shard *s, struct home *home, const WireOpenSession *open
     body.device = &row;
     record.body_case = WIRE_RECORD__BODY_DEVICE;
     record.device = &body;
-    place = home_put_known(home, s->allocator, open->device_id);
-    if (!place)
-        return;
-    *place = next;
-    if (batch_decide(s, home, &record, NULL, NULL, NULL) != CHAT_OK)
-        place->last_seen_at_ms = 0;
+    /* Without memory it is noted at its next sign-in. */
+    if (home_reserve_known(home, s->allocator) == CHAT_OK &&
+        batch_decide(s, home, &record, NULL, NULL, NULL) == CHAT_OK)
+        home_put_known(home, &next);
 }
 
 /* --- requests --- */

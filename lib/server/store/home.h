@@ -97,7 +97,8 @@ struct home {
     uint64_t decided_position; /* of its last decision; 0: none since it was loaded */
     uint64_t member_position;  /* of the last one that concerns a member */
     struct altering altering[HOME_ALTERING_MAX];
-    struct wheel_timer receipts_timer; /* set: marks wait to be journaled; pins the home */
+    struct wheel_timer receipts_timer; /* set: marks wait to be journaled */
+    bool receipts_pinned;              /* for that: until it was tried once */
     int64_t receipts_at_ms;            /* mono: not before, so that they gather */
     uint64_t receipts_position;        /* of the last ones */
     int64_t typing_at_ms;              /* mono: start of the second that is counted */
@@ -144,10 +145,10 @@ void home_set_listed(struct home *h, struct listing *l, bool listed);
 void home_set_draft(struct home *h, struct listing *l, uint64_t version, bool has_draft);
 
 struct known_device *home_find_known(const struct home *h, uint64_t device_id);
-/* Finds or adds, as the one used last; past CHAT_DEVICES_MAX the longest unused one goes. The
- * caller fills it in. NULL: no memory. */
-struct known_device *home_put_known(struct home *h, const struct chat_allocator *allocator,
-                                    uint64_t device_id);
+/* Errors: CHAT_E_NOMEM. After it one home_put_known() of a new one cannot fail. */
+chat_status home_reserve_known(struct home *h, const struct chat_allocator *allocator);
+/* Replaces or adds, as the one used last; past CHAT_DEVICES_MAX the longest unused one goes. */
+void home_put_known(struct home *h, const struct known_device *device);
 
 /* The newest session of a device; 0 when not known. */
 uint64_t home_device_session(const struct home *h, uint64_t device_id);

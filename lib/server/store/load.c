@@ -160,15 +160,15 @@ static chat_status take_device(struct shard *s, struct home *home, struct arena 
                                const uint8_t *bytes, size_t len)
 {
     const WireDeviceRow *row = row_unpack(&wire_device_row__descriptor, bytes, len, arena);
-    struct known_device *known;
+    struct known_device known;
 
     (void)k2;
     if (!row || home->known_count >= CHAT_DEVICES_MAX)
         return CHAT_E_CORRUPT;
-    known = home_put_known(home, s->allocator, row->device_id);
-    if (!known)
+    if (home_reserve_known(home, s->allocator) != CHAT_OK)
         return CHAT_E_NOMEM;
-    devices_from_row(known, row);
+    devices_from_row(&known, row);
+    home_put_known(home, &known);
     return CHAT_OK;
 }
 
