@@ -6,9 +6,8 @@
 static struct rig g;
 static struct rig_home *room;
 
-static void setup(void)
+static void begin(void)
 {
-    rig_config(&g);
     room = rig_group(&g, 0, (const char *[]){"alice", "bob", NULL});
     room->seq = 5;
     rig_start_all(&g);
@@ -16,6 +15,19 @@ static void setup(void)
     rig_sign_in(&g, 2, "alice", OTHER);
     rig_sign_in(&g, 3, "bob", RIG_DEVICE);
     rig_forget(&g);
+}
+
+static void setup(void)
+{
+    rig_config(&g);
+    begin();
+}
+
+static void setup_short_queue(void)
+{
+    rig_config(&g);
+    g.config.link_queue_max = 1000;
+    begin();
 }
 
 static void teardown(void) { rig_fini(&g); }
@@ -162,6 +174,18 @@ START_TEST(typing_in_many_channels_has_a_rate)
 }
 END_TEST
 
+START_TEST(typing_beyond_the_rate_is_paid_first_and_holds_nothing_back)
+{
+    for (uint32_t i = 0; i < g.config.limits.signals_burst; i++)
+        type(1, RIG_ID(0, 777 + i), false); /* no member there: it costs all the same */
+    type(1, room->home_id, false);
+    ck_assert_uint_eq(rig_asked_count(&g, LINK(TYPING)), 0);
+    rig_wait(&g, 1000); /* the rate grants some again, the pause is not over */
+    type(1, room->home_id, false);
+    ck_assert_uint_eq(rig_asked_count(&g, LINK(TYPING)), 1);
+}
+END_TEST
+
 static void hear_typing(uint64_t session_no)
 {
     WireHomeEvent event = WIRE_HOME_EVENT__INIT;
@@ -194,6 +218,13 @@ END_TEST
 
 START_TEST(typing_is_dropped_before_a_slow_client_is)
 {
+    WireWatchPresence watch = WIRE_WATCH_PRESENCE__INIT;
+    uint64_t alice = rig_user("alice");
+
+    watch.user_ids = &alice;
+    watch.n_user_ids = 1;
+    say(3, 1, CLIENT(WATCH_PRESENCE), &watch);
+    rig_wait(&g, 1000);
     rig_event(&g, EVENT_LINK_BLOCKED, 3);
     for (size_t i = 0; i < 3 * g.config.limits.session_frames_max; i++) {
         hear_typing(1);
@@ -202,6 +233,9 @@ START_TEST(typing_is_dropped_before_a_slow_client_is)
     ck_assert_uint_eq(g.closed[3], 0);
     ck_assert_uint_gt(rig_stats(&g).ephemera_dropped, 0);
     ck_assert_uint_eq(rig_stats(&g).slow, 0);
+    rig_event(&g, EVENT_LINK_DRAINED, 3);
+    rig_wait(&g, 2000);
+    ck_assert_uint_eq(g.sends[3], 0); /* it is over, and of presence nothing was lost */
 }
 END_TEST
 
@@ -248,6 +282,49 @@ START_TEST(marks_have_a_rate_of_their_own_and_a_limit)
     say(3, 2, CLIENT(MARK_RECEIPTS), &body);
     ck_assert_str_eq(rig_problem(&g, 3, PROBLEM(LIMIT))->limit, "MarkReceipts.marks");
     ck_assert_uint_eq(g.closed[3], CHAT_CLOSE_POLICY);
+}
+END_TEST
+
+START_TEST(each_mark_has_its_share_of_the_rate)
+{
+    WireMarkReceipts body = WIRE_MARK_RECEIPTS__INIT;
+    WireReceiptMark mark = WIRE_RECEIPT_MARK__INIT, *pointers[CHAT_RECEIPT_MARKS_MAX];
+    const struct router_limits *limits = &g.config.limits;
+
+    for (size_t i = 0; i < CHAT_RECEIPT_MARKS_MAX; i++)
+        pointers[i] = &mark;
+    mark.channel_id = room->home_id;
+    body.marks = pointers;
+    body.n_marks = CHAT_RECEIPT_MARKS_MAX;
+    say(1, 1, CLIENT(MARK_RECEIPTS), &body);
+    ck_assert_uint_eq(rig_last(&g, 1, SERVER(OK))->request_id, 1);
+    ck_assert_uint_eq(rig_asked_count(&g, LINK(RECEIPT_MARK)), CHAT_RECEIPT_MARKS_MAX);
+    rig_forget(&g);
+    body.n_marks = 1;
+    say(1, 2, CLIENT(MARK_RECEIPTS), &body);
+    ck_assert_str_eq(rig_problem(&g, 1, PROBLEM(RATE_LIMITED))->limit, "signals_per_second");
+    ck_assert_uint_gt(rig_problem(&g, 1, PROBLEM(RATE_LIMITED))->retry_after_ms,
+                      (CHAT_RECEIPT_MARKS_MAX - limits->signals_burst) * 1000 /
+                          limits->signals_per_second);
+}
+END_TEST
+
+START_TEST(marks_that_a_link_has_no_room_for_are_refused)
+{
+    WireMarkReceipts body = WIRE_MARK_RECEIPTS__INIT;
+    WireReceiptMark mark = WIRE_RECEIPT_MARK__INIT, *pointers[] = {&mark};
+    uint32_t id = 0;
+
+    rig_event(&g, EVENT_LINK_BLOCKED, g.peer_links[0]);
+    mark.channel_id = room->home_id;
+    body.marks = pointers;
+    body.n_marks = 1;
+    while (!rig_last(&g, 1, SERVER(PROBLEM)) && id < g.config.limits.signals_burst)
+        say(1, ++id, CLIENT(MARK_RECEIPTS), &body);
+    ck_assert_str_eq(rig_problem(&g, 1, PROBLEM(OVERLOADED))->limit, "link_queue_max");
+    ck_assert_uint_eq(rig_last(&g, 1, SERVER(PROBLEM))->request_id, id);
+    ck_assert_uint_eq(rig_count(&g, 1, SERVER(OK)), id - 1);
+    ck_assert_uint_eq(rig_stats(&g).receipt_marks, id - 1);
 }
 END_TEST
 
@@ -607,19 +684,24 @@ int main(void)
 {
     Suite *suite = suite_create("router_own");
     TCase *all = tcase_create("all");
+    TCase *few = tcase_create("short queue");
     SRunner *runner = srunner_create(suite);
     int failed;
 
     tcase_add_checked_fixture(all, setup, teardown);
+    tcase_add_checked_fixture(few, setup_short_queue, teardown);
     tcase_add_test(all, typing_is_passed_on_once_in_three_seconds_and_never_answered);
     tcase_add_test(all, a_stop_goes_through_once_after_typing);
     tcase_add_test(all, typing_where_one_may_not_write_is_dropped);
     tcase_add_test(all, typing_never_eats_into_what_messages_may_cost);
     tcase_add_test(all, typing_in_many_channels_has_a_rate);
+    tcase_add_test(all, typing_beyond_the_rate_is_paid_first_and_holds_nothing_back);
     tcase_add_test(all, typing_reaches_every_session_but_the_one_that_types);
     tcase_add_test(all, typing_is_dropped_before_a_slow_client_is);
     tcase_add_test(all, marks_go_to_the_homes_the_user_may_see_and_are_answered_at_once);
     tcase_add_test(all, marks_have_a_rate_of_their_own_and_a_limit);
+    tcase_add_test(all, each_mark_has_its_share_of_the_rate);
+    tcase_add_test(few, marks_that_a_link_has_no_room_for_are_refused);
     tcase_add_test(all, receipts_reach_the_members_behind_the_messages_they_are_of);
     tcase_add_test(all, the_receipts_of_all_are_fetched_from_the_home);
     tcase_add_test(all, a_draft_bears_the_device_that_the_router_knows);
@@ -634,6 +716,7 @@ int main(void)
     tcase_add_test(all, one_whose_signing_out_was_missed_ends_when_it_is_announced_anew);
     tcase_add_test(all, signing_out_is_answered_with_ok);
     suite_add_tcase(suite, all);
+    suite_add_tcase(suite, few);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);

@@ -108,7 +108,7 @@ static const struct metric_field fields[] = {
     COUNTER(rechecks, "chat_router_rechecks_total", "Homes and users asked anew."),
     COUNTER(removals, "chat_router_removals_total", "Channels taken from sessions."),
     COUNTER(ephemera_dropped, "chat_router_ephemera_dropped_total",
-            "Presence frames not sent to slow clients."),
+            "Presence and typing not sent to slow clients."),
     COUNTER(presence_batches, "chat_router_presence_batches_total", "Presence frames to sessions."),
     COUNTER(presence_changes, "chat_router_presence_changes_total",
             "Watched users whose state changed."),
