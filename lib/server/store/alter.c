@@ -84,16 +84,10 @@ static void found(struct shard *s, struct read_job *job)
 
 static void look_up(struct shard *s, const struct request *req, const struct operation *op)
 {
-    struct read_job *job = reads_new(s, found);
+    struct read_job *job = page_read_new(s, req, found);
 
-    if (job)
-        job->page = page_new(s, req);
-    if (!job || !job->page) {
-        if (job)
-            reads_drop(s, job);
-        answer_problem(s, NULL, req, PROBLEM(OVERLOADED), "reads");
+    if (!job)
         return;
-    }
     job->ring = op->ring;
     job->queries[0] = query_one(TABLE_MESSAGE, row_key(op->channel_id, target_seq(req), 0));
     job->query_count = 1;
@@ -140,7 +134,9 @@ static const WireMessage *message_of(struct shard *s, const struct request *req,
         wait_for_sync(s, req, op); /* it is among what is being synced */
         return NULL;
     }
-    if (!message)
+    if (!message && s->scratch.starved)
+        answer_no_memory(s, req);
+    else if (!message)
         answer_problem(s, op->home, req, PROBLEM(NOT_FOUND), "message");
     return message;
 }
