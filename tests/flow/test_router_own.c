@@ -452,7 +452,7 @@ static void answer_open(const WireLinkFrame *asked, const char *name)
     rig_peer_says(&g, shard_of_id(opened.user_id, RIG_SHARDS), &frame);
 }
 
-static void answer_subscribe(void)
+static void answer_subscribe(const char *name)
 {
     WireLinkFrame frame = WIRE_LINK_FRAME__INIT;
     WireSubscribed said = WIRE_SUBSCRIBED__INIT;
@@ -463,7 +463,7 @@ static void answer_subscribe(void)
 
     for (size_t i = 0; i < 2; i++) {
         wire_receipt__init(&receipts[i]);
-        receipts[i].user_id = rig_user(i ? "dave" : "bob");
+        receipts[i].user_id = rig_user(i ? name : "bob");
         receipts[i].delivered_seq = 4 + i;
         list[i] = &receipts[i];
     }
@@ -472,7 +472,7 @@ static void answer_subscribe(void)
     state.head = &head;
     state.receipts = list;
     state.n_receipts = 2;
-    member.user_id = rig_user("dave");
+    member.user_id = rig_user(name);
     member.permissions = MEMBER;
     said.home_id = room->home_id;
     said.lsn = room->lsn;
@@ -527,7 +527,7 @@ START_TEST(what_is_told_before_a_channel_is_listed_is_listed)
     event.body_case = WIRE_HOME_EVENT__BODY_CURSOR;
     event.cursor = &cursor;
     rig_user_event(&g, "dave", 22, 23, &event);
-    answer_subscribe();
+    answer_subscribe("dave");
     channel = first_listed(4);
     ck_assert_int_eq(channel->settings->muted_until_ms, 99);
     ck_assert_uint_eq(channel->settings->version, 21);
@@ -547,7 +547,7 @@ START_TEST(a_list_says_what_the_user_has_set_and_his_own_receipt)
     rig_hello(&g, 4, "dave", RIG_DEVICE);
     answer_open(rig_asked(&g, LINK(OPEN_SESSION)), "dave");
     rig_settle(&g);
-    answer_subscribe();
+    answer_subscribe("dave");
     ck_assert_uint_eq(rig_count(&g, 4, SERVER(CHANNEL_LIST)), 2);
     channel = first_listed(4);
     ck_assert_int_eq(channel->settings->muted_until_ms, 1234);
@@ -573,6 +573,28 @@ START_TEST(after_a_hole_in_the_users_home_all_settings_are_told_again)
     ck_assert_ptr_nonnull(heard);
     ck_assert_int_eq(heard->channel_settings->muted_until_ms, 1234);
     ck_assert_uint_eq(heard->channel_settings->draft_version, 4);
+}
+END_TEST
+
+START_TEST(what_is_still_to_be_listed_is_listed_as_told_after_a_hole)
+{
+    WireHomeEvent event = WIRE_HOME_EVENT__INIT;
+    const WireChannel *channel;
+
+    g.hold_open = g.hold_subscribe = true;
+    event.body_case = WIRE_HOME_EVENT__BODY_CHANNEL_REMOVED; /* of a home it has: asks there */
+    event.channel_removed = room->home_id;
+    rig_user_event(&g, "bob", 7, 8, &event);
+    ck_assert_uint_eq(rig_asked_count(&g, LINK(SUBSCRIBE)), 1);
+    event.body_case = WIRE_HOME_EVENT__BODY_ROUTERS;
+    event.routers = 1;
+    rig_user_event(&g, "bob", 9, 10, &event);
+    answer_open(rig_asked(&g, LINK(OPEN_SESSION)), "bob");
+    answer_subscribe("bob");
+    channel = first_listed(3);
+    ck_assert_ptr_nonnull(channel->settings);
+    ck_assert_int_eq(channel->settings->muted_until_ms, 1234);
+    ck_assert_uint_eq(channel->settings->draft_version, 4);
 }
 END_TEST
 
@@ -710,6 +732,7 @@ int main(void)
     tcase_add_test(all, a_list_says_what_the_user_has_set_and_his_own_receipt);
     tcase_add_test(all, what_is_told_before_a_channel_is_listed_is_listed);
     tcase_add_test(all, after_a_hole_in_the_users_home_all_settings_are_told_again);
+    tcase_add_test(all, what_is_still_to_be_listed_is_listed_as_told_after_a_hole);
     tcase_add_test(all, the_home_hears_what_a_device_calls_itself);
     tcase_add_test(all, a_ticket_says_to_which_session_it_was_given);
     tcase_add_test(all, a_device_signed_out_on_another_router_ends_here_and_no_other);
