@@ -600,7 +600,7 @@ END_TEST
 
 /* --- devices --- */
 
-START_TEST(the_home_hears_what_a_device_calls_itself)
+START_TEST(the_home_hears_what_a_device_calls_itself_and_how_old_its_token_is)
 {
     WireClientFrame frame = WIRE_CLIENT_FRAME__INIT;
     WireHello hello = WIRE_HELLO__INIT;
@@ -614,6 +614,8 @@ START_TEST(the_home_hears_what_a_device_calls_itself)
     frame.hello = &hello;
     rig_say(&g, 4, &frame);
     ck_assert_str_eq(rig_asked(&g, LINK(OPEN_SESSION))->open_session->client, "phone/2");
+    ck_assert_int_eq(rig_asked(&g, LINK(OPEN_SESSION))->open_session->token_issued_at_ms,
+                     g.now.wall_ms - 7000);
 }
 END_TEST
 
@@ -634,6 +636,7 @@ START_TEST(a_ticket_says_to_which_session_it_was_given)
     rig_say(&g, 5, &frame);
     ck_assert_uint_eq(rig_asked(&g, LINK(OPEN_SESSION))->open_session->ticket_session_no,
                       welcome->session_no);
+    ck_assert_int_eq(rig_asked(&g, LINK(OPEN_SESSION))->open_session->token_issued_at_ms, 0);
 }
 END_TEST
 
@@ -733,7 +736,7 @@ int main(void)
     tcase_add_test(all, what_is_told_before_a_channel_is_listed_is_listed);
     tcase_add_test(all, after_a_hole_in_the_users_home_all_settings_are_told_again);
     tcase_add_test(all, what_is_still_to_be_listed_is_listed_as_told_after_a_hole);
-    tcase_add_test(all, the_home_hears_what_a_device_calls_itself);
+    tcase_add_test(all, the_home_hears_what_a_device_calls_itself_and_how_old_its_token_is);
     tcase_add_test(all, a_ticket_says_to_which_session_it_was_given);
     tcase_add_test(all, a_device_signed_out_on_another_router_ends_here_and_no_other);
     tcase_add_test(all, one_whose_signing_out_was_missed_ends_when_it_is_announced_anew);

@@ -271,6 +271,7 @@ void home_set_info(struct home *h, const WireHomeRow *row)
     h->created_at_ms = row->created_at_ms;
     h->creator_id = row->creator_id;
     h->auth_epoch = row->auth_epoch;
+    h->signed_out_at_ms = row->signed_out_at_ms;
 }
 
 void home_to_info(struct home *h, WireHomeRow *out_row)
@@ -281,6 +282,7 @@ void home_to_info(struct home *h, WireHomeRow *out_row)
     out_row->created_at_ms = h->created_at_ms;
     out_row->creator_id = h->creator_id;
     out_row->auth_epoch = h->auth_epoch;
+    out_row->signed_out_at_ms = h->signed_out_at_ms;
 }
 
 void home_to_position(const struct home *h, WirePosition *out_position)

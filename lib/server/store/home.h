@@ -66,7 +66,7 @@ struct device {
 /* A device of a user, as its row has it. */
 struct known_device {
     uint64_t device_id, session_no, signed_out_no;
-    int64_t first_seen_at_ms, last_seen_at_ms;
+    int64_t first_seen_at_ms, last_seen_at_ms, signed_out_at_ms;
     char client[CHAT_CLIENT_NAME_MAX + 1];
 };
 
@@ -108,6 +108,7 @@ struct home {
     uint64_t lsn;
     uint64_t creator_id;
     uint64_t auth_epoch;
+    int64_t signed_out_at_ms; /* everywhere; 0: never */
     int64_t created_at_ms;
     WireHomeKind kind;
     char name[CHAT_NAME_MAX + 1];

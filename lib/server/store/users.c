@@ -179,7 +179,7 @@ void users_open_session(struct shard *s, const struct request *req)
         answer_problem(s, home, req, PROBLEM(UNAUTHENTICATED), "auth_epoch");
         return;
     }
-    if (devices_is_signed_out(home, o)) {
+    if (devices_is_signed_out(s, home, o)) {
         answer_problem(s, home, req, PROBLEM(UNAUTHENTICATED), "signed_out");
         return;
     }
