@@ -452,6 +452,8 @@ static void answer_open(const WireLinkFrame *asked, const char *name)
     rig_peer_says(&g, shard_of_id(opened.user_id, RIG_SHARDS), &frame);
 }
 
+static uint64_t told_deleted; /* by the room's home, of whom it is asked about */
+
 static void answer_subscribe(const char *name)
 {
     WireLinkFrame frame = WIRE_LINK_FRAME__INIT;
@@ -472,6 +474,7 @@ static void answer_subscribe(const char *name)
     state.head = &head;
     state.receipts = list;
     state.n_receipts = 2;
+    state.deleted_unread = told_deleted;
     member.user_id = rig_user(name);
     member.permissions = MEMBER;
     said.home_id = room->home_id;
@@ -556,6 +559,35 @@ START_TEST(a_list_says_what_the_user_has_set_and_his_own_receipt)
     ck_assert(channel->settings->has_draft);
     ck_assert_uint_eq(channel->n_receipts, 1); /* of a group nobody else's */
     ck_assert_uint_eq(channel->receipts[0]->delivered_seq, 5);
+}
+END_TEST
+
+START_TEST(a_list_says_how_many_unread_ones_are_deleted)
+{
+    WireHomeEvent event = WIRE_HOME_EVENT__INIT;
+    WireCursor cursor = WIRE_CURSOR__INIT;
+
+    told_deleted = 3;
+    rig_set_member(room, rig_user("dave"), MEMBER);
+    g.hold_open = g.hold_subscribe = true;
+    rig_open(&g, 4);
+    rig_hello(&g, 4, "dave", RIG_DEVICE);
+    answer_open(rig_asked(&g, LINK(OPEN_SESSION)), "dave");
+    rig_settle(&g);
+    ck_assert_uint_eq(rig_asked(&g, LINK(SUBSCRIBE))->subscribe->read_seq, 0);
+    cursor.channel_id = room->home_id;
+    cursor.read_seq = 2;
+    event.body_case = WIRE_HOME_EVENT__BODY_CURSOR;
+    event.cursor = &cursor;
+    rig_user_event(&g, "dave", 20, 21, &event);
+    answer_subscribe("dave"); /* counted from where the cursor is no more: asked again */
+    ck_assert_uint_eq(rig_count(&g, 4, SERVER(CHANNEL_LIST)), 0);
+    ck_assert_uint_eq(rig_asked(&g, LINK(SUBSCRIBE))->subscribe->read_seq, 2);
+    told_deleted = 1;
+    answer_subscribe("dave");
+    told_deleted = 0;
+    ck_assert_uint_eq(first_listed(4)->read_seq, 2);
+    ck_assert_uint_eq(first_listed(4)->deleted_unread, 1);
 }
 END_TEST
 
@@ -733,6 +765,7 @@ int main(void)
     tcase_add_test(all, who_is_no_member_sets_nothing);
     tcase_add_test(all, what_one_device_sets_the_users_others_hear);
     tcase_add_test(all, a_list_says_what_the_user_has_set_and_his_own_receipt);
+    tcase_add_test(all, a_list_says_how_many_unread_ones_are_deleted);
     tcase_add_test(all, what_is_told_before_a_channel_is_listed_is_listed);
     tcase_add_test(all, after_a_hole_in_the_users_home_all_settings_are_told_again);
     tcase_add_test(all, what_is_still_to_be_listed_is_listed_as_told_after_a_hole);

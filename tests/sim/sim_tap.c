@@ -193,6 +193,9 @@ static void tell_listed(struct checker *checker, uint32_t device, const WireChan
 
         if (channel->head)
             checker_told_cursor(checker, device, channel->head->channel_id, channel->read_seq);
+        if (channel->head && channel->settings && !channel->unavailable)
+            checker_told_deleted(checker, device, channel->head->channel_id, channel->read_seq,
+                                 channel->head->rev, channel->deleted_unread);
         if (channel->mentions)
             checker_told_mentions(checker, device, channel->mentions->channel_id,
                                   channel->mentions->count);

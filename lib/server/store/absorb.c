@@ -129,18 +129,22 @@ static chat_status absorb_altered(struct shard *s, const WireRecord *record, uin
 {
     const WireAlteredRecord *a = record->altered;
     WireChangeRow change = WIRE_CHANGE_ROW__INIT;
+    WireTombstoneRow tombstone = WIRE_TOMBSTONE_ROW__INIT;
     const WireMessage *m = a->message;
     chat_status status;
 
     if (!m)
         return CHAT_E_CORRUPT;
     change.seq = m->seq;
+    tombstone.rev = m->rev;
     status = put(s, TABLE_MESSAGE, row_key(m->channel_id, m->seq, 0), m, position);
     if (status == CHAT_OK)
         status = put(s, TABLE_CHANGE, row_key(m->channel_id, m->rev, 0), &change, position);
     if (status == CHAT_OK && a->prev_rev != 0)
         status = overlay_put(&s->overlay, TABLE_CHANGE, row_key(m->channel_id, a->prev_rev, 0),
                              NULL, 0, position);
+    if (status == CHAT_OK && m->deleted)
+        status = put(s, TABLE_TOMBSTONE, row_key(m->channel_id, m->seq, 0), &tombstone, position);
     if (status == CHAT_OK)
         status = put_mentions(s, record, WIRE_NOTE__BODY_MENTIONED, m->seq, a->mentioned,
                               a->n_mentioned, position, live);

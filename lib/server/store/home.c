@@ -18,6 +18,9 @@ void home_unload(struct home *h, const struct chat_allocator *allocator)
     alloc_free(allocator, h->known);
     h->known = NULL;
     h->known_count = h->known_room = 0;
+    alloc_free(allocator, h->tombstones);
+    h->tombstones = NULL;
+    h->tombstone_count = h->tombstone_room = 0;
     h->lsn = 0;
     h->head = (struct head){0};
     h->decided_position = h->member_position = h->receipts_position = 0;

@@ -23,8 +23,9 @@
 
 #define HOME_MEMBERS_MAX CHAT_GROUP_MEMBERS_MAX
 #define HOME_LISTINGS_MAX (2 * CHAT_USER_CHANNELS_MAX) /* left ones included */
-#define HOME_DEVICES_MAX 32u /* whose newest session a user's home remembers */
-#define HOME_DRAFTS_MAX 100u /* of one user */
+#define HOME_DEVICES_MAX 32u      /* whose newest session a user's home remembers */
+#define HOME_DRAFTS_MAX 100u      /* of one user */
+#define HOME_TOMBSTONES_MAX 1000u /* deleted messages of a channel that are known in memory */
 
 #define HOME_ALTERING_MAX 8u /* messages altered in one home and not synced yet */
 
@@ -113,6 +114,8 @@ struct home {
     WireHomeKind kind;
     char name[CHAT_NAME_MAX + 1];
     struct head head;
+    uint64_t *tombstones; /* seqs of the newest deleted messages, ascending */
+    uint32_t tombstone_count, tombstone_room;
     struct member *members; /* ascending by user_id */
     uint32_t member_count, member_room;
     struct listing *listings; /* ascending by home_id */

@@ -3,6 +3,7 @@
 #include "server/store/devices.h"
 #include "server/store/mentions.h"
 #include "server/store/rows.h"
+#include "server/store/tombstones.h"
 
 enum {
     Q_INFO,
@@ -14,6 +15,7 @@ enum {
     Q_RECEIPT,
     Q_SETTING,
     Q_DEVICE,
+    Q_TOMBSTONE,
     Q_COUNT,
 };
 
@@ -28,6 +30,8 @@ void load_queries(uint64_t home_id, struct read_job *job)
     job->queries[Q_RECEIPT] = query_under(TABLE_RECEIPT, home_id, HOME_MEMBERS_MAX + 1);
     job->queries[Q_SETTING] = query_under(TABLE_SETTING, home_id, HOME_LISTINGS_MAX + 1);
     job->queries[Q_DEVICE] = query_under(TABLE_DEVICE, home_id, CHAT_DEVICES_MAX + 1);
+    job->queries[Q_TOMBSTONE] = query_under(TABLE_TOMBSTONE, home_id, HOME_TOMBSTONES_MAX);
+    job->queries[Q_TOMBSTONE].descending = true;
     job->query_count = Q_COUNT;
 }
 
@@ -182,6 +186,16 @@ static chat_status take_device(struct shard *s, struct home *home, struct arena 
     return CHAT_OK;
 }
 
+static chat_status take_tombstone(struct shard *s, struct home *home, struct arena *arena,
+                                  uint64_t k2, const uint8_t *bytes, size_t len)
+{
+    (void)arena, (void)bytes, (void)len;
+    if (tombstones_reserve(home, s->allocator) != CHAT_OK)
+        return CHAT_E_NOMEM;
+    tombstones_put(home, k2);
+    return CHAT_OK;
+}
+
 static chat_status take_head(struct home *home, struct value value, struct arena *arena)
 {
     const WireChannelRow *row;
@@ -242,6 +256,8 @@ chat_status load_home(struct shard *s, struct home *home, struct read_job *job, 
         status = take_range(s, home, job, Q_SETTING, take_setting);
     if (status == CHAT_OK)
         status = take_range(s, home, job, Q_DEVICE, take_device);
+    if (status == CHAT_OK)
+        status = take_range(s, home, job, Q_TOMBSTONE, take_tombstone);
     if (status == CHAT_OK)
         devices_sort(home);
     return status;
