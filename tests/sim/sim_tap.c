@@ -228,8 +228,8 @@ void sim_tap_delivered(struct checker *checker, uint64_t user_id, uint32_t devic
                            f->history_page->n_messages);
         else if (f->body_case == WIRE_SERVER_FRAME__BODY_PROBLEM &&
                  f->problem->code == WIRE_PROBLEM_CODE__PROBLEM_INTERNAL)
-            checker_violation(checker, CHECK_NO_INTERNAL, "a server answers: internal (%s)",
-                              f->problem->detail);
+            checker_violation(checker, CHECK_NO_INTERNAL, "a server answers: internal (%s; %s)",
+                              f->problem->detail, f->problem->limit);
     }
     arena_fini(&arena);
 }

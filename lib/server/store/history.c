@@ -172,6 +172,19 @@ static chat_status answer_page(struct shard *s, struct home *home, const struct 
     return CHAT_OK;
 }
 
+static void read_page(struct shard *s, struct read_job *job, const WireFetchHistory *f,
+                      uint64_t start_seq);
+
+/* Around what is decided but not synced yet the page ends earlier, and so begins before what was
+ * read for it. */
+static bool begins_before(const struct read_job *job, const WireChannelRow *channel)
+{
+    const WireFetchHistory *f = job->page->request->fetch_history;
+    const struct span span = span_of(f, job->page->start_seq, channel->first_seq, channel->seq);
+
+    return f->around && span.low <= span.high && span.low < job->queries[Q_MESSAGES].from.k2;
+}
+
 static void found(struct shard *s, struct read_job *job)
 {
     struct arena *arena = &job->page->arena;
@@ -187,6 +200,10 @@ static void found(struct shard *s, struct read_job *job)
     channel = page_channel(s, job->home->id, &job->results[Q_CHANNEL], arena);
     if (channel && !page_is_ours(s, job->home, channel, &req))
         return;
+    if (channel && begins_before(job, channel)) {
+        read_page(s, job, req.frame->fetch_history, channel->seq);
+        return;
+    }
     if (channel)
         status = answer_page(s, job->home, &req, job->page->start_seq, channel,
                              &job->results[Q_MESSAGES], arena);
