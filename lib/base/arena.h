@@ -5,6 +5,7 @@
 #ifndef CHAT_BASE_ARENA_H
 #define CHAT_BASE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,7 @@ struct arena {
     struct arena_block *blocks;         /* the newest first */
     size_t used;                        /* bytes handed out since the last reset */
     size_t max;                         /* used never exceeds it */
+    bool starved;                       /* something found no room since the last reset */
     struct chat_allocator as_allocator; /* alloc from the arena; free does nothing */
 };
 

@@ -38,6 +38,7 @@ enum plant {
     PLANT_SETTINGS_NOT_LISTED, /* client: what another device set while away stays unknown */
     PLANT_VIEW_CHANGE_MISSED,  /* client: views are not told what was altered */
     PLANT_VIEW_GAP_SKIPPED,    /* client: a window has no row for what is not held */
+    PLANT_TOMBSTONE_FORGOTTEN, /* shard: deletions are not counted until the home is loaded anew */
     PLANT_COUNT,
 };
 

@@ -198,6 +198,7 @@ chat_status client_react(struct client_core *core, uint64_t channel_id, uint64_t
 chat_status client_mark_read(struct client_core *core, uint64_t channel_id, uint64_t seq)
 {
     struct channel *ch;
+    uint64_t read;
     chat_status status = core_commit(core);
 
     if (status != CHAT_OK)
@@ -207,11 +208,11 @@ chat_status client_mark_read(struct client_core *core, uint64_t channel_id, uint
         return CHAT_E_NOT_FOUND;
     seq = least_u64(seq, ch->c.head_seq);
     receipts_read_here(core, ch, seq);
-    if (seq <= most_u64(ch->c.read_seq, ch->c.mark_seq))
+    if (seq <= unread_from(ch))
         return core_commit(core);
+    read = unread_from(ch);
     ch->c.mark_seq = seq;
-    ch->c.deleted_unread = 0;
-    ch->unread_stale = true;
+    unread_moved(core, ch, read);
     channel_touch(core, ch);
     events_read(core, ch);
     outbox_check(core, ch);

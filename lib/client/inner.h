@@ -123,6 +123,7 @@ struct channel {
      * before we heard. */
     uint64_t told_seq, told_id;
     uint32_t told_epoch, told_request;
+    uint64_t counted_rev; /* deletions up to it are in deleted_unread, as far as it is known */
     uint64_t expect_rev;  /* an own alteration is in; its publication should come by */
     int64_t expect_at_ms; /* then, else it is pulled */
     uint64_t scan_at;     /* NONCE_STALE: next seq to look at; 0: not looking */
@@ -563,6 +564,16 @@ void channel_view(struct client_core *core, struct channel *ch, struct chat_chan
 void channel_read_moved(struct client_core *core, struct channel *ch, uint64_t seq, uint64_t id);
 /* The server counted. */
 void channel_mentions(struct client_core *core, const WireMentions *mentions);
+
+/* unread.c */
+/* Up to here nothing is unread: as the server says, or as it will be told. */
+uint64_t unread_from(const struct channel *ch);
+/* It was `from`. */
+void unread_moved(struct client_core *core, struct channel *ch, uint64_t from);
+void unread_listed(struct client_core *core, struct channel *ch, const WireChannel *w);
+/* An alteration came by. */
+void unread_changed(struct channel *ch, const WireMessage *m);
+void unread_count(struct client_core *core, struct channel *ch, struct chat_channel *out);
 
 /* head.c: what the server says about where a channel stands */
 void head_hint(struct client_core *core, struct channel *ch, const WirePosition *head);

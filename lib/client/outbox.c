@@ -519,10 +519,12 @@ void outbox_mark_answer(struct client_core *core, struct request *r, const WireS
         if (ch->c.mark_seq <= most_u64(frame->cursor->read_seq, r->start_seq))
             ch->c.mark_seq = 0;
     } else if (frame->body_case == WIRE_SERVER_FRAME__BODY_PROBLEM) {
-        if (dispatch_is_temporary(frame->problem))
+        if (dispatch_is_temporary(frame->problem)) {
             wait_and_retry(core, ch, frame->problem->retry_after_ms);
-        else
+        } else {
             ch->c.mark_seq = 0;
+            ch->unread_stale = true;
+        }
     } else {
         session_protocol_error(core, "a read mark answered by something else");
         return;

@@ -8,6 +8,7 @@
 #include "client/inner.h"
 
 #define TELL_MS 1000 /* between two MarkReceipts */
+#define MARK_MS 100  /* and for each channel in one: what signals_per_second grants */
 #define KEEP_MAX 65536u
 
 static chat_status take_peer(const struct cache_receipt *r, void *user)
@@ -106,7 +107,7 @@ static void tell(struct client_core *core)
     if (!request_send(core, r, &frame))
         return;
     core->tell_request = id;
-    core->tell_at_ms = core->now.mono_ms + TELL_MS;
+    core->tell_at_ms = core->now.mono_ms + (int64_t)most_u64(TELL_MS, body.n_marks * MARK_MS);
     for (size_t i = 0; i < body.n_marks; i++) {
         struct channel *ch = channel_find(core, marks[i].channel_id);
 

@@ -47,6 +47,10 @@ START_TEST(maximum_fits_and_one_more_does_not)
     ck_assert_ptr_null(arena_alloc(&a, 0));
     ck_assert_ptr_null(arena_alloc(&a, SIZE_MAX));
     ck_assert_uint_eq(a.used, 100000);
+    ck_assert(a.starved);
+    arena_reset(&a);
+    ck_assert_ptr_nonnull(arena_alloc(&a, 1));
+    ck_assert(!a.starved);
 }
 END_TEST
 
