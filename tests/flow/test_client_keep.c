@@ -310,6 +310,76 @@ START_TEST(a_search_is_answered_from_the_newest_on_page_by_page)
 }
 END_TEST
 
+/* A message with as much of everything as there may be. */
+static void post_greatest(uint64_t seq)
+{
+    static char text[CHAT_TEXT_MAX + 1], emoji[CHAT_REACTION_KINDS_MAX][CHAT_EMOJI_MAX + 1];
+    static uint8_t extra[CHAT_EXTRA_MAX];
+    static uint64_t users[CHAT_REACTIONS_MAX];
+    static WireReaction reactions[CHAT_REACTION_KINDS_MAX];
+    static WireReaction *pointers[CHAT_REACTION_KINDS_MAX];
+    const size_t each = CHAT_REACTIONS_MAX / CHAT_REACTION_KINDS_MAX;
+    WireMessage m;
+    WireNonce n;
+
+    rig_store(&rig, CH, BOB, "", 9, seq);
+    rig_wire(&rig.channels[0], seq, &m, &n);
+    memset(text, 'x', CHAT_TEXT_MAX);
+    memcpy(text, "needle ", 7);
+    for (size_t i = 0; i < CHAT_REACTIONS_MAX; i++)
+        users[i] = UINT64_MAX / 2 + i;
+    for (size_t i = 0; i < CHAT_REACTION_KINDS_MAX; i++) {
+        memset(emoji[i], 'a' + (int)i, CHAT_EMOJI_MAX);
+        wire_reaction__init(&reactions[i]);
+        reactions[i].emoji = emoji[i];
+        reactions[i].user_ids = users + i * each;
+        reactions[i].n_user_ids = each;
+        pointers[i] = &reactions[i];
+    }
+    m.text = text;
+    m.extra = (ProtobufCBinaryData){sizeof(extra), extra};
+    m.mention_ids = users;
+    m.n_mention_ids = CHAT_MENTIONS_MAX;
+    m.reactions = pointers;
+    m.n_reactions = CHAT_REACTION_KINDS_MAX;
+    RIG_SAY(&rig, 0, MESSAGE, message, &m);
+    rig_turn(&rig);
+}
+
+static void expect_greatest(const struct chat_message *m)
+{
+    ck_assert_uint_eq(strlen(m->text), CHAT_TEXT_MAX);
+    ck_assert_uint_eq(m->extra_len, CHAT_EXTRA_MAX);
+    ck_assert_uint_eq(m->mentions_count, CHAT_MENTIONS_MAX);
+    ck_assert_uint_eq(m->reactions_count, CHAT_REACTION_KINDS_MAX);
+    for (size_t i = 0; i < m->reactions_count; i++) {
+        ck_assert_uint_eq(strlen(m->reactions[i]->emoji), CHAT_EMOJI_MAX);
+        ck_assert_uint_eq(m->reactions[i]->count, CHAT_REACTIONS_MAX / CHAT_REACTION_KINDS_MAX);
+        ck_assert_uint_gt(m->reactions[i]->user_ids[m->reactions[i]->count - 1], UINT64_MAX / 2);
+    }
+}
+
+START_TEST(pages_and_hits_of_the_greatest_messages_come_whole)
+{
+    chat_page *page = NULL;
+
+    rig_start(&rig);
+    for (uint64_t seq = 1; seq <= CHAT_HISTORY_PAGE_MAX; seq++)
+        post_greatest(seq);
+    rig_wait(&rig, 5000);
+    await(search("needle", 0, 0, CHAT_SEARCH_PAGE_MAX));
+    ck_assert_int_eq(answer.status, CHAT_OK);
+    ck_assert_uint_eq(answer.hits_count, CHAT_SEARCH_PAGE_MAX);
+    for (size_t i = 0; i < answer.hits_count; i++)
+        expect_greatest(answer.hits[i]);
+    ck_assert_int_eq(client_read(rig.core, CH, 1, CHAT_HISTORY_PAGE_MAX, false, &page), CHAT_OK);
+    ck_assert_uint_eq(chat_page_get_count(page), CHAT_HISTORY_PAGE_MAX);
+    for (size_t i = 0; i < CHAT_HISTORY_PAGE_MAX; i++)
+        expect_greatest(chat_page_get_message(page, i));
+    chat_page_free(page);
+}
+END_TEST
+
 START_TEST(new_messages_are_found_soon_even_while_more_keep_coming)
 {
     rig_start(&rig);
@@ -395,6 +465,7 @@ int main(void)
     suite_add_tcase(suite, keeps);
     tcase_add_checked_fixture(searches, setup, teardown);
     tcase_add_test(searches, a_search_is_answered_from_the_newest_on_page_by_page);
+    tcase_add_test(searches, pages_and_hits_of_the_greatest_messages_come_whole);
     tcase_add_test(searches, new_messages_are_found_soon_even_while_more_keep_coming);
     tcase_add_test(searches, a_search_works_without_any_link);
     tcase_add_test(searches, what_cannot_be_searched_for_is_refused);

@@ -1,4 +1,6 @@
 /* Receipts and typing, as a client says and hears them. */
+#include "view_copy.h"
+
 #include "client_own.h"
 
 /* --- receipts: what we say --- */
@@ -172,6 +174,29 @@ START_TEST(receipts_that_wait_are_one_event)
         say_receipts(0, BOB, seq, seq);
     rig_pull(&rig);
     ck_assert_uint_eq(rig_count(&rig, CHAT_EVENT_RECEIPT), 1);
+}
+END_TEST
+
+START_TEST(a_receipt_of_the_peer_is_told_by_views)
+{
+    static struct copy list, window;
+    const struct chat_row *row;
+
+    rig_store_many(&rig, CH, 5);
+    rig_start(&rig);
+    rig_wait(&rig, 2000);
+    rig_pull(&rig);
+    copy_open(&list, &rig, 0, NULL);
+    copy_open(&window, &rig, CH, NULL);
+    say_receipts(0, BOB, 5, 4);
+    ck_assert(chat_view_is_ready(list.view) && chat_view_is_ready(window.view));
+    (void)copy_pull(&list);
+    ck_assert_uint_eq(list.diffs[CHAT_DIFF_UPDATE], 1);
+    ck_assert(view_get_row(list.view, 0, &row));
+    ck_assert_uint_eq(row->channel->peer_read_seq, 4);
+    (void)copy_pull(&window);
+    ck_assert_uint_eq(window.diffs[CHAT_DIFF_STATUS], 1);
+    ck_assert_uint_eq(view_get_status(window.view)->channel->peer_delivered_seq, 5);
 }
 END_TEST
 
@@ -411,6 +436,7 @@ int main(void)
     tcase_add_test(all, who_answers_has_read);
     tcase_add_test(all, a_direct_has_its_two_ticks_at_hand);
     tcase_add_test(all, receipts_that_wait_are_one_event);
+    tcase_add_test(all, a_receipt_of_the_peer_is_told_by_views);
     tcase_add_test(all, a_receipt_is_never_shown_beyond_the_head);
     tcase_add_test(all, receipts_that_are_looked_at_are_kept_current);
     tcase_add_test(all, fetched_receipts_come_with_the_ticket);
