@@ -247,16 +247,6 @@ void events_reset(struct client_core *core, struct channel *ch)
         make_reread(core, ch);
 }
 
-static char *copy_text(struct reply *reply, const char *text)
-{
-    size_t len = strlen(text);
-    char *copy = arena_alloc(&reply->arena, len + 1);
-
-    if (copy)
-        memcpy(copy, text, len + 1);
-    return copy;
-}
-
 void events_outgoing(struct client_core *core, const struct out_op *op, chat_outgoing_state state,
                      chat_status status, uint64_t seq, const char *rule)
 {
@@ -276,7 +266,7 @@ void events_outgoing(struct client_core *core, const struct out_op *op, chat_out
         return;
     p->reply = reply_new(core, 256);
     if (p->reply)
-        p->reply->rule = copy_text(p->reply, rule);
+        p->reply->rule = arena_copy_text(&p->reply->arena, rule, strlen(rule));
 }
 
 const struct chat_outgoing *events_find_done(const struct client_core *core,

@@ -9,12 +9,10 @@ static const uint64_t key[2] = {UINT64_C(0x766965772d73686f), UINT64_C(0x776e2d6
 static chat_status copy_text(struct client_core *core, const char *text, size_t len,
                              const char **out)
 {
-    char *copy = arena_alloc(&core->row_arena, len + 1);
+    const char *copy = arena_copy_text(&core->row_arena, text, len);
 
     if (!copy)
         return CHAT_E_NOMEM;
-    memcpy(copy, text, len);
-    copy[len] = '\0';
     *out = copy;
     return CHAT_OK;
 }
