@@ -216,6 +216,38 @@ chat_status cache_run(struct cache *c, sqlite3_stmt *st)
     return rc == SQLITE_DONE || rc == SQLITE_ROW ? CHAT_OK : cache_failed(c, rc, sqlite3_sql(st));
 }
 
+chat_status cache_write(struct cache *c, enum statement which, const uint64_t *values, int count)
+{
+    chat_status status;
+    sqlite3_stmt *st = cache_writer(c, which, &status);
+
+    if (!st)
+        return status;
+    cache_bind_all(st, values, count);
+    return cache_run(c, st);
+}
+
+bool cache_next(struct cache *c, sqlite3_stmt *st, chat_status *status)
+{
+    int rc = *status == CHAT_OK ? sqlite3_step(st) : SQLITE_DONE;
+
+    if (rc == SQLITE_ROW)
+        return true;
+    if (rc != SQLITE_DONE)
+        *status = cache_failed(c, rc, sqlite3_sql(st));
+    sqlite3_reset(st);
+    return false;
+}
+
+chat_status cache_only(struct cache *c, sqlite3_stmt *st)
+{
+    chat_status status = CHAT_OK;
+
+    if (cache_next(c, st, &status))
+        return CHAT_OK;
+    return status == CHAT_OK ? CHAT_E_NOT_FOUND : status;
+}
+
 void cache_rollback(struct cache *c)
 {
     c->taken = false;
