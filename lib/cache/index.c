@@ -85,6 +85,19 @@ chat_status cache_index_forget(struct cache *c, uint64_t channel_id, uint64_t fr
     return CACHE_WRITE(c, ST_INDEX_TRASH_ADD, channel_id, from, to);
 }
 
+chat_status cache_index_is_behind(struct cache *c, bool *out_behind)
+{
+    chat_status status;
+    sqlite3_stmt *st = cache_statement(c, ST_INDEX_TRASH_NEXT, &status);
+
+    *out_behind = c->merging;
+    if (!st || !cache_next(c, st, &status))
+        return status;
+    sqlite3_reset(st);
+    *out_behind = true;
+    return CHAT_OK;
+}
+
 /* A text as it was indexed leaves; *out_any: there was one. */
 static chat_status take_out(struct cache *c, bool *out_any)
 {

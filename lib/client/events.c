@@ -448,4 +448,17 @@ void events_put_back(struct client_core *core, struct pending *p)
         p->channel->last_news = p;
 }
 
+void events_find_news(struct client_core *core)
+{
+    for (uint32_t i = 0; i < core->channel_count; i++)
+        core->channels[i]->news_from = UINT64_MAX;
+    LIST_EACH(node, &core->events)
+    {
+        const struct pending *p = LIST_ENTRY(node, struct pending, link);
+
+        if (p->type == CHAT_EVENT_MESSAGE && p->channel)
+            p->channel->news_from = least_u64(p->channel->news_from, p->from_seq);
+    }
+}
+
 void events_release(struct client_core *core, struct pending *p) { free_pending(core, p); }

@@ -118,7 +118,8 @@ struct channel {
     struct pending *last_info;                 /* a CHANNEL event that waits */
     struct pending *last_read;                 /* a READ event that waits */
     struct pending *last_receipt, *last_draft; /* the same */
-    uint64_t snap_seq; /* head of the newest snapshot: live messages up to it are old news */
+    uint64_t news_from; /* the oldest message that waits to be pulled; set by events_find_news() */
+    uint64_t snap_seq;  /* head of the newest snapshot: live messages up to it are old news */
     /* Our own message acknowledged last: the history it is in, and the last request made
      * before we heard. */
     uint64_t told_seq, told_id;
@@ -725,6 +726,8 @@ struct pending *events_take(struct client_core *core);
 /* News that go on: first in the queue again. */
 void events_put_back(struct client_core *core, struct pending *p);
 void events_release(struct client_core *core, struct pending *p);
+/* Brings every channel's news_from up to date; UINT64_MAX: none waits. */
+void events_find_news(struct client_core *core);
 struct reply *reply_new(struct client_core *core, size_t max);
 void reply_free(struct client_core *core, struct reply *reply);
 

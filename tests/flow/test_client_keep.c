@@ -1,5 +1,5 @@
 /* What the cache keeps and what gives way; and searching it, through the whole client. */
-#include "client/view.h"
+#include "client/inner.h"
 #include "client_rig.h"
 
 static struct rig rig;
@@ -141,6 +141,63 @@ START_TEST(a_cache_that_outgrows_its_size_drops_the_oldest_and_tells)
     note(CH, true, told);
     for (uint64_t seq = 1; seq <= POSTS; seq++)
         ck_assert(told[seq]);
+}
+END_TEST
+
+/* What is dropped is in the index for a while, and its room is not free before. */
+START_TEST(a_cache_that_is_a_little_too_large_loses_a_little)
+{
+    const uint64_t max = 512u << 10;
+    uint64_t posts = 0;
+
+    rig.config.keep_max = 20;
+    rig.config.cache_bytes_max = max;
+    rig_start(&rig);
+    while (cache_bytes_used(rig.core->cache) <= max) {
+        char text[48];
+
+        posts++;
+        snprintf(text, sizeof(text), "a%x b%x c%x d%x", (unsigned)posts * 7919,
+                 (unsigned)posts * 104729, (unsigned)posts * 1299709, (unsigned)posts * 15485863);
+        rig_post(&rig, CH, text);
+        if (posts % 100 == 0)
+            rig_wait(&rig, 2000); /* the index is up to date */
+        ck_assert_uint_lt(posts, RIG_MESSAGES_MAX - 500);
+    }
+    for (int i = 0; i < 300; i++) /* it is looked at once in a while */
+        rig_post(&rig, CH, "more");
+    rig_wait(&rig, 20000);
+    ck_assert_uint_le(cache_bytes_used(rig.core->cache), max);
+    ck_assert_uint_ge(count_held(CH), posts * 2 / 3);
+}
+END_TEST
+
+static void post_many(uint64_t channel_id, int count)
+{
+    for (int i = 0; i < count; i++) {
+        rig_post(&rig, channel_id, "a text of some length, so it takes its room");
+        if (i % 50 == 0)
+            rig_wait(&rig, 100);
+    }
+}
+
+/* News that an event of another kind parted wait as two entries: neither is to go early. */
+START_TEST(all_that_waits_to_be_pulled_gives_way_after_what_was_pulled)
+{
+    rig.config.keep_max = 20;
+    rig.config.cache_bytes_max = 256u << 10;
+    rig.keep_sends = true;
+    rig_add_channel(&rig, CH2);
+    rig_start(&rig);
+    post_many(CH2, 400);
+    rig_pull(&rig);
+    post_many(CH, 60);
+    rig_type(&rig, CH, "parts them");
+    post_many(CH, 60);
+    post_many(CH2, 850);
+    rig_wait(&rig, 10000);
+    ck_assert(!is_held(CH2, 1));
+    ck_assert_uint_eq(count_held(CH), 120);
 }
 END_TEST
 
@@ -458,6 +515,8 @@ int main(void)
     tcase_add_test(keeps, by_default_the_newest_200_are_caught_up);
     tcase_add_test(keeps, what_is_on_screen_is_asked_for_first_when_all_is_kept);
     tcase_add_test(keeps, a_cache_that_outgrows_its_size_drops_the_oldest_and_tells);
+    tcase_add_test(keeps, a_cache_that_is_a_little_too_large_loses_a_little);
+    tcase_add_test(keeps, all_that_waits_to_be_pulled_gives_way_after_what_was_pulled);
     tcase_add_test(keeps, who_follows_the_stream_is_told_what_was_dropped_of_it);
     tcase_add_test(keeps, what_is_on_screen_and_what_is_queued_never_give_way);
     tcase_add_test(keeps, the_channel_shown_longest_ago_gives_way_first);
