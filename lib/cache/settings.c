@@ -135,6 +135,19 @@ chat_status cache_receipts_load_peers(struct cache *c, cache_receipt_fn fn, void
     return st ? walk(c, st, fn, user) : status;
 }
 
+chat_status cache_receipt_drop(struct cache *c, uint64_t channel_id, uint64_t user_id)
+{
+    return CACHE_WRITE(c, ST_RECEIPT_DROP, channel_id, user_id);
+}
+
+chat_status cache_receipts_trim(struct cache *c, uint64_t channel_id, uint32_t max, bool *out_any)
+{
+    chat_status status = CACHE_WRITE(c, ST_RECEIPTS_TRIM, channel_id, max);
+
+    *out_any = status == CHAT_OK && sqlite3_changes(c->db) > 0;
+    return status;
+}
+
 chat_status cache_receipts_drop(struct cache *c, uint64_t channel_id)
 {
     return CACHE_WRITE(c, ST_RECEIPTS_DROP, channel_id);

@@ -90,6 +90,11 @@ static const char *const sql[ST_COUNT] = {
     [ST_RECEIPTS_PEERS] =
         "SELECT r.channel_id,r.user_id,r.delivered_seq,r.read_seq FROM channels c JOIN receipts r"
         " ON r.channel_id=c.channel_id AND r.user_id=c.peer_id WHERE c.peer_id<>0",
+    [ST_RECEIPT_DROP] = "DELETE FROM receipts WHERE channel_id=?1 AND user_id=?2",
+    [ST_RECEIPTS_TRIM] =
+        "DELETE FROM receipts WHERE channel_id=?1 AND user_id IN(SELECT user_id FROM receipts"
+        " WHERE channel_id=?1 ORDER BY delivered_seq DESC,read_seq DESC,user_id LIMIT -1 OFFSET "
+        "?2)",
     [ST_RECEIPTS_DROP] = "DELETE FROM receipts WHERE channel_id=?1",
     [ST_INDEX_LAST] = "SELECT doc FROM index_docs WHERE doc<=?1 ORDER BY doc DESC LIMIT 1",
     [ST_INDEX_COUNT] = "SELECT count(*) FROM messages INDEXED BY messages_unindexed WHERE doc=0",

@@ -100,6 +100,7 @@ struct receipt_state {
     uint64_t foreign_seq;                   /* the newest message of somebody else that is stored */
     uint64_t peer_delivered, peer_read;     /* of a direct */
     bool wanted;                            /* the application looks at them */
+    bool raised;                            /* some were, since those of all were asked for */
 };
 
 struct channel {
@@ -402,7 +403,8 @@ struct client_core {
 
     /* receipts.c */
     struct list telling, stale_receipts;
-    bool hides_reads; /* others are not told what was read */
+    bool hides_reads;           /* others are not told what was read */
+    struct map receipts_wanted; /* channels: what the cache does not know of them */
     int64_t tell_at_ms;
     uint32_t tell_request, receipts_request;
 
@@ -640,6 +642,12 @@ void receipts_read_here(struct client_core *core, struct channel *ch, uint64_t s
 void receipts_listed(struct client_core *core, struct channel *ch, const WireChannel *w);
 void receipts_push(struct client_core *core, const WireReceipts *receipts);
 void receipts_rebuilt(struct client_core *core, struct channel *ch);
+/* The application looks at them: they are kept current from here on. */
+void receipts_want(struct client_core *core, struct channel *ch);
+/* The channel was removed. */
+void receipts_gone(struct client_core *core, const struct channel *ch);
+/* Who is a member no more says nothing. */
+void receipts_left(struct client_core *core, struct channel *ch, uint64_t user_id);
 void client_receipts_pump(struct client_core *core);
 void receipts_marked(struct client_core *core, const WireServerFrame *frame);
 void receipts_answer(struct client_core *core, struct request *r, const WireServerFrame *frame);

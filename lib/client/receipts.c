@@ -2,6 +2,10 @@
  * Receipts. What arrived here and what was read is said to the channel's home, all channels
  * together, once in a while; what the others say is kept in the cache. Both numbers only rise,
  * so nothing here can contradict: what gets lost is said, or asked for, again.
+ *
+ * Who is a member no more leaves the cache when that is heard, or with the next answer that
+ * has all members. Whatever the server says, of a channel no more are kept than it may have
+ * members: those that say least go, and if they are looked at all are asked for again.
  */
 #include <string.h>
 
@@ -23,8 +27,12 @@ static chat_status take_peer(const struct cache_receipt *r, void *user)
 
 chat_status receipts_load(struct client_core *core)
 {
-    for (uint32_t i = 0; i < core->channel_count; i++)
-        core->channels[i]->receipts.foreign_seq = core->channels[i]->c.stream_seq;
+    for (uint32_t i = 0; i < core->channel_count; i++) {
+        struct channel *ch = core->channels[i];
+
+        ch->receipts.foreign_seq = ch->c.stream_seq;
+        ch->receipts.wanted = map_get(&core->receipts_wanted, ch->c.channel_id) != NULL;
+    }
     return cache_receipts_load_peers(core->cache, take_peer, core);
 }
 
@@ -187,22 +195,54 @@ void receipts_listed(struct client_core *core, struct channel *ch, const WireCha
     receipts_check(core, ch);
 }
 
-static void take(struct client_core *core, struct channel *ch, const WireReceipts *receipts)
+/* True: some were more than are kept. */
+static bool trim(struct client_core *core, struct channel *ch)
+{
+    bool any = false;
+
+    (void)core_ok(core,
+                  cache_receipts_trim(core->cache, ch->c.channel_id, CHAT_GROUP_MEMBERS_MAX, &any));
+    return any;
+}
+
+/* Some of them. True: news. */
+static bool take(struct client_core *core, struct channel *ch, const WireReceipts *receipts)
 {
     bool news = false;
 
     for (size_t i = 0; i < receipts->n_receipts; i++)
         news |= learn(core, ch, receipts->receipts[i]);
-    if (news)
-        events_receipt(core, ch);
+    if (!news)
+        return false;
+    ch->receipts.raised = true;
+    events_receipt(core, ch);
+    return true;
 }
 
 void receipts_push(struct client_core *core, const WireReceipts *receipts)
 {
     struct channel *ch = channel_find(core, receipts->channel_id);
 
-    if (ch)
-        take(core, ch, receipts);
+    if (ch && take(core, ch, receipts) && trim(core, ch))
+        is_stale(core, ch); /* perhaps members were among those that went */
+}
+
+void receipts_want(struct client_core *core, struct channel *ch)
+{
+    ch->receipts.wanted = true;
+    /* Without memory an undone turn forgets it, and the application looks again. */
+    (void)map_put(&core->receipts_wanted, ch->c.channel_id, core);
+}
+
+void receipts_gone(struct client_core *core, const struct channel *ch)
+{
+    (void)map_take(&core->receipts_wanted, ch->c.channel_id);
+}
+
+void receipts_left(struct client_core *core, struct channel *ch, uint64_t user_id)
+{
+    if (user_id != ch->c.peer_id)
+        (void)core_ok(core, cache_receipt_drop(core->cache, ch->c.channel_id, user_id));
 }
 
 void receipts_rebuilt(struct client_core *core, struct channel *ch)
@@ -236,8 +276,45 @@ static void ask(struct client_core *core, struct channel *ch)
     if (!request_send(core, r, &frame))
         return;
     core->receipts_request = id;
+    ch->receipts.raised = false;
     list_remove(&ch->stale);
     request_spend(core, BUDGET_READS);
+}
+
+struct leaving {
+    const WireReceipts *said;
+    uint64_t peer_id;
+    size_t count;
+    uint64_t ids[CHAT_GROUP_MEMBERS_MAX];
+};
+
+static chat_status find_leaving(const struct cache_receipt *r, void *user)
+{
+    struct leaving *l = user;
+
+    for (size_t i = 0; i < l->said->n_receipts; i++)
+        if (l->said->receipts[i]->user_id == r->user_id)
+            return CHAT_OK;
+    if (r->user_id != l->peer_id && l->count < CHAT_GROUP_MEMBERS_MAX)
+        l->ids[l->count++] = r->user_id;
+    return CHAT_OK;
+}
+
+/* Those of all members: whom it does not name has left, unless somebody was heard of meanwhile. */
+static void take_all(struct client_core *core, struct channel *ch, const WireReceipts *receipts)
+{
+    struct leaving l = {.said = receipts, .peer_id = ch->c.peer_id};
+    const bool raised = ch->receipts.raised;
+
+    (void)take(core, ch, receipts);
+    if (!raised &&
+        core_ok(core, cache_receipts_read(core->cache, ch->c.channel_id, find_leaving, &l)) &&
+        l.count) {
+        for (size_t i = 0; i < l.count; i++)
+            receipts_left(core, ch, l.ids[i]);
+        events_receipt(core, ch);
+    }
+    (void)trim(core, ch);
 }
 
 void receipts_answer(struct client_core *core, struct request *r, const WireServerFrame *frame)
@@ -245,7 +322,7 @@ void receipts_answer(struct client_core *core, struct request *r, const WireServ
     core->receipts_request = 0;
     if (frame->body_case == WIRE_SERVER_FRAME__BODY_RECEIPTS) {
         if (r->channel && frame->receipts->channel_id == r->channel->c.channel_id)
-            take(core, r->channel, frame->receipts);
+            take_all(core, r->channel, frame->receipts);
     } else if (frame->body_case != WIRE_SERVER_FRAME__BODY_PROBLEM) {
         session_protocol_error(core, "receipts answered by something else");
     } else if (dispatch_aside_later(core, frame) && r->channel) {
@@ -307,8 +384,8 @@ struct reply *receipts_keep(struct client_core *core, struct channel *ch,
 {
     struct keeping k = {.room = CHAT_GROUP_MEMBERS_MAX, .head_seq = ch->c.head_seq};
 
-    if (receipts)
-        take(core, ch, receipts);
+    if (receipts && take(core, ch, receipts))
+        (void)trim(core, ch);
     k.reply = reply_new(core, KEEP_MAX);
     if (!k.reply)
         return NULL;
@@ -334,7 +411,7 @@ chat_status client_receipts(struct client_core *core, uint64_t channel_id,
     if (!ch)
         return CHAT_E_NOT_FOUND;
     if (!ch->receipts.wanted) {
-        ch->receipts.wanted = true;
+        receipts_want(core, ch);
         is_stale(core, ch);
     }
     reply_free(core, core->view_reply);

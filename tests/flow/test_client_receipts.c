@@ -1,4 +1,5 @@
 /* Receipts and typing, as a client says and hears them. */
+#include "../support/faulty_alloc.h"
 #include "view_copy.h"
 
 #include "client_own.h"
@@ -244,6 +245,118 @@ START_TEST(receipts_that_are_looked_at_are_kept_current)
 }
 END_TEST
 
+/* Of CH: BOB is the peer, EVE the one that an answer names. */
+static void tell_removed(uint64_t user)
+{
+    WireMemberChanged changed = WIRE_MEMBER_CHANGED__INIT;
+    WireMember member = WIRE_MEMBER__INIT;
+
+    member.user_id = user;
+    changed.home_id = CH;
+    changed.lsn = 1;
+    changed.member = &member;
+    RIG_SAY(&rig, 0, MEMBER_CHANGED, member_changed, &changed);
+    rig_turn(&rig);
+}
+
+static bool has_receipt(uint64_t user)
+{
+    const struct chat_receipt *const *list;
+    size_t count;
+
+    ck_assert_int_eq(client_receipts(rig.core, CH, &list, &count), CHAT_OK);
+    ck_assert_uint_le(count, CHAT_GROUP_MEMBERS_MAX);
+    for (size_t i = 0; i < count; i++)
+        if (list[i]->user_id == user)
+            return true;
+    return false;
+}
+
+START_TEST(receipts_of_who_has_left_leave_the_cache)
+{
+    rig_store_many(&rig, CH, 5);
+    rig_start(&rig);
+    say_receipts(0, BOB, 5, 5);
+    say_receipts(0, 3001, 4, 4);
+    say_receipts(0, 3002, 3, 3);
+    tell_removed(3001); /* heard of */
+    rig_pull(&rig);
+    ck_assert(!has_receipt(3001));
+    ck_assert(has_receipt(3002)); /* left while we were away */
+    rig_turn(&rig);
+    rig_pull(&rig);
+    ck_assert_uint_eq(rig_count(&rig, CHAT_EVENT_RECEIPT), 1);
+    ck_assert(!has_receipt(3002)); /* the answer with all members has only EVE */
+    ck_assert(has_receipt(EVE));
+    ck_assert(has_receipt(BOB)); /* a direct's peer stays whatever is said */
+    ck_assert_uint_eq(channel()->peer_read_seq, 5);
+}
+END_TEST
+
+/* 3003 reads while the answer is on its way, which was made before. */
+static bool raise_first(struct rig *r, const WireClientFrame *f)
+{
+    if (f->body_case == WIRE_CLIENT_FRAME__BODY_FETCH_RECEIPTS)
+        say_receipts(0, 3003, 5, 5);
+    return on_frame(r, f);
+}
+
+START_TEST(an_answer_does_not_take_away_what_was_heard_meanwhile)
+{
+    rig.on_frame = raise_first;
+    rig_store_many(&rig, CH, 5);
+    rig_start(&rig);
+    (void)has_receipt(3003); /* a look: all are asked for */
+    rig_turn(&rig);
+    ck_assert_uint_eq(rig_heard(&rig, WIRE_CLIENT_FRAME__BODY_FETCH_RECEIPTS), 1);
+    ck_assert(has_receipt(3003));
+    ck_assert(has_receipt(EVE));
+}
+END_TEST
+
+/* Whatever is said, those are kept that say most. */
+START_TEST(receipts_are_bounded_and_a_member_who_is_pushed_out_comes_back)
+{
+    rig_store_many(&rig, CH, 5);
+    rig_start(&rig);
+    (void)has_receipt(EVE);
+    rig_turn(&rig);
+    ck_assert(has_receipt(EVE)); /* with 2 */
+    for (uint64_t user = 5000; user < 5000 + CHAT_GROUP_MEMBERS_MAX - 1; user++)
+        say_receipts(0, user, 3, 3);
+    ck_assert_uint_eq(rig_heard(&rig, WIRE_CLIENT_FRAME__BODY_FETCH_RECEIPTS), 1);
+    ck_assert(has_receipt(EVE));
+    say_receipts(0, 4999, 3, 3);
+    ck_assert_uint_eq(rig_heard(&rig, WIRE_CLIENT_FRAME__BODY_FETCH_RECEIPTS), 2);
+    ck_assert(has_receipt(EVE));
+    ck_assert(!has_receipt(4999)); /* no member, says the answer */
+}
+END_TEST
+
+START_TEST(what_is_looked_at_is_kept_current_after_an_undone_turn)
+{
+    static struct faulty_alloc memory;
+
+    faulty_alloc_init(&memory);
+    rig.config.allocator = &memory.allocator;
+    rig_start(&rig);
+    (void)has_receipt(EVE);
+    rig_turn(&rig);
+    ck_assert_uint_eq(rig_heard(&rig, WIRE_CLIENT_FRAME__BODY_FETCH_RECEIPTS), 1);
+    rig_pull(&rig);
+    faulty_alloc_fail_at(&memory, 0, false);
+    rig_post(&rig, CH, "there is no memory for this");
+    faulty_alloc_fail_at(&memory, FAULTY_ALLOC_NEVER, false);
+    rig_pull(&rig);
+    ck_assert_ptr_nonnull(rig_last(&rig, CHAT_EVENT_REREAD));
+    rig_wait(&rig, 5000);
+    ck_assert_int_eq(client_state(rig.core), CHAT_CONN_LIVE);
+    ck_assert_uint_eq(rig_heard(&rig, WIRE_CLIENT_FRAME__BODY_FETCH_RECEIPTS), 2);
+    rig_crash(&rig);
+    ck_assert_uint_eq(memory.live, 0);
+}
+END_TEST
+
 START_TEST(fetched_receipts_come_with_the_ticket)
 {
     struct chat_event e = CHAT_EVENT_INIT;
@@ -439,6 +552,10 @@ int main(void)
     tcase_add_test(all, a_receipt_of_the_peer_is_told_by_views);
     tcase_add_test(all, a_receipt_is_never_shown_beyond_the_head);
     tcase_add_test(all, receipts_that_are_looked_at_are_kept_current);
+    tcase_add_test(all, receipts_of_who_has_left_leave_the_cache);
+    tcase_add_test(all, an_answer_does_not_take_away_what_was_heard_meanwhile);
+    tcase_add_test(all, receipts_are_bounded_and_a_member_who_is_pushed_out_comes_back);
+    tcase_add_test(all, what_is_looked_at_is_kept_current_after_an_undone_turn);
     tcase_add_test(all, fetched_receipts_come_with_the_ticket);
     tcase_add_test(all, typing_is_told_at_once_repeated_and_given_up_by_itself);
     tcase_add_test(all, typing_that_ends_is_told_once_and_a_message_says_it_by_itself);
