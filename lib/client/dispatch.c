@@ -153,8 +153,6 @@ static void on_member(struct client_core *core, const WireMemberChanged *changed
         channel_touch(core, ch);
         events_channel(core, ch);
     }
-    if (!changed->member->permissions)
-        receipts_left(core, ch, changed->member->user_id);
     events_member(core, ch, changed);
 }
 

@@ -646,8 +646,6 @@ void receipts_rebuilt(struct client_core *core, struct channel *ch);
 void receipts_want(struct client_core *core, struct channel *ch);
 /* The channel was removed. */
 void receipts_gone(struct client_core *core, const struct channel *ch);
-/* Who is a member no more says nothing. */
-void receipts_left(struct client_core *core, struct channel *ch, uint64_t user_id);
 void client_receipts_pump(struct client_core *core);
 void receipts_marked(struct client_core *core, const WireServerFrame *frame);
 void receipts_answer(struct client_core *core, struct request *r, const WireServerFrame *frame);

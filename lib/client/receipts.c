@@ -3,9 +3,10 @@
  * together, once in a while; what the others say is kept in the cache. Both numbers only rise,
  * so nothing here can contradict: what gets lost is said, or asked for, again.
  *
- * Who is a member no more leaves the cache when that is heard, or with the next answer that
- * has all members. Whatever the server says, of a channel no more are kept than it may have
- * members: those that say least go, and if they are looked at all are asked for again.
+ * Those of former members are kept, for who comes back must not seem to have read less. Once
+ * there are more than a channel can have members, an answer that has all members drops the
+ * others. Whatever the server says, no more than KEPT_MAX are kept: those that say least go, and
+ * if they are looked at all are asked for again.
  */
 #include <string.h>
 
@@ -13,6 +14,7 @@
 
 #define TELL_MS 1000 /* between two MarkReceipts */
 #define KEEP_MAX 65536u
+#define KEPT_MAX (2u * CHAT_GROUP_MEMBERS_MAX) /* of one channel */
 
 static chat_status take_peer(const struct cache_receipt *r, void *user)
 {
@@ -200,8 +202,7 @@ static bool trim(struct client_core *core, struct channel *ch)
 {
     bool any = false;
 
-    (void)core_ok(core,
-                  cache_receipts_trim(core->cache, ch->c.channel_id, CHAT_GROUP_MEMBERS_MAX, &any));
+    (void)core_ok(core, cache_receipts_trim(core->cache, ch->c.channel_id, KEPT_MAX, &any));
     return any;
 }
 
@@ -237,12 +238,6 @@ void receipts_want(struct client_core *core, struct channel *ch)
 void receipts_gone(struct client_core *core, const struct channel *ch)
 {
     (void)map_take(&core->receipts_wanted, ch->c.channel_id);
-}
-
-void receipts_left(struct client_core *core, struct channel *ch, uint64_t user_id)
-{
-    if (user_id != ch->c.peer_id)
-        (void)core_ok(core, cache_receipt_drop(core->cache, ch->c.channel_id, user_id));
 }
 
 void receipts_rebuilt(struct client_core *core, struct channel *ch)
@@ -284,18 +279,19 @@ static void ask(struct client_core *core, struct channel *ch)
 struct leaving {
     const WireReceipts *said;
     uint64_t peer_id;
-    size_t count;
-    uint64_t ids[CHAT_GROUP_MEMBERS_MAX];
+    size_t kept, count;
+    uint64_t ids[KEPT_MAX];
 };
 
 static chat_status find_leaving(const struct cache_receipt *r, void *user)
 {
     struct leaving *l = user;
 
+    l->kept++;
     for (size_t i = 0; i < l->said->n_receipts; i++)
         if (l->said->receipts[i]->user_id == r->user_id)
             return CHAT_OK;
-    if (r->user_id != l->peer_id && l->count < CHAT_GROUP_MEMBERS_MAX)
+    if (r->user_id != l->peer_id && l->count < KEPT_MAX)
         l->ids[l->count++] = r->user_id;
     return CHAT_OK;
 }
@@ -307,14 +303,13 @@ static void take_all(struct client_core *core, struct channel *ch, const WireRec
     const bool raised = ch->receipts.raised;
 
     (void)take(core, ch, receipts);
-    if (!raised &&
-        core_ok(core, cache_receipts_read(core->cache, ch->c.channel_id, find_leaving, &l)) &&
-        l.count) {
-        for (size_t i = 0; i < l.count; i++)
-            receipts_left(core, ch, l.ids[i]);
-        events_receipt(core, ch);
-    }
-    (void)trim(core, ch);
+    if (!core_ok(core, cache_receipts_read(core->cache, ch->c.channel_id, find_leaving, &l)) ||
+        l.kept <= CHAT_GROUP_MEMBERS_MAX || raised)
+        return;
+    for (size_t i = 0; i < l.count; i++)
+        if (!core_ok(core, cache_receipt_drop(core->cache, ch->c.channel_id, l.ids[i])))
+            return;
+    events_receipt(core, ch);
 }
 
 void receipts_answer(struct client_core *core, struct request *r, const WireServerFrame *frame)
@@ -371,7 +366,7 @@ static chat_status keep(const struct cache_receipt *r, void *user)
     struct chat_receipt *out = &k->list[k->reply->receipts_count];
 
     if (k->reply->receipts_count == k->room)
-        return CHAT_OK; /* some left since; who was removed says nothing any more */
+        return CHAT_OK; /* a file that others wrote */
     *out = (struct chat_receipt){.user_id = r->user_id,
                                  .delivered_seq = least_u64(r->delivered_seq, k->head_seq),
                                  .read_seq = least_u64(r->read_seq, k->head_seq)};
@@ -382,7 +377,7 @@ static chat_status keep(const struct cache_receipt *r, void *user)
 struct reply *receipts_keep(struct client_core *core, struct channel *ch,
                             const WireReceipts *receipts)
 {
-    struct keeping k = {.room = CHAT_GROUP_MEMBERS_MAX, .head_seq = ch->c.head_seq};
+    struct keeping k = {.room = KEPT_MAX, .head_seq = ch->c.head_seq};
 
     if (receipts && take(core, ch, receipts))
         (void)trim(core, ch);

@@ -259,37 +259,66 @@ static void tell_removed(uint64_t user)
     rig_turn(&rig);
 }
 
-static bool has_receipt(uint64_t user)
+static size_t count_receipts(void)
 {
     const struct chat_receipt *const *list;
     size_t count;
 
     ck_assert_int_eq(client_receipts(rig.core, CH, &list, &count), CHAT_OK);
-    ck_assert_uint_le(count, CHAT_GROUP_MEMBERS_MAX);
-    for (size_t i = 0; i < count; i++)
-        if (list[i]->user_id == user)
-            return true;
-    return false;
+    return count;
 }
 
-START_TEST(receipts_of_who_has_left_leave_the_cache)
+static uint64_t read_by(uint64_t user)
+{
+    const struct chat_receipt *const *list;
+    size_t count;
+
+    ck_assert_int_eq(client_receipts(rig.core, CH, &list, &count), CHAT_OK);
+    for (size_t i = 0; i < count; i++)
+        if (list[i]->user_id == user)
+            return list[i]->read_seq;
+    return 0;
+}
+
+static void say_many(uint64_t count, uint64_t read)
+{
+    for (uint64_t i = 0; i < count; i++)
+        say_receipts(0, 5000 + i, read, read);
+}
+
+/* The store begins anew with a member who was removed and came back. */
+START_TEST(who_comes_back_has_read_what_he_had_read)
+{
+    rig_store_many(&rig, CH, 9);
+    rig_start(&rig);
+    say_receipts(0, 3001, 4, 4);
+    tell_removed(3001);
+    (void)count_receipts(); /* a look: all are asked for, and he is not named */
+    rig_turn(&rig);
+    ck_assert_uint_eq(rig_heard(&rig, WIRE_CLIENT_FRAME__BODY_FETCH_RECEIPTS), 1);
+    say_receipts(0, 3001, 9, 0);
+    ck_assert_uint_eq(read_by(3001), 4);
+}
+END_TEST
+
+START_TEST(receipts_of_who_has_left_go_when_they_are_more_than_members_can_be)
 {
     rig_store_many(&rig, CH, 5);
     rig_start(&rig);
     say_receipts(0, BOB, 5, 5);
-    say_receipts(0, 3001, 4, 4);
-    say_receipts(0, 3002, 3, 3);
-    tell_removed(3001); /* heard of */
+    say_many(CHAT_GROUP_MEMBERS_MAX - 2, 3);
+    (void)count_receipts();
+    rig_turn(&rig); /* the answer has EVE alone */
+    ck_assert_uint_eq(count_receipts(), CHAT_GROUP_MEMBERS_MAX);
+    say_receipts(0, 4000, 4, 4);
+    ck_assert_uint_eq(count_receipts(), CHAT_GROUP_MEMBERS_MAX + 1);
     rig_pull(&rig);
-    ck_assert(!has_receipt(3001));
-    ck_assert(has_receipt(3002)); /* left while we were away */
-    rig_turn(&rig);
+    reconnect();
+    ck_assert_uint_eq(count_receipts(), 2);
+    ck_assert_uint_eq(read_by(EVE), 1);
+    ck_assert_uint_eq(read_by(BOB), 5); /* a direct's peer stays whatever is said */
     rig_pull(&rig);
     ck_assert_uint_eq(rig_count(&rig, CHAT_EVENT_RECEIPT), 1);
-    ck_assert(!has_receipt(3002)); /* the answer with all members has only EVE */
-    ck_assert(has_receipt(EVE));
-    ck_assert(has_receipt(BOB)); /* a direct's peer stays whatever is said */
-    ck_assert_uint_eq(channel()->peer_read_seq, 5);
 }
 END_TEST
 
@@ -306,30 +335,32 @@ START_TEST(an_answer_does_not_take_away_what_was_heard_meanwhile)
     rig.on_frame = raise_first;
     rig_store_many(&rig, CH, 5);
     rig_start(&rig);
-    (void)has_receipt(3003); /* a look: all are asked for */
+    say_many(CHAT_GROUP_MEMBERS_MAX, 3);
+    (void)count_receipts();
     rig_turn(&rig);
     ck_assert_uint_eq(rig_heard(&rig, WIRE_CLIENT_FRAME__BODY_FETCH_RECEIPTS), 1);
-    ck_assert(has_receipt(3003));
-    ck_assert(has_receipt(EVE));
+    ck_assert_uint_eq(read_by(3003), 5);
+    ck_assert_uint_eq(read_by(EVE), 1);
 }
 END_TEST
 
-/* Whatever is said, those are kept that say most. */
+/* Whatever is said. */
 START_TEST(receipts_are_bounded_and_a_member_who_is_pushed_out_comes_back)
 {
+    const uint64_t max = 2 * CHAT_GROUP_MEMBERS_MAX;
+
     rig_store_many(&rig, CH, 5);
     rig_start(&rig);
-    (void)has_receipt(EVE);
+    (void)count_receipts();
     rig_turn(&rig);
-    ck_assert(has_receipt(EVE)); /* with 2 */
-    for (uint64_t user = 5000; user < 5000 + CHAT_GROUP_MEMBERS_MAX - 1; user++)
-        say_receipts(0, user, 3, 3);
+    ck_assert_uint_eq(read_by(EVE), 1); /* who says least */
+    say_many(max - 1, 3);
+    ck_assert_uint_eq(count_receipts(), max);
     ck_assert_uint_eq(rig_heard(&rig, WIRE_CLIENT_FRAME__BODY_FETCH_RECEIPTS), 1);
-    ck_assert(has_receipt(EVE));
-    say_receipts(0, 4999, 3, 3);
+    say_receipts(0, 4999, 3, 3); /* one too many: and all are asked for again */
     ck_assert_uint_eq(rig_heard(&rig, WIRE_CLIENT_FRAME__BODY_FETCH_RECEIPTS), 2);
-    ck_assert(has_receipt(EVE));
-    ck_assert(!has_receipt(4999)); /* no member, says the answer */
+    ck_assert_uint_eq(count_receipts(), 1);
+    ck_assert_uint_eq(read_by(EVE), 1);
 }
 END_TEST
 
@@ -340,7 +371,7 @@ START_TEST(what_is_looked_at_is_kept_current_after_an_undone_turn)
     faulty_alloc_init(&memory);
     rig.config.allocator = &memory.allocator;
     rig_start(&rig);
-    (void)has_receipt(EVE);
+    (void)count_receipts();
     rig_turn(&rig);
     ck_assert_uint_eq(rig_heard(&rig, WIRE_CLIENT_FRAME__BODY_FETCH_RECEIPTS), 1);
     rig_pull(&rig);
@@ -552,7 +583,8 @@ int main(void)
     tcase_add_test(all, a_receipt_of_the_peer_is_told_by_views);
     tcase_add_test(all, a_receipt_is_never_shown_beyond_the_head);
     tcase_add_test(all, receipts_that_are_looked_at_are_kept_current);
-    tcase_add_test(all, receipts_of_who_has_left_leave_the_cache);
+    tcase_add_test(all, who_comes_back_has_read_what_he_had_read);
+    tcase_add_test(all, receipts_of_who_has_left_go_when_they_are_more_than_members_can_be);
     tcase_add_test(all, an_answer_does_not_take_away_what_was_heard_meanwhile);
     tcase_add_test(all, receipts_are_bounded_and_a_member_who_is_pushed_out_comes_back);
     tcase_add_test(all, what_is_looked_at_is_kept_current_after_an_undone_turn);
