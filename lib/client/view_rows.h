@@ -20,12 +20,18 @@ struct view_row {
     struct chat_nonce nonce; /* of an own message, else zeros */
     uint64_t author_id;
     uint64_t content; /* a hash: of a message in the history, what and in which alteration */
-    int64_t row;      /* in the outbox: of a message there, or of what changes one */
+    int64_t row;      /* of a message in the outbox; 0: it is in the history */
     uint64_t version; /* differs when there is something else to show; never 0 */
     chat_row_kind kind;
+    chat_outgoing_state state; /* of the message */
+    /* An own edit or deletion of it in the outbox: which, its row there, its state. */
     chat_outgoing_kind change;
-    chat_outgoing_state state; /* of the message in the outbox, or of the change */
-    bool loading;              /* a gap */
+    int64_t change_row;
+    chat_outgoing_state change_state;
+    /* Own reactions to it that are on their way: how many, and a hash of which. */
+    uint32_t reactions;
+    uint64_t reacted;
+    bool loading; /* a gap */
 };
 
 struct view_rows {

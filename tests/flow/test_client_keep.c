@@ -367,42 +367,6 @@ START_TEST(a_search_is_answered_from_the_newest_on_page_by_page)
 }
 END_TEST
 
-/* A message with as much of everything as there may be. */
-static void post_greatest(uint64_t seq)
-{
-    static char text[CHAT_TEXT_MAX + 1], emoji[CHAT_REACTION_KINDS_MAX][CHAT_EMOJI_MAX + 1];
-    static uint8_t extra[CHAT_EXTRA_MAX];
-    static uint64_t users[CHAT_REACTIONS_MAX];
-    static WireReaction reactions[CHAT_REACTION_KINDS_MAX];
-    static WireReaction *pointers[CHAT_REACTION_KINDS_MAX];
-    const size_t each = CHAT_REACTIONS_MAX / CHAT_REACTION_KINDS_MAX;
-    WireMessage m;
-    WireNonce n;
-
-    rig_store(&rig, CH, BOB, "", 9, seq);
-    rig_wire(&rig.channels[0], seq, &m, &n);
-    memset(text, 'x', CHAT_TEXT_MAX);
-    memcpy(text, "needle ", 7);
-    for (size_t i = 0; i < CHAT_REACTIONS_MAX; i++)
-        users[i] = UINT64_MAX / 2 + i;
-    for (size_t i = 0; i < CHAT_REACTION_KINDS_MAX; i++) {
-        memset(emoji[i], 'a' + (int)i, CHAT_EMOJI_MAX);
-        wire_reaction__init(&reactions[i]);
-        reactions[i].emoji = emoji[i];
-        reactions[i].user_ids = users + i * each;
-        reactions[i].n_user_ids = each;
-        pointers[i] = &reactions[i];
-    }
-    m.text = text;
-    m.extra = (ProtobufCBinaryData){sizeof(extra), extra};
-    m.mention_ids = users;
-    m.n_mention_ids = CHAT_MENTIONS_MAX;
-    m.reactions = pointers;
-    m.n_reactions = CHAT_REACTION_KINDS_MAX;
-    RIG_SAY(&rig, 0, MESSAGE, message, &m);
-    rig_turn(&rig);
-}
-
 static void expect_greatest(const struct chat_message *m)
 {
     ck_assert_uint_eq(strlen(m->text), CHAT_TEXT_MAX);
@@ -422,7 +386,7 @@ START_TEST(pages_and_hits_of_the_greatest_messages_come_whole)
 
     rig_start(&rig);
     for (uint64_t seq = 1; seq <= CHAT_HISTORY_PAGE_MAX; seq++)
-        post_greatest(seq);
+        rig_post_greatest(&rig, BOB);
     rig_wait(&rig, 5000);
     await(search("needle", 0, 0, CHAT_SEARCH_PAGE_MAX));
     ck_assert_int_eq(answer.status, CHAT_OK);
