@@ -225,8 +225,9 @@ chat_status view_row_show(chat_view *view, const struct view_row *from)
 {
     struct chat_row *row = &view->core->row;
 
-    *row = (struct chat_row){.kind = from->kind, .key = from->key, .title = "", .author_name = ""};
-    switch (from->kind) {
+    *row = (struct chat_row){
+        .kind = (chat_row_kind)from->kind, .key = from->key, .title = "", .author_name = ""};
+    switch (row->kind) {
     case CHAT_ROW_CHANNEL: return show_channel(view, from);
     case CHAT_ROW_MESSAGE: return show_message(view, from);
     case CHAT_ROW_GAP: break;

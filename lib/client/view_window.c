@@ -8,17 +8,17 @@ static bool is_in(struct stretch s, uint64_t seq) { return seq >= s.from && seq 
 static void seal(struct view_row *row)
 {
     const uint64_t values[] = {
-        (uint64_t)row->kind,
+        row->kind,
         row->from,
         row->to,
         row->nonce.device_id,
         row->nonce.counter,
         row->content,
         (uint64_t)row->row,
-        (uint64_t)row->state,
-        (uint64_t)row->change,
+        row->state,
+        row->change,
         (uint64_t)row->change_row,
-        (uint64_t)row->change_state,
+        row->change_state,
         row->reacted,
         row->loading,
     };
@@ -110,8 +110,8 @@ static chat_status add_held(chat_view *view, struct view_rows *rows, const struc
         if (!row)
             return status == CHAT_OK ? CHAT_E_NOMEM : status;
         *row = *known;
-        row->change = (chat_outgoing_kind)0;
-        row->change_state = (chat_outgoing_state)0;
+        row->change = 0;
+        row->change_state = 0;
         row->change_row = 0;
         row->reactions = 0;
         row->reacted = 0;
@@ -192,12 +192,12 @@ static struct view_row *find_sending(struct view_rows *rows, uint32_t history, i
 static void mark_change(struct view_row *row, const struct out_op *op)
 {
     if (op->kind != CHAT_OUTGOING_REACT) {
-        row->change = (chat_outgoing_kind)op->kind;
+        row->change = (uint8_t)op->kind;
         row->change_row = op->row;
-        row->change_state = (chat_outgoing_state)op->state;
+        row->change_state = (uint8_t)op->state;
     } else if (op->state == CHAT_OUTGOING_QUEUED && !PLANTED(VIEW_REACTION_MISSED)) {
         row->reactions++;
-        row->reacted = hash_pair(row->reacted, (uint64_t)op->row);
+        row->reacted = (uint32_t)hash_pair(row->reacted, (uint64_t)op->row);
     }
 }
 
@@ -212,7 +212,7 @@ static chat_status add_outgoing(chat_view *view, struct view_rows *rows, const s
     row->author_id = client_user_id(view->core);
     row->row = op->row;
     row->content = op->edits;
-    row->state = (chat_outgoing_state)op->state;
+    row->state = (uint8_t)op->state;
     return CHAT_OK;
 }
 
