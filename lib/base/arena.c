@@ -149,3 +149,14 @@ void *arena_copy(struct arena *a, const void *bytes, size_t size)
         memcpy(copy, bytes, size);
     return copy;
 }
+
+char *arena_copy_text(struct arena *a, const char *text, size_t len)
+{
+    char *copy = len < SIZE_MAX ? arena_alloc(a, len + 1) : NULL;
+    if (!copy)
+        return NULL;
+    if (len > 0)
+        memcpy(copy, text, len);
+    copy[len] = '\0';
+    return copy;
+}

@@ -32,5 +32,7 @@ void arena_reset(struct arena *a);
 /* Aligned for any type. NULL past max or when the parent has no memory. */
 void *arena_alloc(struct arena *a, size_t size);
 void *arena_copy(struct arena *a, const void *bytes, size_t size);
+/* With a NUL behind it. */
+char *arena_copy_text(struct arena *a, const char *text, size_t len);
 
 #endif

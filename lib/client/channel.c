@@ -139,6 +139,7 @@ static void drop(struct client_core *core, struct channel *ch)
     view_reset(core, ch);
     outbox_channel_gone(core, ch);
     events_gone(core, ch);
+    receipts_gone(core, ch);
     (void)core_ok(core, cache_channel_remove(core->cache, ch->c.channel_id));
     core->channel_count--;
     memmove(&core->channels[at], &core->channels[at + 1],

@@ -227,7 +227,7 @@ static chat_status show(const struct cache_outgoing *o, void *user)
 {
     struct client_core *core = user;
     struct chat_outgoing *out = &core->view_outgoing;
-    char *text = arena_alloc(&core->view_arena, o->text_len + 1);
+    const char *text = arena_copy_text(&core->view_arena, o->text, o->text_len);
     void *extra = o->extra_len ? arena_copy(&core->view_arena, o->extra, o->extra_len) : NULL;
     void *ids = o->mentions_count ? arena_copy(&core->view_arena, o->mention_ids,
                                                o->mentions_count * sizeof(o->mention_ids[0]))
@@ -235,8 +235,6 @@ static chat_status show(const struct cache_outgoing *o, void *user)
 
     if (!text || (o->extra_len && !extra) || (o->mentions_count && !ids))
         return CHAT_E_NOMEM;
-    memcpy(text, o->text, o->text_len);
-    text[o->text_len] = '\0';
     out->text = text;
     out->text_len = o->text_len;
     out->extra = extra;

@@ -240,17 +240,6 @@ struct whole {
     bool same;
 };
 
-static char *terminated(struct client_core *core, const char *text, size_t len)
-{
-    char *copy = arena_alloc(&core->arena, len + 1);
-
-    if (!copy)
-        return NULL;
-    memcpy(copy, text, len);
-    copy[len] = '\0';
-    return copy;
-}
-
 /* Our own message, as the store acknowledged it: from the outbox into the history. */
 static chat_status keep_sent(const struct cache_outgoing *o, void *user)
 {
@@ -258,7 +247,7 @@ static chat_status keep_sent(const struct cache_outgoing *o, void *user)
     WireMessage m = WIRE_MESSAGE__INIT;
     WireNonce nonce = WIRE_NONCE__INIT;
     struct channel *ch = w->ch;
-    char *text = terminated(w->core, o->text, o->text_len);
+    char *text = arena_copy_text(&w->core->arena, o->text, o->text_len);
 
     if (!text)
         return CHAT_E_NOMEM;

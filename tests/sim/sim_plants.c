@@ -54,6 +54,7 @@ static const char *const names[PLANT_COUNT] = {
     PLANT_NAME(VIEW_CHANGE_MISSED),
     PLANT_NAME(VIEW_GAP_SKIPPED),
     PLANT_NAME(TOMBSTONE_FORGOTTEN),
+    PLANT_NAME(VIEW_REACTION_MISSED),
 };
 
 /* What one run showed, in a process of its own. */

@@ -127,6 +127,14 @@ START_TEST(copies_are_equal)
 }
 END_TEST
 
+START_TEST(copies_of_text_end_in_a_nul)
+{
+    ck_assert_str_eq(arena_copy_text(&a, "abcdef", 3), "abc");
+    ck_assert_str_eq(arena_copy_text(&a, NULL, 0), "");
+    ck_assert_ptr_null(arena_copy_text(&a, "a", SIZE_MAX));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("arena");
@@ -141,6 +149,7 @@ int main(void)
     tcase_add_test(all, without_memory_the_arena_stands);
     tcase_add_test(all, its_allocator_serves_others);
     tcase_add_test(all, copies_are_equal);
+    tcase_add_test(all, copies_of_text_end_in_a_nul);
     suite_add_tcase(suite, all);
 
     SRunner *runner = srunner_create(suite);
