@@ -30,6 +30,7 @@ const char *check_rule_name(enum check_rule rule)
         [CHECK_NO_INTERNAL] = "no internal error",
         [CHECK_NOTE_KEPT] = "notes are kept until applied",
         [CHECK_CACHE_WHOLE] = "caches hold what they say",
+        [CHECK_HELD_TOLD] = "what is held was told",
         [CHECK_RECEIPTS] = "receipts rise, up to the head",
         [CHECK_OWN_CONVERGED] = "a user's devices agree",
         [CHECK_DRAFT_KEPT] = "no typed word is lost",

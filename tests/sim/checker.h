@@ -45,6 +45,7 @@ enum check_rule {
     CHECK_NO_INTERNAL,       /* no server says that it is broken */
     CHECK_NOTE_KEPT,         /* a note is forgotten when it is applied for good */
     CHECK_CACHE_WHOLE,       /* a cache has what it says it holds */
+    CHECK_HELD_TOLD,         /* ... and what its events told, after evictions too */
     CHECK_RECEIPTS,          /* they only rise, and never pass the head */
     CHECK_OWN_CONVERGED,     /* after healing all devices have the user's mutes and drafts */
     CHECK_DRAFT_KEPT,        /* no typed word is lost */

@@ -297,6 +297,14 @@ static void act_watch(struct sim_app *app)
                                  (chat_presence_state)(2 + rng_below(&app->rng, 4)));
 }
 
+static void act_look_what_is_held(struct sim_app *app)
+{
+    uint64_t channel_id = sim_act_some_channel(app);
+
+    if (channel_id)
+        sim_app_check_held(app, chat_conn_get_channel(sim_app_conn(app), channel_id));
+}
+
 void sim_act(struct sim_app *app)
 {
     uint64_t what = rng_below(&app->rng, 100);
@@ -307,6 +315,8 @@ void sim_act(struct sim_app *app)
     /* More of it without a link: what devices set apart has to come together. */
     if (rng_below(&app->rng, chat_conn_get_state(sim_app_conn(app)) == CHAT_CONN_LIVE ? 8 : 3) == 0)
         sim_own_act(app);
+    if (rng_below(&app->rng, 50) == 0)
+        act_look_what_is_held(app);
     if (app->stopped && what < 50)
         sim_act_rest(app);
     else if (what < 50)

@@ -8,6 +8,9 @@
 #include "base/hash.h"
 #include "sim_tap.h"
 
+#define CACHE_BYTES_MIN (128u << 10)
+#define CACHE_BYTES_MORE (128u << 10)
+
 uint32_t sim_app_device(const struct sim_app *app)
 {
     return app->config.user * 1000 + app->config.device;
@@ -15,6 +18,7 @@ uint32_t sim_app_device(const struct sim_app *app)
 
 static void reset_view(struct sim_app *app, struct view *v)
 {
+    sim_held_forget(&v->held);
     *v = (struct view){.channel_id = v->channel_id, .reader = ++app->crowd->next_reader};
 }
 
@@ -61,6 +65,23 @@ struct check_message sim_app_message(const struct chat_message *m)
     return out;
 }
 
+void sim_app_check_held(struct sim_app *app, const struct chat_channel *channel)
+{
+    const uint64_t channel_id = channel->channel_id, to = channel->stream_seq;
+    const struct view *v = sim_app_view(app, channel_id);
+    struct sim_held cached = {0};
+    uint64_t seq;
+
+    sim_held_read(&cached, sim_app_conn(app), channel_id, to);
+    seq = sim_held_compare(&cached, &v->held, to);
+    if (seq)
+        checker_violation(app->crowd->checker, CHECK_HELD_TOLD,
+                          "%s: seq %" PRIu64 " of %" PRIx64 " is %s, and it was told otherwise",
+                          app->name, seq, channel_id,
+                          sim_held_has(&cached, seq) ? "held" : "not held");
+    sim_held_forget(&cached);
+}
+
 chat_status sim_app_read(struct sim_app *app, uint64_t channel_id, uint64_t start_seq,
                          uint32_t limit, bool backwards, chat_page **out_page)
 {
@@ -94,6 +115,7 @@ static void on_message(struct sim_app *app, const struct chat_message *message)
     struct view *v = sim_app_view(app, m.channel_id);
 
     advance(app, m.channel_id, m.seq, m.seq);
+    sim_held_set(&v->held, m.seq, m.seq, true);
     checker_saw(app->crowd->checker, v->reader, chat_conn_get_user_id(sim_app_conn(app)), &m);
 }
 
@@ -170,6 +192,7 @@ static void reread_channel(struct sim_app *app, const struct chat_channel *chann
     v->epoch = channel->epoch;
     v->stream = channel->stream_seq;
     v->read = channel->read_seq;
+    sim_held_read(&v->held, sim_app_conn(app), channel->channel_id, v->stream);
 }
 
 static void reread(struct sim_app *app, uint64_t only_channel_id)
@@ -222,6 +245,26 @@ static void give_token(struct sim_app *app)
     (void)chat_conn_set_token(sim_app_conn(app), token, (size_t)len);
 }
 
+/* What was caught up in part, or evicted. */
+static void on_gap(struct sim_app *app, const struct chat_event *e)
+{
+    struct view *v = sim_app_view(app, e->channel_id);
+    const bool is_old = e->to_seq <= v->stream;
+
+    app->crowd->gaps++;
+    app->crowd->evictions += is_old;
+    app->whole = false;
+    if (!app->catches_up_in_part && !app->bytes_max)
+        checker_violation(app->crowd->checker, CHECK_STREAM_CONTIGUOUS,
+                          "%s: %" PRIx64 " has a gap %" PRIu64 "..%" PRIu64 " for no reason",
+                          app->name, e->channel_id, e->from_seq, e->to_seq);
+    if (!is_old)
+        advance(app, e->channel_id, e->from_seq, e->to_seq);
+    else if (app->bytes_max)
+        sim_screen_evicted(app->screen, e->channel_id, e->from_seq, e->to_seq);
+    sim_held_set(&v->held, e->from_seq, e->to_seq, false);
+}
+
 static void handle(struct sim_app *app, const struct chat_event *e)
 {
     struct sim_crowd *crowd = app->crowd;
@@ -250,15 +293,9 @@ static void handle(struct sim_app *app, const struct chat_event *e)
     } else if (e->type == CHAT_EVENT_MESSAGE) {
         on_message(app, e->message);
     } else if (e->type == CHAT_EVENT_GAP) {
-        const struct view *v = sim_app_view(app, e->channel_id);
-        crowd->gaps++;
-        app->whole = false;
-        if (!app->catches_up_in_part)
-            checker_violation(crowd->checker, CHECK_STREAM_CONTIGUOUS,
-                              "%s: %" PRIx64 " has a gap %" PRIu64 "..%" PRIu64 " for no reason",
-                              app->name, e->channel_id, e->from_seq, e->to_seq);
-        if (e->to_seq > v->stream)
-            advance(app, e->channel_id, e->from_seq, e->to_seq);
+        on_gap(app, e);
+    } else if (e->type == CHAT_EVENT_GAP_FILLED) {
+        sim_held_set(&sim_app_view(app, e->channel_id)->held, e->from_seq, e->to_seq, true);
     } else if (e->type == CHAT_EVENT_OUTGOING) {
         on_outgoing(app, e->outgoing);
     } else if (e->type == CHAT_EVENT_VIEW) {
@@ -295,6 +332,20 @@ static void after_turn(struct sim_node *node)
 
 /* --- life --- */
 
+/* Half of those who had too little room get enough, and must fetch again what was evicted. */
+static bool choose_room(struct sim_app *app)
+{
+    app->chose_room = true;
+    if (!app->config.disk || rng_below(&app->rng, 2))
+        return false;
+    app->has_room = true;
+    sim_app_killed(app, false);
+    if (sim_app_start(app) != CHAT_OK)
+        checker_violation(app->crowd->checker, CHECK_LIVE, "%s: its cache does not open",
+                          app->name);
+    return true;
+}
+
 static void on_act(void *user, uint64_t life)
 {
     struct sim_app *app = user;
@@ -311,7 +362,10 @@ static void on_act(void *user, uint64_t life)
     } else if (app->stopped) {
         sim_act_rest(app);
         sim_app_touch(app);
-    } else if (!app->whole) {
+    } else if (app->bytes_max && !app->chose_room) {
+        if (choose_room(app))
+            return;
+    } else if (!app->whole && !app->bytes_max) {
         sim_act_fill_gaps(app);
         sim_app_touch(app);
     }
@@ -361,6 +415,8 @@ void sim_app_free(struct sim_app *app)
     if (!app)
         return;
     sim_client_free(app->client);
+    for (uint32_t i = 0; i < app->view_count; i++)
+        sim_held_forget(&app->views[i].held);
     sim_screen_free(app->screen);
     sim_cache_disk_unmount(app->config.disk);
     free(app);
@@ -387,6 +443,10 @@ chat_status sim_app_start(struct sim_app *app)
     config.events_max = rng_below(&app->rng, 4) == 0 ? 16 : 1024;
     config.keep_max = rng_below(&app->rng, 4) == 0 ? 1 + (uint32_t)rng_below(&app->rng, 40) : 0;
     app->catches_up_in_part = config.keep_max != 0;
+    app->bytes_max = 0;
+    if (!app->config.auditor && !app->has_room && rng_below(&app->rng, 3) == 0)
+        app->bytes_max = CACHE_BYTES_MIN + rng_below(&app->rng, CACHE_BYTES_MORE);
+    config.cache_bytes_max = app->bytes_max;
     config.outbox_max = rng_below(&app->rng, 8) == 0 ? 10 : 1000;
     app->client = sim_client_new(app->node, app->crowd->routers, app->crowd->router_count,
                                  rng_u64(&app->rng));
@@ -464,8 +524,8 @@ bool sim_app_is_settled(struct sim_app *app)
     chat_conn *conn = sim_app_conn(app);
     uint64_t after = 0;
 
-    if (!conn || !app->whole || chat_conn_get_state(conn) != CHAT_CONN_LIVE ||
-        chat_conn_get_outgoing_count(conn) != 0)
+    if (!conn || (!app->whole && !app->bytes_max) || (app->bytes_max && !app->chose_room) ||
+        chat_conn_get_state(conn) != CHAT_CONN_LIVE || chat_conn_get_outgoing_count(conn) != 0)
         return false;
     while ((channel = chat_conn_next_channel(conn, after))) {
         after = channel->channel_id;

@@ -3,6 +3,7 @@
 #define CHAT_SIM_APP_INNER_H
 
 #include "sim_app.h"
+#include "sim_held.h"
 #include "sim_screen.h"
 
 /* A channel as this app saw it told. */
@@ -12,6 +13,7 @@ struct view {
     uint64_t read;   /* the cursor as it was told */
     uint32_t reader; /* for the checker: a new one when the cache starts over */
     uint32_t epoch;
+    struct sim_held held; /* up to stream */
     bool listed;
 };
 
@@ -33,6 +35,9 @@ struct sim_app {
     bool dies_by_power;
     bool stopped;              /* by itself: starts again later */
     bool whole;                /* its cache holds everything: no gap is left to fill */
+    uint64_t bytes_max;        /* of its cache in this life: the rest is evicted; 0: no limit */
+    bool has_room;             /* there is none any more, for good */
+    bool chose_room;           /* at the end it was asked whether there is one */
     uint64_t other_devices[8]; /* of its user, as listed last */
     uint32_t other_count;
 };
@@ -46,6 +51,8 @@ struct check_message sim_app_message(const struct chat_message *m);
 /* A page of what the cache holds. It may hold less than all, but never less than it says. */
 chat_status sim_app_read(struct sim_app *app, uint64_t channel_id, uint64_t start_seq,
                          uint32_t limit, bool backwards, chat_page **out_page);
+/* The cache must have of the channel what events told, no more and no less. */
+void sim_app_check_held(struct sim_app *app, const struct chat_channel *channel);
 
 /* --- sim_act.c --- */
 

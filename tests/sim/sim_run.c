@@ -298,6 +298,7 @@ void sim_run(uint64_t seed, bool quiet, struct sim_result *out)
     out->counts = *checker_get_counts(r->checker);
     out->world = *sim_world_counts(r->world);
     out->gaps = r->crowd.gaps;
+    out->evictions = r->crowd.evictions;
     out->rereads = r->crowd.rereads;
     out->resets = r->crowd.resets;
     out->conflicts = r->servers->conflicts;

@@ -390,6 +390,30 @@ uint64_t sim_screen_ready(struct sim_screen *s, chat_conn *conn, chat_view *view
     return trace;
 }
 
+static bool is_on_screen(const struct pane *p, uint64_t from, uint64_t to, bool gaps)
+{
+    for (uint32_t i = 0; i < p->count; i++)
+        if (p->rows[i].seq && p->rows[i].seq <= to && p->rows[i].to >= from &&
+            (gaps || !p->rows[i].is_gap))
+            return true;
+    return false;
+}
+
+/* They were shown, and are still where the window is. */
+void sim_screen_evicted(struct sim_screen *s, uint64_t channel_id, uint64_t from, uint64_t to)
+{
+    struct pane *p = &s->window;
+    uint64_t trace = 0;
+
+    if (!p->view || chat_view_get_channel_id(p->view) != channel_id ||
+        !is_on_screen(p, from, to, false))
+        return;
+    if (pull(s, p, UINT32_MAX, &trace) && is_on_screen(p, from, to, true))
+        checker_violation(s->checker, CHECK_VIEWS_EQUAL,
+                          "%s: seqs %" PRIu64 "..%" PRIu64 " were evicted on screen", s->name, from,
+                          to);
+}
+
 void sim_screen_check(struct sim_screen *s, chat_conn *conn, bool whole)
 {
     struct pane *const panes[] = {&s->list, &s->window};
