@@ -29,7 +29,8 @@ static size_t some_text(struct sim_app *app, char *text, size_t size)
 
     for (size_t i = 0; i < more; i++)
         text[len + (int)i] = (char)('a' + rng_below(&app->rng, 26));
-    return (size_t)len + more;
+    more += (size_t)len;
+    return more + sim_search_say(app, text + more, size - more);
 }
 
 /* Somebody's id, now and then; it may be nobody's who is here. */
@@ -315,6 +316,8 @@ void sim_act(struct sim_app *app)
     /* More of it without a link: what devices set apart has to come together. */
     if (rng_below(&app->rng, chat_conn_get_state(sim_app_conn(app)) == CHAT_CONN_LIVE ? 8 : 3) == 0)
         sim_own_act(app);
+    if (rng_below(&app->rng, 20) == 0)
+        sim_search_act(app);
     if (rng_below(&app->rng, 50) == 0)
         act_look_what_is_held(app);
     if (app->stopped && what < 50)

@@ -271,6 +271,7 @@ static void handle(struct sim_app *app, const struct chat_event *e)
 
     crowd->events++;
     sim_own_event(app, e);
+    sim_search_event(app, e);
     sim_world_note(crowd->world, hash_pair((uint64_t)e->type, e->channel_id));
     if (e->type == CHAT_EVENT_NEED_TOKEN) {
         give_token(app);
@@ -362,6 +363,9 @@ static void on_act(void *user, uint64_t life)
     } else if (app->stopped) {
         sim_act_rest(app);
         sim_app_touch(app);
+    } else if (app->crowd->searching) {
+        (void)sim_search_prove(app);
+        sim_app_touch(app);
     } else if (app->bytes_max && !app->chose_room) {
         if (choose_room(app))
             return;
@@ -415,6 +419,7 @@ void sim_app_free(struct sim_app *app)
     if (!app)
         return;
     sim_client_free(app->client);
+    sim_search_forget(app);
     for (uint32_t i = 0; i < app->view_count; i++)
         sim_held_forget(&app->views[i].held);
     sim_screen_free(app->screen);
@@ -479,6 +484,7 @@ void sim_app_killed(struct sim_app *app, bool lost)
     sim_cache_disk_crash(app->config.disk, lost); /* before the cache could close in order */
     sim_client_free(app->client);
     app->client = NULL;
+    sim_search_forget(app);
     sim_screen_forget(app->screen);
     sim_cache_disk_unmount(app->config.disk);
     if (!lost && app->config.disk)
@@ -517,6 +523,8 @@ void sim_app_touch(struct sim_app *app)
     sim_client_touch(app->client);
     sim_node_kick(app->node);
 }
+
+bool sim_app_has_searched(const struct sim_app *app) { return app->search.is_done; }
 
 bool sim_app_is_settled(struct sim_app *app)
 {

@@ -28,13 +28,14 @@ struct sim_crowd {
     uint32_t user_count;
     uint64_t group_ids[8];
     uint32_t group_count;
-    bool talking; /* acts by chance */
+    bool talking;   /* acts by chance */
+    bool searching; /* in the end */
     uint64_t next_text;
     uint32_t next_reader, next_cache;
     int64_t pause_max_ms; /* between two acts of an app */
     int64_t token_life_ms;
     int64_t silent_until_ms; /* nobody does anything before */
-    uint64_t acts, events, gaps, evictions, rereads, resets;
+    uint64_t acts, events, gaps, evictions, rereads, resets, hits;
 };
 
 struct sim_app_config {
@@ -62,6 +63,8 @@ void sim_app_change_members(struct sim_app *app);
 /* Something was called on its conn from outside. */
 void sim_app_touch(struct sim_app *app);
 
+/* After crowd->searching was set: it looked for something, and that was judged. */
+bool sim_app_has_searched(const struct sim_app *app);
 /* Live, nothing on its way, every channel told up to its head. */
 bool sim_app_is_settled(struct sim_app *app);
 /* Tells the checker all that its cache holds. `stored`: as the final history. */

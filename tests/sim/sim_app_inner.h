@@ -17,6 +17,17 @@ struct view {
     bool listed;
 };
 
+/* One at a time, page by page. */
+struct sim_search {
+    uint64_t ticket; /* of the page that was asked for; 0: none */
+    uint64_t channel_id;
+    uint32_t word, limit;
+    uint64_t *expected; /* message ids, falling */
+    size_t expected_count, expected_room, found_count;
+    bool is_judged; /* nothing changes meanwhile: it must find exactly these */
+    bool is_done;
+};
+
 struct sim_app {
     struct sim_app_config config;
     struct sim_crowd *crowd;
@@ -33,11 +44,12 @@ struct sim_app {
     bool catches_up_in_part; /* it asked for that: gaps are told */
     bool dying;              /* its death is set: it does nothing but listen */
     bool dies_by_power;
-    bool stopped;              /* by itself: starts again later */
-    bool whole;                /* its cache holds everything: no gap is left to fill */
-    uint64_t bytes_max;        /* of its cache in this life: the rest is evicted; 0: no limit */
-    bool has_room;             /* there is none any more, for good */
-    bool chose_room;           /* at the end it was asked whether there is one */
+    bool stopped;       /* by itself: starts again later */
+    bool whole;         /* its cache holds everything: no gap is left to fill */
+    uint64_t bytes_max; /* of its cache in this life: the rest is evicted; 0: no limit */
+    bool has_room;      /* there is none any more, for good */
+    bool chose_room;    /* at the end it was asked whether there is one */
+    struct sim_search search;
     uint64_t other_devices[8]; /* of its user, as listed last */
     uint32_t other_count;
 };
@@ -66,6 +78,16 @@ void sim_act_rest(struct sim_app *app);
 void sim_act_fill_gaps(struct sim_app *app);
 /* What the last process left is read before the network can mend it. */
 void sim_act_look_through(struct sim_app *app);
+
+/* --- sim_search.c --- */
+
+/* Appends a word that is looked for, now and then. What was written. */
+size_t sim_search_say(struct sim_app *app, char *text, size_t size);
+void sim_search_act(struct sim_app *app);
+void sim_search_event(struct sim_app *app, const struct chat_event *e);
+/* When nothing changes any more: a search that must find what the cache has. True: it has. */
+bool sim_search_prove(struct sim_app *app);
+void sim_search_forget(struct sim_app *app);
 
 /* --- sim_own.c: what belongs to the user --- */
 

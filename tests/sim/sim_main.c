@@ -82,6 +82,7 @@ static void add_result(struct totals *t, const struct sim_result *r)
     sum->evictions += r->evictions;
     sum->rereads += r->rereads;
     sum->resets += r->resets;
+    sum->hits += r->hits;
     sum->conflicts += r->conflicts;
     sum->virtual_ms += r->virtual_ms;
 }
@@ -188,9 +189,9 @@ static bool report(const struct totals *t, bool require_all)
            s->counts.saw);
     printf("alterations: %" PRIu64 ", removals: %" PRIu64 ", gaps told: %" PRIu64
            ", of them evicted: %" PRIu64 "\nrereads: %" PRIu64 ", resets: %" PRIu64
-           ", fenced: %" PRIu64 "\n",
+           ", search hits: %" PRIu64 ", fenced: %" PRIu64 "\n",
            s->counts.changes, s->counts.removals, s->gaps, s->evictions, s->rereads, s->resets,
-           s->conflicts);
+           s->hits, s->conflicts);
     puts("\nfaults:");
     for (unsigned i = 0; i < FAULT_KINDS; i++) {
         printf("  %-24s %" PRIu64 "\n", sim_fault_name((enum sim_fault)i), s->faults[i]);
