@@ -209,15 +209,17 @@ static chat_status compare_file(struct cache *c, bool *out_taken)
 
 chat_status cache_reopen(struct cache *c)
 {
+    const bool before = c->taken; /* and that was not said yet */
     bool taken = false;
     chat_status status = open_file(c, &c->config);
 
+    c->taken = false;
     if (status == CHAT_OK)
         status = compare_file(c, &taken);
     if (status != CHAT_OK)
         close_file(c);
     /* It is open and ours again, but what we know of it is not true any more. */
-    c->taken = taken;
+    c->taken = taken || before;
     if (taken) {
         c->unindexed = -1;
         c->index_done = false;

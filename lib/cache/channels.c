@@ -119,6 +119,7 @@ chat_status cache_channels_load(struct cache *c, cache_channel_fn fn, void *user
 
     if (!st)
         return status;
+    c->taken = false;
     while (status == CHAT_OK && (rc = sqlite3_step(st)) != SQLITE_DONE) {
         struct cache_channel channel;
         const char *ranges;

@@ -218,7 +218,6 @@ chat_status cache_run(struct cache *c, sqlite3_stmt *st)
 
 void cache_rollback(struct cache *c)
 {
-    c->taken = false;
     if (!c->open_txn)
         return;
     c->open_txn = false;
@@ -234,6 +233,7 @@ chat_status cache_commit(struct cache *c)
     sqlite3_stmt *st = NULL;
 
     if (c->taken) {
+        c->taken = false;
         cache_rollback(c);
         return CHAT_E_CONFLICT;
     }
