@@ -75,22 +75,30 @@ static struct check_nonce nonce_of(struct sim_app *app, uint64_t channel_id,
                                 nonce->device_id, nonce->counter};
 }
 
+bool sim_act_send_on(struct sim_app *app, chat_conn *conn, uint64_t channel_id)
+{
+    struct said said;
+    struct chat_nonce nonce;
+    struct check_nonce n;
+
+    say(app, &said);
+    sim_own_sending(app, conn, channel_id);
+    if (chat_conn_send(conn, channel_id, &said.content, &nonce) != CHAT_OK)
+        return false;
+    n = (struct check_nonce){channel_id, chat_conn_get_user_id(conn), nonce.device_id,
+                             nonce.counter};
+    checker_attempted(app->crowd->checker, &n, said.body, app->cache);
+    return true;
+}
+
 static void act_send(struct sim_app *app)
 {
     uint64_t channel_id = sim_act_some_channel(app);
     uint64_t burst = rng_below(&app->rng, 6) == 0 ? 1 + rng_below(&app->rng, 60) : 1;
 
     for (uint64_t i = 0; channel_id && i < burst; i++) {
-        struct said said;
-        struct chat_nonce nonce;
-        struct check_nonce n;
-
-        say(app, &said);
-        sim_own_sending(app, channel_id);
-        if (chat_conn_send(sim_app_conn(app), channel_id, &said.content, &nonce) != CHAT_OK)
+        if (!sim_act_send_on(app, sim_app_conn(app), channel_id))
             return;
-        n = nonce_of(app, channel_id, &nonce);
-        checker_attempted(app->crowd->checker, &n, said.body, app->cache);
     }
 }
 
@@ -311,6 +319,8 @@ void sim_act(struct sim_app *app)
     uint64_t what = rng_below(&app->rng, 100);
 
     app->crowd->acts++;
+    if (app->stopped && app->config.disk && rng_below(&app->rng, 4) == 0)
+        sim_share(app);
     if (app->config.user == 0 && rng_below(&app->rng, 12) == 0)
         sim_act_member(app);
     /* More of it without a link: what devices set apart has to come together. */

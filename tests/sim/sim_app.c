@@ -70,10 +70,11 @@ void sim_app_check_held(struct sim_app *app, const struct chat_channel *channel)
     const uint64_t channel_id = channel->channel_id, to = channel->stream_seq;
     const struct view *v = sim_app_view(app, channel_id);
     struct sim_held cached = {0};
-    uint64_t seq;
+    uint64_t seq = 0;
 
-    sim_held_read(&cached, sim_app_conn(app), channel_id, to);
-    seq = sim_held_compare(&cached, &v->held, to);
+    /* It cannot be read when another process had it: that will be told. */
+    if (sim_held_read(&cached, sim_app_conn(app), channel_id, to))
+        seq = sim_held_compare(&cached, &v->held, to);
     if (seq)
         checker_violation(app->crowd->checker, CHECK_HELD_TOLD,
                           "%s: seq %" PRIu64 " of %" PRIx64 " is %s, and it was told otherwise",
@@ -192,7 +193,7 @@ static void reread_channel(struct sim_app *app, const struct chat_channel *chann
     v->epoch = channel->epoch;
     v->stream = channel->stream_seq;
     v->read = channel->read_seq;
-    sim_held_read(&v->held, sim_app_conn(app), channel->channel_id, v->stream);
+    (void)!sim_held_read(&v->held, sim_app_conn(app), channel->channel_id, v->stream);
 }
 
 static void reread(struct sim_app *app, uint64_t only_channel_id)
@@ -261,7 +262,7 @@ static void on_gap(struct sim_app *app, const struct chat_event *e)
     if (!is_old)
         advance(app, e->channel_id, e->from_seq, e->to_seq);
     else if (app->bytes_max)
-        sim_screen_evicted(app->screen, e->channel_id, e->from_seq, e->to_seq);
+        sim_screen_evicted(app->screen, sim_app_conn(app), e->channel_id, e->from_seq, e->to_seq);
     sim_held_set(&v->held, e->from_seq, e->to_seq, false);
 }
 
@@ -442,7 +443,7 @@ chat_status sim_app_start(struct sim_app *app)
 
     chat_conn_config_init(&config);
     if (app->config.disk) {
-        config.cache_path = "cache";
+        config.cache_path = SIM_CACHE_PATH;
         config.cache_vfs = sim_cache_disk_mount(app->config.disk);
     }
     config.events_max = rng_below(&app->rng, 4) == 0 ? 16 : 1024;

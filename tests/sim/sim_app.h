@@ -35,7 +35,7 @@ struct sim_crowd {
     int64_t pause_max_ms; /* between two acts of an app */
     int64_t token_life_ms;
     int64_t silent_until_ms; /* nobody does anything before */
-    uint64_t acts, events, gaps, evictions, rereads, resets, hits;
+    uint64_t acts, events, gaps, evictions, rereads, resets, hits, shared;
 };
 
 struct sim_app_config {

@@ -6,6 +6,8 @@
 #include "sim_held.h"
 #include "sim_screen.h"
 
+#define SIM_CACHE_PATH "cache"
+
 /* A channel as this app saw it told. */
 struct view {
     uint64_t channel_id;
@@ -69,6 +71,8 @@ void sim_app_check_held(struct sim_app *app, const struct chat_channel *channel)
 /* --- sim_act.c --- */
 
 uint64_t sim_act_some_channel(struct sim_app *app);
+/* Says something there, on the app's conn or another one on its cache. False: it was refused. */
+bool sim_act_send_on(struct sim_app *app, chat_conn *conn, uint64_t channel_id);
 /* One act by chance, as people do them. */
 void sim_act(struct sim_app *app);
 void sim_act_member(struct sim_app *app);
@@ -78,6 +82,11 @@ void sim_act_rest(struct sim_app *app);
 void sim_act_fill_gaps(struct sim_app *app);
 /* What the last process left is read before the network can mend it. */
 void sim_act_look_through(struct sim_app *app);
+
+/* --- sim_share.c --- */
+
+/* While the app is suspended: another process opens its cache and queues something. */
+void sim_share(struct sim_app *app);
 
 /* --- sim_search.c --- */
 
@@ -93,7 +102,7 @@ void sim_search_forget(struct sim_app *app);
 
 void sim_own_act(struct sim_app *app);
 /* Before a message is sent: its draft goes with it. */
-void sim_own_sending(struct sim_app *app, uint64_t channel_id);
+void sim_own_sending(struct sim_app *app, chat_conn *conn, uint64_t channel_id);
 void sim_own_event(struct sim_app *app, const struct chat_event *e);
 /* Nothing of its own is still to be said. */
 bool sim_own_is_settled(struct sim_app *app);

@@ -54,7 +54,7 @@ uint64_t sim_held_next(const struct sim_held *h, uint64_t seq, uint64_t to)
 }
 
 /* Backwards and forwards a page ends where something is not held: each seq there is tried. */
-void sim_held_read(struct sim_held *h, chat_conn *conn, uint64_t channel_id, uint64_t to)
+bool sim_held_read(struct sim_held *h, chat_conn *conn, uint64_t channel_id, uint64_t to)
 {
     sim_held_forget(h);
     for (uint64_t seq = 1; seq <= to; seq++) {
@@ -62,7 +62,7 @@ void sim_held_read(struct sim_held *h, chat_conn *conn, uint64_t channel_id, uin
         uint64_t end;
 
         if (chat_conn_read_messages(conn, channel_id, seq, PAGE, false, &page) != CHAT_OK)
-            return;
+            return false;
         end = chat_page_get_to_seq(page);
         for (size_t i = 0; i < chat_page_get_count(page); i++) {
             const uint64_t held = chat_page_get_message(page, i)->seq;
@@ -74,6 +74,7 @@ void sim_held_read(struct sim_held *h, chat_conn *conn, uint64_t channel_id, uin
         if (end > seq)
             seq = end;
     }
+    return true;
 }
 
 uint64_t sim_held_compare(const struct sim_held *a, const struct sim_held *b, uint64_t to)

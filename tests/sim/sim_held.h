@@ -21,8 +21,8 @@ void sim_held_set(struct sim_held *h, uint64_t from, uint64_t to, bool held);
 bool sim_held_has(const struct sim_held *h, uint64_t seq);
 /* The first one from `seq` on; 0: there is none up to `to`. */
 uint64_t sim_held_next(const struct sim_held *h, uint64_t seq, uint64_t to);
-/* As the cache has the channel, up to `to`. */
-void sim_held_read(struct sim_held *h, chat_conn *conn, uint64_t channel_id, uint64_t to);
+/* As the cache has the channel, up to `to`. False: it could not be read. */
+bool sim_held_read(struct sim_held *h, chat_conn *conn, uint64_t channel_id, uint64_t to);
 /* The first seq up to `to` of which only one of both has a message; 0: there is none. */
 uint64_t sim_held_compare(const struct sim_held *a, const struct sim_held *b, uint64_t to);
 

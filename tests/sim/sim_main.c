@@ -83,6 +83,7 @@ static void add_result(struct totals *t, const struct sim_result *r)
     sum->rereads += r->rereads;
     sum->resets += r->resets;
     sum->hits += r->hits;
+    sum->shared_caches += r->shared_caches;
     sum->conflicts += r->conflicts;
     sum->virtual_ms += r->virtual_ms;
 }
@@ -189,9 +190,10 @@ static bool report(const struct totals *t, bool require_all)
            s->counts.saw);
     printf("alterations: %" PRIu64 ", removals: %" PRIu64 ", gaps told: %" PRIu64
            ", of them evicted: %" PRIu64 "\nrereads: %" PRIu64 ", resets: %" PRIu64
-           ", search hits: %" PRIu64 ", fenced: %" PRIu64 "\n",
+           ", search hits: %" PRIu64 ", caches opened by others: %" PRIu64 ", fenced: %" PRIu64
+           "\n",
            s->counts.changes, s->counts.removals, s->gaps, s->evictions, s->rereads, s->resets,
-           s->hits, s->conflicts);
+           s->hits, s->shared_caches, s->conflicts);
     puts("\nfaults:");
     for (unsigned i = 0; i < FAULT_KINDS; i++) {
         printf("  %-24s %" PRIu64 "\n", sim_fault_name((enum sim_fault)i), s->faults[i]);

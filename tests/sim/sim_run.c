@@ -317,6 +317,7 @@ void sim_run(uint64_t seed, bool quiet, struct sim_result *out)
     out->rereads = r->crowd.rereads;
     out->resets = r->crowd.resets;
     out->hits = r->crowd.hits;
+    out->shared_caches = r->crowd.shared;
     out->conflicts = r->servers->conflicts;
     out->virtual_ms = sim_world_now_ms(r->world);
     out->shared = r->servers->shared;

@@ -22,7 +22,8 @@ void sim_screen_act(struct sim_screen *screen, chat_conn *conn);
 /* CHAT_EVENT_VIEW. What it did, for the trace. */
 uint64_t sim_screen_ready(struct sim_screen *screen, chat_conn *conn, chat_view *view);
 /* Messages were evicted: none of them may have been on screen. */
-void sim_screen_evicted(struct sim_screen *screen, uint64_t channel_id, uint64_t from, uint64_t to);
+void sim_screen_evicted(struct sim_screen *screen, chat_conn *conn, uint64_t channel_id,
+                        uint64_t from, uint64_t to);
 /* All diffs are pulled and everything is compared. `whole`: nothing is missing in the cache. */
 void sim_screen_check(struct sim_screen *screen, chat_conn *conn, bool whole);
 

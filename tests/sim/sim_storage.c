@@ -155,6 +155,8 @@ const char *sim_cache_disk_mount(struct sim_cache_disk *d)
     return engine_vfs_name(d->vfs);
 }
 
+const char *sim_cache_disk_vfs(const struct sim_cache_disk *d) { return engine_vfs_name(d->vfs); }
+
 void sim_cache_disk_crash(struct sim_cache_disk *d, bool lost)
 {
     if (!d || !d->mount)
