@@ -175,6 +175,22 @@ START_TEST(what_another_process_queued_goes_out_whichever_call_finds_out)
 }
 END_TEST
 
+START_TEST(a_file_that_was_taken_before_the_first_welcome_is_bound_all_the_same)
+{
+    rig_open(&rig);
+    ck_assert_int_eq(client_start(rig.core), CHAT_OK);
+    client_suspend(rig.core);
+    rig_turn(&rig);
+    ck_assert_int_eq(try_open(path, 2), CHAT_OK);
+    client_resume(rig.core);
+    rig_wait(&rig, 5000);
+    rig_pull(&rig);
+    ck_assert_int_eq(client_state(rig.core), CHAT_CONN_LIVE);
+    ck_assert_int_eq(rig_last(&rig, CHAT_EVENT_CACHE)->status, CHAT_E_CONFLICT);
+    ck_assert_uint_eq(client_user_id(rig.core), ME);
+}
+END_TEST
+
 /* --- an older copy --- */
 
 START_TEST(a_rolled_back_file_never_uses_a_nonce_of_the_future_it_lost)
@@ -350,6 +366,7 @@ int main(void)
     tcase_add_test(tc, a_second_writer_is_told_at_once_and_the_first_goes_on);
     tcase_add_test(tc, a_suspended_client_locks_nothing_and_goes_on_where_it_was);
     tcase_add_test(tc, who_takes_the_file_of_a_suspended_client_is_noticed);
+    tcase_add_test(tc, a_file_that_was_taken_before_the_first_welcome_is_bound_all_the_same);
     tcase_add_loop_test(tc, what_another_process_queued_goes_out_whichever_call_finds_out, 0, 4);
     tcase_add_test(tc, a_rolled_back_file_never_uses_a_nonce_of_the_future_it_lost);
     tcase_add_test(tc, a_rolled_back_file_learns_again_what_it_forgot);
