@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "sim_tap.h"
+#include "sim_trace.h"
 
 #define CACHE_BYTES_MIN (128u << 10)
 #define CACHE_BYTES_MORE (128u << 10)
@@ -442,6 +443,7 @@ chat_status sim_app_start(struct sim_app *app)
     chat_status status;
 
     chat_conn_config_init(&config);
+    config.logger = sim_trace_logger(app->node, &app->logger);
     if (app->config.disk) {
         config.cache_path = SIM_CACHE_PATH;
         config.cache_vfs = sim_cache_disk_mount(app->config.disk);
@@ -503,6 +505,28 @@ bool sim_app_die_at(struct sim_app *app, uint32_t operations, bool lost)
     app->dying = true;
     app->dies_by_power = lost;
     sim_cache_disk_die_at(app->config.disk, operations, lost);
+    return true;
+}
+
+bool sim_app_copy_cache(struct sim_app *app)
+{
+    if (!app->client || !app->config.disk || app->dying)
+        return false;
+    sim_cache_disk_backup(app->config.disk);
+    app->copied_cache = app->cache;
+    app->copied_at = checker_mark(app->crowd->checker);
+    return true;
+}
+
+bool sim_app_roll_back(struct sim_app *app)
+{
+    if (app->dying || app->copied_cache != app->cache)
+        return false;
+    sim_app_killed(app, false);
+    sim_cache_disk_restore(app->config.disk);
+    checker_cache_rolled_back(app->crowd->checker, app->cache, app->copied_at);
+    for (uint32_t i = 0; i < app->view_count; i++)
+        reset_view(app, &app->views[i]);
     return true;
 }
 

@@ -57,6 +57,10 @@ chat_status sim_app_start(struct sim_app *app);
 void sim_app_killed(struct sim_app *app, bool lost);
 /* The same at the n-th write or sync of its cache from now. False: it is down, or has no disk. */
 bool sim_app_die_at(struct sim_app *app, uint32_t operations, bool lost);
+/* A copy of its cache is taken. False: it is down, or has no disk. */
+bool sim_app_copy_cache(struct sim_app *app);
+/* Its process is gone, and its cache is that copy. False: there is none of this cache. */
+bool sim_app_roll_back(struct sim_app *app);
 bool sim_app_is_dying(const struct sim_app *app);
 /* The one who may adds somebody to a group, or removes somebody. */
 void sim_app_change_members(struct sim_app *app);

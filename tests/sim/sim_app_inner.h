@@ -46,12 +46,15 @@ struct sim_app {
     bool catches_up_in_part; /* it asked for that: gaps are told */
     bool dying;              /* its death is set: it does nothing but listen */
     bool dies_by_power;
-    bool stopped;       /* by itself: starts again later */
-    bool whole;         /* its cache holds everything: no gap is left to fill */
-    uint64_t bytes_max; /* of its cache in this life: the rest is evicted; 0: no limit */
-    bool has_room;      /* there is none any more, for good */
-    bool chose_room;    /* at the end it was asked whether there is one */
+    bool stopped;          /* by itself: starts again later */
+    bool whole;            /* its cache holds everything: no gap is left to fill */
+    uint64_t bytes_max;    /* of its cache in this life: the rest is evicted; 0: no limit */
+    bool has_room;         /* there is none any more, for good */
+    uint32_t copied_cache; /* of which there is a copy; 0: of none */
+    uint64_t copied_at;    /* for the checker */
+    bool chose_room;       /* at the end it was asked whether there is one */
     struct sim_search search;
+    struct chat_logger logger;
     uint64_t other_devices[8]; /* of its user, as listed last */
     uint32_t other_count;
 };
