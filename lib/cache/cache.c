@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/plant.h"
 #include "cache/inner.h"
 
 /* High half of a nonce counter: it must fit 31 bits, counters are below 2^63. */
@@ -179,7 +180,7 @@ void cache_close(struct cache *c)
 
 void cache_release(struct cache *c)
 {
-    if (c->in_memory || c->open_txn || !c->db)
+    if (c->in_memory || c->open_txn || !c->db || PLANTED(LOCK_KEPT))
         return;
     (void)cache_checkpoint(c); /* if it fails the log stays beside the file */
     close_file(c);

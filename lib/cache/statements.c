@@ -1,5 +1,6 @@
 /* The SQL of the cache, prepared once; transactions. */
 #include "base/log.h"
+#include "base/plant.h"
 #include "cache/inner.h"
 
 #define OUTGOING_HEAD                                                                              \
@@ -218,6 +219,8 @@ chat_status cache_run(struct cache *c, sqlite3_stmt *st)
 
 void cache_rollback(struct cache *c)
 {
+    if (PLANTED(TAKEN_FORGOTTEN))
+        c->taken = false;
     if (!c->open_txn)
         return;
     c->open_txn = false;

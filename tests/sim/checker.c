@@ -35,6 +35,7 @@ const char *check_rule_name(enum check_rule rule)
         [CHECK_OWN_CONVERGED] = "a user's devices agree",
         [CHECK_DRAFT_KEPT] = "no typed word is lost",
         [CHECK_VIEWS_EQUAL] = "views equal the cache",
+        [CHECK_PAGES] = "pages are whole or say so",
         [CHECK_UNLOCKED] = "suspended apps lock nothing",
         [CHECK_SEARCH] = "searches find what is held",
         [CHECK_CONVERGED] = "all converge",

@@ -50,6 +50,7 @@ enum check_rule {
     CHECK_OWN_CONVERGED,     /* after healing all devices have the user's mutes and drafts */
     CHECK_DRAFT_KEPT,        /* no typed word is lost */
     CHECK_VIEWS_EQUAL,       /* what is shown by diffs alone is what the cache has */
+    CHECK_PAGES,             /* a page is whole, or ends where the channel does */
     CHECK_UNLOCKED,          /* a suspended app keeps nobody out of its cache */
     CHECK_SEARCH,            /* a search finds what the cache has of it, and nothing else */
     CHECK_CONVERGED,         /* after healing all caches equal the history */

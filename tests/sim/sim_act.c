@@ -239,24 +239,6 @@ static void act_read(struct sim_app *app)
                                   1 + rng_below(&app->rng, channel->head_seq));
 }
 
-static void act_fetch(struct sim_app *app)
-{
-    uint64_t channel_id = sim_act_some_channel(app), ticket;
-    const struct chat_channel *channel =
-        channel_id ? chat_conn_get_channel(sim_app_conn(app), channel_id) : NULL;
-    uint32_t limit = 1 + (uint32_t)rng_below(&app->rng, 50);
-    uint64_t seq;
-
-    if (!channel)
-        return;
-    seq = rng_below(&app->rng, channel->head_seq + 1);
-    if (rng_below(&app->rng, 3) == 0)
-        (void)!chat_conn_fetch_around(sim_app_conn(app), channel_id, seq + 1, limit, &ticket);
-    else
-        (void)!chat_conn_fetch_history(sim_app_conn(app), channel_id, seq, limit,
-                                       rng_below(&app->rng, 2), &ticket);
-}
-
 /* The first user made the groups and may say who is in. */
 void sim_act_member(struct sim_app *app)
 {
@@ -345,7 +327,7 @@ void sim_act(struct sim_app *app)
     else if (what < 84)
         act_read(app);
     else if (what < 90)
-        act_fetch(app);
+        sim_pages_act(app);
     else if (what < 94)
         sim_act_member(app);
     else if (what < 97)

@@ -274,6 +274,7 @@ static void handle(struct sim_app *app, const struct chat_event *e)
     crowd->events++;
     sim_own_event(app, e);
     sim_search_event(app, e);
+    sim_pages_event(app, e);
     sim_world_note(crowd->world, hash_pair((uint64_t)e->type, e->channel_id));
     if (e->type == CHAT_EVENT_NEED_TOKEN) {
         give_token(app);
@@ -488,6 +489,7 @@ void sim_app_killed(struct sim_app *app, bool lost)
     sim_client_free(app->client);
     app->client = NULL;
     sim_search_forget(app);
+    memset(app->asks, 0, sizeof(app->asks));
     sim_screen_forget(app->screen);
     sim_cache_disk_unmount(app->config.disk);
     if (!lost && app->config.disk)

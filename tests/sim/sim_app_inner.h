@@ -19,6 +19,16 @@ struct view {
     bool listed;
 };
 
+#define SIM_ASKS_MAX 8u /* pages that are remembered until they come */
+
+/* A page that was asked for. */
+struct sim_ask {
+    uint64_t ticket; /* 0: none */
+    uint64_t channel_id, seq, head, message_id;
+    uint32_t limit;
+    enum { SIM_BACKWARDS, SIM_FORWARDS, SIM_AROUND } way;
+};
+
 /* One at a time, page by page. */
 struct sim_search {
     uint64_t ticket; /* of the page that was asked for; 0: none */
@@ -54,6 +64,8 @@ struct sim_app {
     uint64_t copied_at;    /* for the checker */
     bool chose_room;       /* at the end it was asked whether there is one */
     struct sim_search search;
+    struct sim_ask asks[SIM_ASKS_MAX];
+    uint32_t ask_next;
     struct chat_logger logger;
     uint64_t other_devices[8]; /* of its user, as listed last */
     uint32_t other_count;
@@ -85,6 +97,11 @@ void sim_act_rest(struct sim_app *app);
 void sim_act_fill_gaps(struct sim_app *app);
 /* What the last process left is read before the network can mend it. */
 void sim_act_look_through(struct sim_app *app);
+
+/* --- sim_pages.c --- */
+
+void sim_pages_act(struct sim_app *app);
+void sim_pages_event(struct sim_app *app, const struct chat_event *e);
 
 /* --- sim_share.c --- */
 
