@@ -1,16 +1,14 @@
 /* What becomes of a cache file that is locked, foreign, damaged, or an older copy of itself. */
-#include <unistd.h>
-
+#include "../support/files.h"
 #include "base/rng.h"
 #include "client_rig.h"
 
 static struct rig rig;
-static char folder[64], path[128], copy[128];
+static char folder[FOLDER_MAX], path[128], copy[128];
 
 static void setup(void)
 {
-    (void)snprintf(folder, sizeof(folder), "chat_file_XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    make_folder(folder);
     (void)snprintf(path, sizeof(path), "%s/cache.db", folder);
     (void)snprintf(copy, sizeof(copy), "%s/copy.db", folder);
     rig_init(&rig);
@@ -19,25 +17,8 @@ static void setup(void)
 
 static void teardown(void)
 {
-    char command[160];
-
     rig_fini(&rig);
-    (void)snprintf(command, sizeof(command), "rm -r '%s'", folder);
-    ck_assert_int_eq(system(command), 0);
-}
-
-static void copy_file(const char *from, const char *to)
-{
-    FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
-    char bytes[8192];
-    size_t len;
-
-    ck_assert_ptr_nonnull(in);
-    ck_assert_ptr_nonnull(out);
-    while ((len = fread(bytes, 1, sizeof(bytes), in)) > 0)
-        ck_assert_uint_eq(fwrite(bytes, 1, len, out), len);
-    fclose(in);
-    fclose(out);
+    remove_folder(folder);
 }
 
 static chat_status try_open(const char *name, uint64_t seed)
