@@ -1,4 +1,4 @@
-/* What sim_app's parts share: sim_app.c (life and events), sim_act.c, sim_report.c. */
+/* What sim_app's parts share: sim_app.c (life), sim_hear.c (events), sim_act.c, ... */
 #ifndef CHAT_SIM_APP_INNER_H
 #define CHAT_SIM_APP_INNER_H
 
@@ -74,6 +74,8 @@ struct sim_app {
 /* --- sim_app.c --- */
 
 struct view *sim_app_view(struct sim_app *app, uint64_t channel_id);
+/* Nothing was told of it yet. */
+void sim_app_reset_view(struct sim_app *app, struct view *v);
 /* Names this device to the checker, whatever becomes of its caches. */
 uint32_t sim_app_device(const struct sim_app *app);
 struct check_message sim_app_message(const struct chat_message *m);
@@ -82,6 +84,12 @@ chat_status sim_app_read(struct sim_app *app, uint64_t channel_id, uint64_t star
                          uint32_t limit, bool backwards, chat_page **out_page);
 /* The cache must have of the channel what events told, no more and no less. */
 void sim_app_check_held(struct sim_app *app, const struct chat_channel *channel);
+
+/* --- sim_hear.c --- */
+
+void sim_hear(struct sim_app *app, const struct chat_event *e);
+/* What is known now is what the cache says: of one channel or (0) of all. */
+void sim_hear_reread(struct sim_app *app, uint64_t only_channel_id);
 
 /* --- sim_act.c --- */
 
