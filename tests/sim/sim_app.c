@@ -104,18 +104,23 @@ static void bury(void *user, uint64_t life)
         sim_app_killed(app, app->dies_by_power);
 }
 
+static bool is_dead(void *user)
+{
+    return sim_cache_disk_is_dead(((struct sim_app *)user)->config.disk);
+}
+
 static void after_turn(struct sim_node *node)
 {
     struct sim_app *app = node->user;
     struct chat_event event = CHAT_EVENT_INIT;
     bool any = false;
 
-    if (sim_cache_disk_is_dead(app->config.disk)) {
+    if (is_dead(app)) {
         /* It died within the turn: nobody heard what it had to tell. */
         sim_world_at(app->crowd->world, 0, bury, app, app->life);
         return;
     }
-    while (chat_conn_next_event(sim_app_conn(app), &event)) {
+    while (!is_dead(app) && chat_conn_next_event(sim_app_conn(app), &event)) {
         sim_hear(app, &event);
         any = true;
     }
@@ -179,11 +184,6 @@ static void on_delivered(void *user, const uint8_t *bytes, size_t len)
                       sim_app_device(app), bytes, len);
 }
 
-static bool is_dead(void *user)
-{
-    return sim_cache_disk_is_dead(((struct sim_app *)user)->config.disk);
-}
-
 static const struct sim_node_ops node_ops = {.after_turn = after_turn};
 
 struct sim_app *sim_app_new(const struct sim_app_config *config)
@@ -198,7 +198,7 @@ struct sim_app *sim_app_new(const struct sim_app_config *config)
     rng_seed(&app->rng, rng_u64(sim_world_rng(app->crowd->world)));
     snprintf(app->name, sizeof(app->name), "u%ud%u", config->user, config->device);
     snprintf(app->subject, sizeof(app->subject), "user-%u", config->user);
-    app->screen = sim_screen_new(rng_u64(&app->rng), app->crowd->checker, app->name);
+    app->screen = sim_screen_new(rng_u64(&app->rng), app->crowd->checker, app->name, config->disk);
     app->node = sim_world_add(app->crowd->world, app->name, &node_ops, app);
     if (!app->node)
         exit(2);

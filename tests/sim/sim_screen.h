@@ -10,10 +10,13 @@
 
 #include "base/rng.h"
 #include "checker.h"
+#include "sim_storage.h"
 
 struct sim_screen;
 
-struct sim_screen *sim_screen_new(uint64_t seed, struct checker *checker, const char *name);
+/* `disk` of the device, or NULL: once it is dead nothing is judged. */
+struct sim_screen *sim_screen_new(uint64_t seed, struct checker *checker, const char *name,
+                                  const struct sim_cache_disk *disk);
 void sim_screen_free(struct sim_screen *screen);
 /* The conn is gone, and its views with it. */
 void sim_screen_forget(struct sim_screen *screen);
