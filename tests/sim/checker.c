@@ -65,6 +65,7 @@ struct checker *checker_new(void)
     index_init(&c->seen, sizeof(uint64_t));
     index_init(&c->changes, sizeof(uint64_t));
     index_init(&c->lost_caches, sizeof(uint64_t));
+    index_init(&c->rolled_caches, sizeof(uint64_t));
     index_init(&c->texts, sizeof(uint64_t));
     index_init(&c->reacted, sizeof(uint64_t));
     index_init(&c->mentions, sizeof(uint64_t));
@@ -95,6 +96,7 @@ void checker_free(struct checker *c)
     index_fini(&c->seen);
     index_fini(&c->changes);
     index_fini(&c->lost_caches);
+    index_fini(&c->rolled_caches);
     index_fini(&c->texts);
     index_fini(&c->reacted);
     index_fini(&c->mentions);
@@ -266,6 +268,7 @@ void checker_cache_rolled_back(struct checker *c, uint32_t cache, uint64_t mark)
     size_t cursor = 0;
     void *value;
 
+    (void)index_make(&c->rolled_caches, &(struct index_key){{cache, 0, 0, 0}});
     while ((value = index_next(&c->attempts, &cursor))) {
         struct attempt *a = value;
 
@@ -343,8 +346,10 @@ void checker_renamed(struct checker *c, const struct check_nonce *old_nonce,
         .rewritten = copy.rewritten,
         .undone = copy.undone,
         .revived = copy.revived,
-        /* It was in, as it was edited since the copy: what the copy has comes beside it. */
-        .late = copy.late || (copy.revived && copy.logged_seq),
+        /* The nonces of such a cache may be below those of the future it lost, until it is opened
+         * again: what was typed behind gets in while this one is looked for. */
+        .late =
+            copy.late || index_find(&c->rolled_caches, &(struct index_key){{copy.cache, 0, 0, 0}}),
         .origin_device = copy.origin_device ? copy.origin_device : old_nonce->device_id,
         .origin_counter = copy.origin_device ? copy.origin_counter : old_nonce->counter,
         .counter = new_nonce->counter,

@@ -78,7 +78,7 @@ struct reading {
 struct checker {
     struct index bodies; /* of new messages: each text is sent once */
     struct index attempts, slots, channels, homes, members, log, shards, readings, seen, changes;
-    struct index lost_caches;
+    struct index lost_caches, rolled_caches;
     struct index texts;             /* all bodies that were attempted under a nonce */
     struct index reacted;           /* by message and reaction: is it there? */
     struct index mentions, cursors; /* as devices were told them */
