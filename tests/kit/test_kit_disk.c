@@ -133,6 +133,7 @@ START_TEST(an_io_error_is_a_status_and_loses_nothing)
     app_close(&app);
     ck_assert_int_eq(chat_testkit_disk_fail(app.device, 3, UINT64_MAX, CHAT_E_IO), CHAT_OK);
     ck_assert_int_eq(app_try_open(&app), CHAT_E_IO);
+    app_close(&app);
     ck_assert_int_eq(chat_testkit_disk_fail(app.device, 0, 0, CHAT_OK), CHAT_OK);
     app_open(&app);
     app_live(&app);
