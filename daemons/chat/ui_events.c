@@ -28,6 +28,18 @@ void ui_connect_now(struct ui *ui)
 
 /* --- the link --- */
 
+/* The problem without the general words it may begin with: the line is short. */
+static const char *short_problem(struct ui *ui, chat_status status)
+{
+    const char *problem = app_problem(ui->app, status);
+    const char *general = chat_status_text(status);
+    const size_t len = strlen(general);
+
+    return strncmp(problem, general, len) == 0 && strncmp(problem + len, ": ", 2) == 0
+               ? problem + len + 2
+               : problem;
+}
+
 static void on_state(struct ui *ui, const struct chat_event *event)
 {
     struct scene_link *link = &ui->scene.link;
@@ -41,7 +53,7 @@ static void on_state(struct ui *ui, const struct chat_event *event)
     } else if (ui->token_problem[0]) {
         snprintf(link->reason, sizeof(link->reason), "%s", ui->token_problem);
     } else if (event->status != CHAT_OK) {
-        snprintf(link->reason, sizeof(link->reason), "%s", app_problem(app, event->status));
+        snprintf(link->reason, sizeof(link->reason), "%s", short_problem(ui, event->status));
     }
     if (event->state != CHAT_CONN_LIVE)
         return;

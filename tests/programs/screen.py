@@ -360,7 +360,7 @@ def run(s):
     leave(s, zoe, bob)
 
 
-BLOCK = re.compile(r"(<!-- screen: (\w+) -->\n```text\n)(.*?)(\n```)", re.DOTALL)
+BLOCK = re.compile(r"(<!-- screen: (\w+) -->\n```text\n)((?:(?!```).*\n)*)(```\n)")
 
 
 def check_guide(shown, path, write):
@@ -371,7 +371,7 @@ def check_guide(shown, path, write):
     if unknown or not names:
         raise Failure(f"{path} shows screens that are not of this session: {unknown}")
     if write:
-        text = BLOCK.sub(lambda m: m.group(1) + shown[m.group(2)] + m.group(4), text)
+        text = BLOCK.sub(lambda m: m.group(1) + shown[m.group(2)] + "\n" + m.group(4), text)
         with open(path, "w", encoding="utf-8") as f:
             f.write(text)
 
