@@ -118,8 +118,9 @@ bool ui_views_open(struct ui *ui)
         .get_quote = get_quote,
         .get_seen_by = get_seen_by,
     };
-    snprintf(ui->scene.own_name, sizeof(ui->scene.own_name), "%s",
-             chat_conn_get_user_name(ui->app->conn));
+    if (chat_conn_get_user_id(ui->app->conn) != 0)
+        ui_print_name(ui, chat_conn_get_user_id(ui->app->conn), ui->scene.own_name,
+                      sizeof(ui->scene.own_name));
     return chat_view_open_channels(ui->app->conn, NULL, &ui->list) == CHAT_OK;
 }
 

@@ -334,7 +334,7 @@ def leave(s, zoe, bob):
 
     s.service.kill()
     again = s.open("zoë", name="again")
-    again.until("OFFLINE", "# küche🎂", "pleasant day", "written in a tunnel")
+    again.until("OFFLINE", "zoë, offline", "# küche🎂", "pleasant day", "written in a tunnel")
     s.service.start()
     again.keys("C-r")
     again.until("zoë, online")
