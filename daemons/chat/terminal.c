@@ -137,6 +137,13 @@ static void begin_colours(void)
     init_pair(STYLE_BANNER, COLOR_WHITE, COLOR_RED);
 }
 
+/* Whether pastes are told from typing. */
+static void tell_pastes(bool tell)
+{
+    fputs(tell ? "\033[?2004h" : "\033[?2004l", stdout);
+    fflush(stdout);
+}
+
 bool term_open(FILE *log)
 {
     if (!choose_locale() || tcgetattr(STDIN_FILENO, &term.before) < 0)
@@ -158,8 +165,7 @@ bool term_open(FILE *log)
     define_key("\033[201~", CODE_PASTE_END);
     define_key("\033[1;5D", CODE_WORD_LEFT);
     define_key("\033[1;5C", CODE_WORD_RIGHT);
-    fputs("\033[?2004h", stdout); /* pastes are told from typing */
-    fflush(stdout);
+    tell_pastes(true);
     return true;
 }
 
@@ -167,8 +173,7 @@ void term_close(void)
 {
     if (!term.screen)
         return;
-    fputs("\033[?2004l", stdout);
-    fflush(stdout);
+    tell_pastes(false);
     endwin();
     delscreen(term.screen);
     term.screen = NULL;
@@ -184,6 +189,7 @@ void term_resize(void)
 
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 && size.ws_col > 0)
         resizeterm(size.ws_row, size.ws_col);
+    tell_pastes(true); /* a shell may have changed that while chat was suspended */
     clearok(stdscr, TRUE);
 }
 

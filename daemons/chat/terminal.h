@@ -49,7 +49,7 @@ struct term_key {
 bool term_open(FILE *log);
 void term_close(void);
 void term_get_size(int *out_columns, int *out_rows);
-/* After the window changed its size. */
+/* After the window changed its size, or chat was suspended. */
 void term_resize(void);
 /* False: no key waits. Never blocks. */
 bool term_read(struct term_key *out);

@@ -2,8 +2,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "ui_inner.h"
@@ -11,7 +9,6 @@
 #define KEYS_MAX 4096    /* in one turn */
 #define IDLE_MS 60000    /* a turn at least so often */
 #define TOKEN_POLL_MS 50 /* while the token command comes to its end */
-#define REPAINTS_MAX 4   /* after which the next turn goes on */
 #define SECOND_MS 1000
 
 static volatile sig_atomic_t resized;
@@ -20,36 +17,6 @@ static void on_resize(int number)
 {
     (void)number;
     resized = 1;
-}
-
-static int64_t wall_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static void note(struct app *app, const char *text)
-{
-    struct ui *ui = app->face.user;
-
-    scene_note(&ui->scene, false, "%s", text);
-    ui->dirty = true;
-}
-
-static void enter(struct app *app, uint64_t channel_id)
-{
-    ui_open_channel(app->face.user, channel_id, 0);
-}
-
-static void token_failed(struct app *app, const char *why)
-{
-    struct ui *ui = app->face.user;
-
-    snprintf(ui->token_problem, sizeof(ui->token_problem), "%s; Ctrl-R tries again", why);
-    snprintf(ui->scene.link.reason, sizeof(ui->scene.link.reason), "%s", ui->token_problem);
-    ui->dirty = true;
 }
 
 static bool fit_canvas(struct ui *ui)
@@ -64,11 +31,7 @@ static bool fit_canvas(struct ui *ui)
 
 static void paint(struct ui *ui)
 {
-    for (int i = 0; i < REPAINTS_MAX && ui->dirty; i++) {
-        scene_paint(&ui->scene, &ui->source, &ui->canvas, app_now_ms(), wall_ms(), &ui->shown);
-        ui->dirty = ui_look_around(ui);
-        ui_pull_views(ui);
-    }
+    ui_paint(ui);
     term_show(&ui->canvas, ui->shown.has_cursor ? ui->shown.cursor_x : -1, ui->shown.cursor_y);
 }
 
@@ -123,10 +86,7 @@ static bool turn(struct ui *ui, const sigset_t *while_waiting)
     token_turn(app);
     if (chat_loop_step(app->loop, 0) != CHAT_OK)
         return false;
-    ui_pull_events(ui);
-    ui_pull_views(ui);
-    ui_show_output(ui);
-    app_ask_names(app);
+    ui_pull(ui);
     if (ui->scene.link.state == CHAT_CONN_BACKING_OFF)
         ui->dirty = true;
     return true;
@@ -141,6 +101,7 @@ static void run(struct ui *ui, const volatile sig_atomic_t *interrupted)
     sigaddset(&blocked, SIGTERM);
     sigaddset(&blocked, SIGHUP);
     sigaddset(&blocked, SIGWINCH);
+    sigaddset(&blocked, SIGCONT);
     sigprocmask(SIG_BLOCK, &blocked, &before);
     do {
         if (ui->dirty)
@@ -153,25 +114,22 @@ bool ui_run(struct app *app, const volatile sig_atomic_t *interrupted)
 {
     static struct ui ui; /* large: kept off the stack */
     const struct sigaction on_winch = {.sa_handler = on_resize};
-    struct sigaction winch_before;
+    struct sigaction winch_before, cont_before;
     bool opened = false;
 
     sigaction(SIGWINCH, &on_winch, &winch_before);
+    sigaction(SIGCONT, &on_winch, &cont_before); /* all of it is set and painted anew */
     if (!term_open(app->log)) {
         sigaction(SIGWINCH, &winch_before, NULL);
+        sigaction(SIGCONT, &cont_before, NULL);
         return false;
     }
-    ui.app = app;
-    ui.dirty = true;
-    scene_init(&ui.scene);
-    app->face = (struct app_face){note, enter, token_failed, &ui};
-    app->out = open_memstream(&ui.out_text, &ui.out_len);
-    opened = app->out && fit_canvas(&ui) && ui_views_open(&ui);
+    opened = ui_init(&ui, app) && fit_canvas(&ui);
     if (opened)
         run(&ui, interrupted);
-    ui_views_close(&ui);
     term_close();
     sigaction(SIGWINCH, &winch_before, NULL);
+    sigaction(SIGCONT, &cont_before, NULL);
     if (!opened) {
         fputs("chat: out of memory\n", stderr);
         app->exit_code = 1;
@@ -179,11 +137,6 @@ bool ui_run(struct app *app, const volatile sig_atomic_t *interrupted)
         fprintf(stderr, "chat: %s\n", ui.token_problem);
         app->exit_code = 1;
     }
-    if (app->out)
-        fclose(app->out);
-    app->out = stdout;
-    free(ui.out_text);
-    free(ui.text);
-    canvas_fini(&ui.canvas);
+    ui_fini(&ui);
     return true;
 }

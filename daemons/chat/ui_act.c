@@ -5,6 +5,13 @@
 #include "screen/emoji.h"
 #include "ui_inner.h"
 
+static bool only_listens(struct ui *ui)
+{
+    if (ui->app->options.listen_only)
+        scene_note(&ui->scene, true, "listening only");
+    return ui->app->options.listen_only;
+}
+
 static void open_overlay(struct ui *ui, enum overlay overlay)
 {
     ui->scene.overlay = overlay;
@@ -18,7 +25,7 @@ void ui_begin_react(struct ui *ui)
 {
     const struct chat_row *row = ui_selected(ui);
 
-    if (!row)
+    if (!row || only_listens(ui))
         return;
     if (row->message->deleted || row->state == CHAT_OUTGOING_REFUSED) {
         scene_note(&ui->scene, true, "nothing to react to");
@@ -80,7 +87,7 @@ void ui_begin_delete(struct ui *ui)
 {
     const struct chat_row *row = ui_selected(ui);
 
-    if (!row)
+    if (!row || only_listens(ui))
         return;
     if (!may_delete(ui, row)) {
         scene_note(&ui->scene, true, "only an own message can be deleted");

@@ -57,6 +57,16 @@ struct ui {
     char *text; /* OVERLAY_TEXT */
 };
 
+/* --- ui_face.c --- */
+
+/* With zeroed storage. False: no memory; ui_fini() is due all the same. */
+bool ui_init(struct ui *ui, struct app *app);
+void ui_fini(struct ui *ui);
+/* Pulls events and views, after a step of the loop. */
+void ui_pull(struct ui *ui);
+/* Paints the canvas as everything is now, while `dirty`. */
+void ui_paint(struct ui *ui);
+
 /* --- ui_views.c --- */
 
 bool ui_views_open(struct ui *ui);

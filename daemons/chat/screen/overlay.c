@@ -107,6 +107,9 @@ static void paint_search(struct scene *scene, struct canvas *canvas, struct rect
     if (scene->searching || (scene->searched && scene->hits_count == 0))
         canvas_puts(canvas, in.x, in.y + 2, in.width, STYLE_DIM,
                     scene->searching ? "searching" : "nothing found in what is kept here");
+    if (scene->more_hits && scene->hits_count > 0)
+        canvas_puts(canvas, in.x, in.y + 1, in.width, STYLE_DIM,
+                    "the newest of many; one more word makes them fewer");
     for (uint32_t i = 0; i < rows && scene->hits_top + i < scene->hits_count; i++)
         paint_hit(&scene->hits[scene->hits_top + i], canvas,
                   (struct rect){in.x, in.y + 2 + (int)i, in.width, 1},
