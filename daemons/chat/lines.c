@@ -19,6 +19,8 @@ struct lines {
     bool entering, entered; /* the app's channel: names are asked for; it is shown */
     int64_t enter_by_ms;    /* monotonic */
 
+    char input[4096]; /* read, and used up to input_at */
+    size_t input_len, input_at;
     char line[APP_LINE_MAX + 1]; /* typed so far */
     size_t line_len;
     bool line_too_long;
@@ -151,6 +153,8 @@ static void on_state(struct lines *lines, const struct chat_event *event)
 
     if (event->state == CHAT_CONN_LIVE)
         print_note(app, "connected as %s", chat_conn_get_user_name(app->conn));
+    else if (event->state == CHAT_CONN_OFFLINE && app->options.token_command)
+        ; /* it is run now: that says how it went */
     else if (event->state == CHAT_CONN_CLOSED || event->status != CHAT_OK)
         print_note(app, "%s: %s", name, app_problem(app, event->status));
     else if (app->options.verbose)
@@ -277,27 +281,35 @@ static void take_line(struct lines *lines)
     lines->line_too_long = false;
 }
 
-static void read_input(struct lines *lines)
+/* What was read, as far as it can be used: a command that waits for its answer holds up what
+ * follows it, but for a person, who is told. */
+static void take_input(struct lines *lines)
 {
-    char bytes[4096];
-    ssize_t got = read(STDIN_FILENO, bytes, sizeof(bytes));
+    while (lines->input_at < lines->input_len && (lines->tty || lines->app->wait == WAIT_NONE)) {
+        const char c = lines->input[lines->input_at++];
 
-    if (got < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (got <= 0) {
-        if (lines->line_len > 0)
-            take_line(lines);
-        lines->stdin_ended = true;
-        return;
-    }
-    for (ssize_t i = 0; i < got; i++) {
-        if (bytes[i] == '\n')
+        if (c == '\n')
             take_line(lines);
         else if (lines->line_len < APP_LINE_MAX)
-            lines->line[lines->line_len++] = bytes[i];
+            lines->line[lines->line_len++] = c;
         else
             lines->line_too_long = true;
     }
+}
+
+static void read_input(struct lines *lines)
+{
+    ssize_t got = read(STDIN_FILENO, lines->input, sizeof(lines->input));
+
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    lines->input_at = 0;
+    lines->input_len = got > 0 ? (size_t)got : 0;
+    if (got > 0)
+        return;
+    if (lines->line_len > 0)
+        take_line(lines);
+    lines->stdin_ended = true;
 }
 
 /* Input is read only when it can be used: not before there is a conversation to talk in, and not
@@ -306,7 +318,7 @@ static bool wants_input(struct lines *lines)
 {
     struct app *app = lines->app;
 
-    if (lines->stdin_ended)
+    if (lines->stdin_ended || lines->input_at < lines->input_len)
         return false;
     if (lines->tty)
         return true;
@@ -348,6 +360,7 @@ void lines_run(struct app *app, const volatile sig_atomic_t *interrupted)
             break;
         if (fds[1].revents)
             read_input(&lines);
+        take_input(&lines);
         token_turn(app);
         if (chat_loop_step(app->loop, 0) != CHAT_OK)
             break;

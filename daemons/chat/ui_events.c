@@ -68,8 +68,10 @@ static void on_need_token(struct ui *ui, const struct chat_event *event)
 {
     const char *why = "a token is wanted";
 
-    if (token_begin(ui->app))
+    if (token_begin(ui->app)) {
+        snprintf(ui->scene.link.reason, sizeof(ui->scene.link.reason), "asking for a token");
         return;
+    }
     if (event->status == CHAT_E_EXPIRED)
         why = "the token has expired";
     else if (event->status != CHAT_OK)
