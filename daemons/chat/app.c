@@ -4,6 +4,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define NAMES_AT_ONCE 100u
 #define GOODBYE_MS 20
 #define GOODBYE_STEPS 10
 
@@ -109,13 +110,25 @@ void app_close(struct app *app)
         fclose(app->log);
 }
 
+/* What is asked is answered soon. */
+static bool has_link(const struct app *app)
+{
+    const chat_conn_state state = chat_conn_get_state(app->conn);
+
+    return state == CHAT_CONN_SYNCING || state == CHAT_CONN_LIVE;
+}
+
 chat_status app_ask_members(struct app *app)
 {
     const struct chat_channel *channel = chat_conn_get_channel(app->conn, app->channel_id);
 
-    app->members_ticket = 0;
     if (!channel)
         return CHAT_E_NOT_FOUND;
+    if (!has_link(app))
+        return CHAT_E_STATE;
+    if (app->members_ticket != 0)
+        return CHAT_OK; /* one at a time: what is under way asks again if it was for another */
+    app->members_of = app->channel_id;
     return chat_conn_fetch_members(app->conn, channel->home_id, 0, CHAT_GROUP_MEMBERS_MAX,
                                    &app->members_ticket);
 }
@@ -126,6 +139,10 @@ bool app_take_members(struct app *app, const struct chat_event *event)
         event->ticket == 0)
         return false;
     app->members_ticket = 0;
+    if (app->members_of != app->channel_id) {
+        (void)app_ask_members(app);
+        return true;
+    }
     app->member_count = 0;
     for (size_t i = 0; i < event->members_count && i < CHAT_GROUP_MEMBERS_MAX; i++)
         app->member_ids[app->member_count++] = event->members[i]->user_id;
@@ -138,14 +155,20 @@ void app_ask_names(struct app *app)
 {
     uint64_t ticket;
 
-    while (app->unknown_count > 0) {
-        size_t count = app->unknown_count < 100 ? app->unknown_count : 100;
-        size_t first = app->unknown_count - count;
+    if (!has_link(app))
+        return;
+    while (app->asked_count < app->wanted_count) {
+        size_t count = app->wanted_count - app->asked_count;
 
-        if (chat_conn_fetch_users(app->conn, app->unknown_ids + first, count, &ticket) != CHAT_OK)
-            break;
-        app->unknown_count = first;
+        if (count > NAMES_AT_ONCE)
+            count = NAMES_AT_ONCE;
+        if (chat_conn_fetch_users(app->conn, app->wanted_ids + app->asked_count, count, &ticket) !=
+            CHAT_OK)
+            return;
+        app->asked_count += count;
     }
+    if (app->asked_count == APP_NAMES_MAX)
+        app->wanted_count = app->asked_count = 0;
 }
 
 const char *app_problem(struct app *app, chat_status status)

@@ -15,7 +15,7 @@
 #include <libchat/libchat.h>
 
 #define APP_LINE_MAX (CHAT_TEXT_MAX + 64u) /* bytes of one typed line */
-#define APP_NAMES_MAX 500u                 /* user ids to ask for, 100 at once */
+#define APP_NAMES_MAX 500u /* names to ask for, 100 at once, before it begins anew */
 #define APP_HISTORY_DEFAULT 20u
 #define APP_FIND_MS 10000 /* for the conversation of --channel to be there, once online */
 
@@ -86,9 +86,10 @@ struct app {
 
     uint64_t member_ids[CHAT_GROUP_MEMBERS_MAX]; /* of channel_id, once they are told */
     size_t member_count;
-    uint64_t members_ticket;             /* asks for them */
-    uint64_t unknown_ids[APP_NAMES_MAX]; /* names to ask for at the end of the turn */
-    size_t unknown_count;
+    uint64_t members_of;                /* the channel that is asked about by */
+    uint64_t members_ticket;            /* asks for them */
+    uint64_t wanted_ids[APP_NAMES_MAX]; /* users without a name here, each asked for once */
+    size_t wanted_count, asked_count;   /* the first ones are asked for */
 };
 
 /* --- app.c --- */
@@ -98,11 +99,12 @@ bool app_open(struct app *app);
 /* Says goodbye, briefly: what is unsent waits in the cache. */
 void app_close(struct app *app);
 int64_t app_now_ms(void); /* monotonic */
-/* The members of channel_id are wanted: for names, mentions, who has seen what. */
+/* The members of channel_id are wanted: for names, mentions, who has seen what. Errors:
+ * CHAT_E_STATE (there is no link: ask again when there is), and of chat_conn_fetch_members(). */
 chat_status app_ask_members(struct app *app);
 /* True when the event answers that. */
 bool app_take_members(struct app *app, const struct chat_event *event);
-/* Asks for the names that were missing this turn. */
+/* Asks for the names that are wanted, once there is a link. */
 void app_ask_names(struct app *app);
 /* Why there is no connection, for people. */
 const char *app_problem(struct app *app, chat_status status);

@@ -54,7 +54,6 @@ static void finish_entering(struct lines *lines)
     char name[CHAT_NAME_MAX + 1];
 
     lines->entering = false;
-    app->members_ticket = 0;
     if (!channel)
         return;
     copy = *channel;
@@ -221,7 +220,7 @@ static void handle(struct lines *lines, const struct chat_event *event)
     struct app *app = lines->app;
 
     if (app_take_members(app, event)) {
-        if (lines->entering && app->unknown_count == 0)
+        if (lines->entering && app->members_ticket == 0 && app->asked_count == app->wanted_count)
             finish_entering(lines);
     } else if (event->type == CHAT_EVENT_STATE) {
         on_state(lines, event);

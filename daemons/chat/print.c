@@ -49,14 +49,14 @@ void print_text(FILE *out, const char *text, size_t text_len)
 
 void want_name(struct app *app, uint64_t user_id)
 {
-    if (chat_conn_get_user(app->conn, user_id))
+    if (user_id == 0 || chat_conn_get_user(app->conn, user_id))
         return;
-    for (size_t i = 0; i < app->unknown_count; i++) {
-        if (app->unknown_ids[i] == user_id)
-            return;
+    for (size_t i = 0; i < app->wanted_count; i++) {
+        if (app->wanted_ids[i] == user_id)
+            return; /* asked for already: some have no name */
     }
-    if (app->unknown_count < APP_NAMES_MAX)
-        app->unknown_ids[app->unknown_count++] = user_id;
+    if (app->wanted_count < APP_NAMES_MAX)
+        app->wanted_ids[app->wanted_count++] = user_id;
 }
 
 void print_user(struct app *app, FILE *out, uint64_t user_id)

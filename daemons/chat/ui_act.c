@@ -160,7 +160,7 @@ void ui_search(struct ui *ui)
     struct scene *scene = &ui->scene;
     const struct composer *words = &scene->prompt;
 
-    if (words->len == 0 || words->len > CHAT_SEARCH_MAX)
+    if (scene->searching || words->len == 0 || words->len > CHAT_SEARCH_MAX)
         return;
     if (scene->searched && scene->hits_count > 0 && strcmp(words->text, ui->searched) == 0) {
         go_to_hit(ui);

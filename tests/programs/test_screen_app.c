@@ -596,6 +596,25 @@ START_TEST(why_there_is_no_connection_is_said)
 }
 END_TEST
 
+START_TEST(a_name_that_nobody_knows_is_asked_for_once)
+{
+    uint64_t ticket;
+
+    direct();
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 200; i++) {
+            want_name(&app, 77);
+            ui_open_channel(&ui, ui.scene.channel_id, 0);
+            app_ask_names(&app);
+        }
+        ck_assert_uint_eq(app.wanted_count, 1);
+        ck_assert_int_eq(chat_conn_search(app.conn, "room", 4, 0, 0, 1, &ticket), CHAT_OK);
+        set_online(false); /* and what waits for a link does not fill the requests */
+        look();
+    }
+}
+END_TEST
+
 START_TEST(no_key_does_harm_anywhere)
 {
     static const uint32_t others[] = {
@@ -641,6 +660,7 @@ static void add_reading(TCase *tcase)
     tcase_add_test(tcase, a_direct_and_a_group_are_begun_by_name);
     tcase_add_test(tcase, it_opens_from_the_cache_without_any_network);
     tcase_add_test(tcase, why_there_is_no_connection_is_said);
+    tcase_add_test(tcase, a_name_that_nobody_knows_is_asked_for_once);
     tcase_add_test(tcase, no_key_does_harm_anywhere);
 }
 

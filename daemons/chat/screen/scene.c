@@ -274,7 +274,9 @@ static void paint_context(const struct scene *scene, struct canvas *canvas, stru
 {
     char text[CHAT_NAME_MAX + SCENE_QUOTE_MAX + 64];
 
-    if (scene->writing == WRITING_REPLY)
+    if (scene->writing == WRITING_REPLY && !scene->answered.known)
+        snprintf(text, sizeof(text), "answers a message that is not here");
+    else if (scene->writing == WRITING_REPLY)
         snprintf(text, sizeof(text), "answers %s: %s", scene->answered.name, scene->answered.text);
     else
         snprintf(text, sizeof(text), "edits: %s", scene->answered.text);
