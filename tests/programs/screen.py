@@ -128,12 +128,18 @@ class Screen:
     def resize(self, columns, rows):
         self.tmux.run("resize-window", "-t", self.name, "-x", str(columns), "-y", str(rows))
 
-    def wait_for_process(self):
+    def find_process(self):
         """The pid of chat, child of the pane's shell."""
         shell = self.asks("#{pane_pid}")
-        found = subprocess.run(["pgrep", "-P", shell, "-x", "chat"], capture_output=True, text=True,
-                               check=True)
-        return int(found.stdout.split()[0])
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
+                    name, rest = f.read().split("(", 1)[1].rsplit(")", 1)
+            except OSError:
+                continue  # it has ended meanwhile
+            if name == "chat" and rest.split()[1] == shell:
+                return int(pid)
+        raise Failure(f"{self.name}: there is no chat in it")
 
 
 class Session:
@@ -326,7 +332,7 @@ def leave(s, zoe, bob):
     """On the way out, whichever it is, the terminal is what it was."""
     zoe.say("/quit")
     zoe.until("chat has ended with 0\necho", absent=["tunnel"])
-    os.kill(bob.wait_for_process(), signal.SIGTERM)
+    os.kill(bob.find_process(), signal.SIGTERM)
     bob.until("chat has ended with 0\necho", absent=["tunnel"])
     for screen in (zoe, bob):
         if screen.asks("#{alternate_on}") != "0":
