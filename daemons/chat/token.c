@@ -9,23 +9,37 @@
 
 #include "app.h"
 
+#define COMMAND_MAX 4095u /* bytes */
+
 extern char **environ;
 
 static bool spawn(struct app *app, int fd)
 {
-    char shell[] = "sh", flag[] = "-c", command[4096];
+    char shell[] = "sh", flag[] = "-c", command[COMMAND_MAX + 1];
     char *args[] = {shell, flag, command, NULL};
+    const size_t len = strlen(app->options.token_command);
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none;
     bool started;
 
-    if (strlen(app->options.token_command) >= sizeof(command) ||
-        posix_spawn_file_actions_init(&actions) != 0)
+    if (len > COMMAND_MAX)
         return false;
-    memcpy(command, app->options.token_command, strlen(app->options.token_command) + 1);
+    memcpy(command, app->options.token_command, len + 1);
+    if (posix_spawn_file_actions_init(&actions) != 0)
+        return false;
+    if (posix_spawnattr_init(&attributes) != 0) {
+        posix_spawn_file_actions_destroy(&actions);
+        return false;
+    }
+    sigemptyset(&none); /* the screen blocks signals but for when it waits */
     started =
         posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0) == 0 &&
         posix_spawn_file_actions_adddup2(&actions, fd, STDOUT_FILENO) == 0 &&
-        posix_spawn(&app->token.pid, "/bin/sh", &actions, NULL, args, environ) == 0;
+        posix_spawnattr_setsigmask(&attributes, &none) == 0 &&
+        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK) == 0 &&
+        posix_spawn(&app->token.pid, "/bin/sh", &actions, &attributes, args, environ) == 0;
+    posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     return started;
 }
