@@ -37,7 +37,8 @@ struct ui {
     uint64_t want_seq;
     bool want_asked;    /* the window was moved there */
     int64_t live_at_ms; /* monotonic, first time; 0: not yet */
-    bool gave_up;       /* the conversation of --channel is not there */
+    bool chose;         /* --channel has been looked for, or does not matter any more */
+    struct place open;  /* the open one in the list, as far as it is known */
 
     uint64_t reply_to_seq;   /* WRITING_REPLY */
     struct ui_target edited; /* WRITING_EDIT */
@@ -80,6 +81,8 @@ void ui_pull_views(struct ui *ui);
 bool ui_look_around(struct ui *ui);
 void ui_jump_to_latest(struct ui *ui);
 void ui_jump_to(struct ui *ui, uint64_t seq);
+/* The open conversation's place in the list. */
+bool ui_find_open(struct ui *ui, uint32_t *out_index);
 /* The next or previous conversation of the list. */
 void ui_step_channel(struct ui *ui, int by);
 /* The selected message; NULL: none, or it is a gap. Borrowed until the next row. */

@@ -139,13 +139,10 @@ static void mute_open(struct ui *ui) { ui_toggle_mute(ui, ui->scene.channel_id);
 
 static void to_channels(struct ui *ui)
 {
-    const uint32_t count = ui->source.count_channels(ui);
-    const struct chat_row *row;
+    uint32_t index = 0;
 
-    ui->scene.channel = (struct place){count > 0, 0};
-    for (uint32_t i = 0; i < count; i++)
-        if (ui->source.get_channel(ui, i, &row) && row->key == ui->scene.channel_id)
-            ui->scene.channel.index = i;
+    (void)ui_find_open(ui, &index);
+    ui->scene.channel = (struct place){ui->source.count_channels(ui) > 0, index};
     ui->scene.selected.set = false;
     ui->scene.focus = FOCUS_CHANNELS;
 }

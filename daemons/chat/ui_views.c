@@ -185,6 +185,7 @@ void ui_open_channel(struct ui *ui, uint64_t channel_id, uint64_t around_seq)
                   chat_view_open_messages(ui->app->conn, channel_id, &config, &ui->window)))
         return;
     ui->scene.channel_id = ui->app->channel_id = channel_id;
+    ui->chose = true;
     ui_load_draft(ui);
     (void)app_ask_members(ui->app);
 }
@@ -192,7 +193,7 @@ void ui_open_channel(struct ui *ui, uint64_t channel_id, uint64_t around_seq)
 /* The first conversation: the one asked for, or the one on top. */
 static void choose_channel(struct ui *ui)
 {
-    const char *asked = ui->gave_up ? NULL : ui->app->options.channel;
+    const char *asked = ui->chose ? NULL : ui->app->options.channel;
     const struct chat_row *row;
     uint64_t channel_id = asked ? find_channel(ui->app, asked) : 0;
 
@@ -202,23 +203,45 @@ static void choose_channel(struct ui *ui)
         ui_open_channel(ui, channel_id, 0);
     } else if (asked && ui->live_at_ms != 0 && app_now_ms() - ui->live_at_ms > APP_FIND_MS) {
         scene_note(&ui->scene, true, "there is no conversation %s", asked);
-        ui->gave_up = true;
+        ui->chose = true;
     }
 }
 
-void ui_step_channel(struct ui *ui, int by)
+bool ui_find_open(struct ui *ui, uint32_t *out_index)
 {
     const uint32_t count = chat_view_get_count(ui->list);
     const struct chat_row *row;
 
+    place_clamp(&ui->open, count);
+    if (ui->open.set && chat_view_get_row(ui->list, ui->open.index, &row) &&
+        row->key == ui->scene.channel_id) {
+        *out_index = ui->open.index;
+        return true;
+    }
     for (uint32_t i = 0; i < count; i++) {
         if (!chat_view_get_row(ui->list, i, &row) || row->key != ui->scene.channel_id)
             continue;
-        if ((int64_t)i + by >= 0 && (int64_t)i + by < (int64_t)count &&
-            chat_view_get_row(ui->list, (uint32_t)((int64_t)i + by), &row))
-            ui_open_channel(ui, row->key, 0);
-        return;
+        ui->open = (struct place){true, i};
+        *out_index = i;
+        return true;
     }
+    return false;
+}
+
+void ui_step_channel(struct ui *ui, int by)
+{
+    const struct chat_row *row;
+    uint32_t index;
+    int64_t next;
+
+    if (!ui_find_open(ui, &index))
+        return;
+    next = (int64_t)index + by;
+    if (next < 0 || next >= (int64_t)chat_view_get_count(ui->list) ||
+        !chat_view_get_row(ui->list, (uint32_t)next, &row))
+        return;
+    ui->open = (struct place){true, (uint32_t)next};
+    ui_open_channel(ui, row->key, 0);
 }
 
 /* --- diffs --- */
@@ -255,6 +278,7 @@ void ui_pull_views(struct ui *ui)
 
     while (chat_view_next_diff(ui->list, &diff)) {
         place_follow(&ui->scene.channel, &diff);
+        place_follow(&ui->open, &diff);
         ui->dirty = true;
     }
     if (ui->scene.channel_id == 0)
