@@ -120,7 +120,7 @@ chat_status listen_check(struct program *program)
         status = CHAT_E_NOT_FOUND;
     }
     if (status == CHAT_OK && ca) {
-        status = tls_client_new(ca, &program->logger, &ctx);
+        status = tls_client_new(&(struct tls_trust){.ca_file = ca}, &program->logger, &ctx);
         if (status == CHAT_OK)
             SSL_CTX_free(ctx);
         else

@@ -65,6 +65,16 @@ struct chat_conn_config {
     chat_presence_state presence; /* as which to appear at first; default ONLINE */
 
     uint64_t cache_bytes_max; /* what is more is evicted; default 1 GiB, 0: no limit */
+    void *context;            /* the application's own, for chat_conn_get_context() */
+
+    /*
+     * Bytes that libchat itself may hold for this conn, at once; 0, the default: no limit.
+     * SQLite's memory is not in it, nor the link's. What does not fit fails with CHAT_E_NOMEM
+     * and changes nothing: a call returns it, and of what the server sent the turn is undone,
+     * the link dropped and tried again after a wait, as when the system has no memory. A
+     * quarter is for the conn's own work: what calls ask for must fit in the rest.
+     */
+    size_t memory_max;
 };
 
 /*
@@ -137,7 +147,8 @@ CHAT_API void chat_conn_stop(chat_conn *conn);
 CHAT_API void chat_conn_suspend(chat_conn *conn);
 CHAT_API void chat_conn_resume(chat_conn *conn);
 
-/* The system's network changed: a wait to reconnect ends, a link that is up is probed. */
+/* The system's network changed: a wait to reconnect ends, connecting begins anew, a link that
+ * is up is probed. */
 CHAT_API void chat_conn_network_changed(chat_conn *conn);
 
 /*
@@ -145,6 +156,12 @@ CHAT_API void chat_conn_network_changed(chat_conn *conn);
  * chat_event for how long things live.
  */
 CHAT_API bool chat_conn_next_event(chat_conn *conn, struct chat_event *out_event);
+
+/* What the config said, for who has many conns: see chat_loop_next_conn(). */
+CHAT_API void *chat_conn_get_context(const chat_conn *conn);
+
+/* Bytes that libchat itself holds for the conn now: what memory_max limits. */
+CHAT_API size_t chat_conn_get_memory(const chat_conn *conn);
 
 CHAT_API chat_conn_state chat_conn_get_state(const chat_conn *conn);
 /* 0 until the first welcome this cache has seen. */

@@ -12,6 +12,7 @@
 #include <libchat/message.h>
 #include <libchat/status.h>
 #include <libchat/transport.h>
+#include <libchat/version.h>
 #include <libchat/view.h>
 
 #endif

@@ -86,6 +86,16 @@ struct chat_transport_sink {
      */
     void (*on_closed)(uint64_t link, chat_status status, uint16_t code, const char *reason,
                       size_t reason_len, void *user);
+
+    /* Appended later: a transport looks at `size` before it reads these. */
+
+    /* Has this pump() done enough? It is asked between two reads: once true, pump() returns
+     * as soon as it can, and what is there waits for the next one. */
+    bool (*is_tired)(void *user);
+
+    /* For a transport without a descriptor: pump() has work. Any thread, also outside of
+     * pump(); it calls nothing back. */
+    void (*on_ready)(void *user);
 };
 
 /*
@@ -149,6 +159,17 @@ struct chat_transport {
 
     /* Optional. Drops all links without a word to the sink, frees everything. */
     void (*free)(void *self);
+
+    /* Appended later. */
+
+    /* Optional. Reads no more of this link until it is called with false, so that the peer
+     * waits; on_closed may come all the same, and what was read before may still be told.
+     * Without it a loop stops pumping while very much waits. */
+    void (*pause)(void *self, uint64_t link, bool paused);
+
+    /* Optional. The monotonic clock in microseconds, for a loop's budget: without it a step
+     * counts whole milliseconds. */
+    int64_t (*now_us)(void *self);
 };
 
 /* Calls its `free`, if it has one. NULL is fine. */
@@ -165,7 +186,24 @@ struct chat_transport_ws_config {
     uint32_t links_max;        /* at once, default 64, at most 65,536 */
     uint32_t close_timeout_ms; /* for a close handshake, default 3000 */
     const char *dns_servers;   /* "192.0.2.1:53,192.0.2.2"; NULL: the system's */
+
+    /* Appended later. Whom to trust, see below. */
+    const void *ca_pem; /* certificates in PEM, as bytes; trusted instead of the system's */
+    size_t ca_pem_len;
+    const char *pinned_keys; /* "sha256//BASE64;sha256//BASE64", at most 16; NULL: any */
 };
+
+/*
+ * Trust. A wss peer must show a certificate for the name in the url that leads to a trusted
+ * authority: those of ca_file and ca_pem, or the system's when neither is given. With
+ * pinned_keys its own public key must be one of these in addition; the form is curl's:
+ *
+ *   openssl x509 -in cert.pem -noout -pubkey | openssl pkey -pubin -outform der |
+ *       openssl dgst -sha256 -binary | openssl base64
+ *
+ * A server with a certificate of its own making is trusted by giving that certificate, or
+ * its authority, as ca_file or ca_pem. Nothing switches the check off.
+ */
 
 CHAT_API void chat_transport_ws_config_init_sized(struct chat_transport_ws_config *config,
                                                   size_t size);
@@ -181,7 +219,7 @@ static inline void chat_transport_ws_config_init(struct chat_transport_ws_config
  *
  * Owner:  the caller, who ends it with chat_transport_free() after its loop.
  * Errors: CHAT_E_INVALID, CHAT_E_NOMEM, CHAT_E_UNSUPPORTED (libchat was built without
- *         it), CHAT_E_AUTH (ca_file cannot be read), CHAT_E_IO.
+ *         it), CHAT_E_AUTH (ca_file or ca_pem cannot be read), CHAT_E_IO.
  */
 CHAT_API CHAT_USE_RESULT chat_status chat_transport_ws_new(
     const struct chat_transport_ws_config *config, struct chat_transport **out_transport);

@@ -63,7 +63,8 @@ static chat_status make_core(struct chat_conn *conn, struct chat_loop *loop,
     if (status != CHAT_OK)
         return status;
     client_config_init(&core);
-    core.allocator = config->allocator;
+    core.allocator = conn->allocator;
+    core.page_allocator = conn->memory.parent;
     core.logger = config->logger;
     core.seed = seed;
     core.cache_path = config->cache_path;
@@ -95,7 +96,9 @@ chat_status chat_conn_new(chat_loop *loop, const struct chat_conn_config *given,
     conn = alloc_zeroed(alloc_or_default(config.allocator), sizeof(*conn));
     if (!conn)
         return CHAT_E_NOMEM;
-    conn->allocator = alloc_or_default(config.allocator);
+    conn_memory_init(&conn->memory, config.allocator, config.memory_max);
+    conn->allocator = &conn->memory.face;
+    conn->context = config.context;
     conn->connect_timeout_ms = config.connect_timeout_ms;
     conn->url = alloc_strdup(conn->allocator, config.url);
     status = conn->url ? make_core(conn, loop, &config) : CHAT_E_NOMEM;
@@ -104,7 +107,7 @@ chat_status chat_conn_new(chat_loop *loop, const struct chat_conn_config *given,
         return status;
     }
     loop_attach(loop, conn);
-    loop_touch(conn);
+    loop_enter(conn);
     *out_conn = conn;
     return CHAT_OK;
 }
@@ -116,43 +119,51 @@ void chat_conn_free(chat_conn *conn)
     loop_detach(conn);
     client_free(conn->core);
     alloc_free(conn->allocator, conn->url);
-    alloc_free(conn->allocator, conn);
+    conn_memory_fini(&conn->memory);
+    alloc_free(conn->memory.parent, conn);
 }
 
 chat_status chat_conn_start(chat_conn *conn)
 {
-    loop_touch(conn);
+    loop_enter(conn);
     return client_start(conn->core);
 }
 
 void chat_conn_stop(chat_conn *conn)
 {
-    loop_touch(conn);
+    loop_enter(conn);
     client_stop(conn->core);
 }
 
 void chat_conn_suspend(chat_conn *conn)
 {
-    loop_touch(conn);
+    loop_enter(conn);
     client_suspend(conn->core);
 }
 
 void chat_conn_resume(chat_conn *conn)
 {
-    loop_touch(conn);
+    loop_enter(conn);
     client_resume(conn->core);
 }
 
 void chat_conn_network_changed(chat_conn *conn)
 {
-    loop_touch(conn);
+    loop_enter(conn);
     client_network_changed(conn->core);
 }
 
 bool chat_conn_next_event(chat_conn *conn, struct chat_event *out_event)
 {
-    return client_next_event(conn->core, out_event);
+    bool any;
+
+    conn->memory.modest = false;
+    any = client_next_event(conn->core, out_event);
+    loop_note_events(conn);
+    return any;
 }
+
+void *chat_conn_get_context(const chat_conn *conn) { return conn->context; }
 
 chat_conn_state chat_conn_get_state(const chat_conn *conn) { return client_state(conn->core); }
 uint64_t chat_conn_get_user_id(const chat_conn *conn) { return client_user_id(conn->core); }
@@ -250,6 +261,6 @@ chat_status chat_conn_discard(chat_conn *conn, const struct chat_nonce *nonce)
 
 chat_status chat_conn_flush(chat_conn *conn)
 {
-    loop_touch(conn);
+    loop_enter(conn);
     return client_flush(conn->core);
 }

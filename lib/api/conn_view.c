@@ -72,7 +72,7 @@ bool chat_view_next_diff(chat_view *view, struct chat_diff *out_diff)
     /* Names and presence of new rows may be to be asked for. Where nothing was new nothing is: who
      * looks again and again comes to rest. */
     if (any || was_ready)
-        conn->touched = true;
+        loop_enter(conn);
     return any;
 }
 

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "transport/fd_limit.h"
+#include "transport/sigpipe.h"
 #include "transport/url.h"
 
 #define STOP_GRACE_MS 60000
@@ -169,8 +170,11 @@ static void close_handles(struct host *host)
 
 void host_free(struct host *host)
 {
+    struct sigpipe guard;
+
     if (!host)
         return;
+    sigpipe_hold(&guard);
     /* First, for `woken` is rung by them. */
     for (size_t i = 0; i < host->role_count; i++)
         role_free(host->roles[i]);
@@ -180,6 +184,7 @@ void host_free(struct host *host)
     close_handles(host);
     (void)uv_run(&host->loop, UV_RUN_DEFAULT);
     net_free(host->net);
+    sigpipe_release(&guard);
     (void)uv_loop_close(&host->loop);
     memory_hub_fini(&host->hub);
     map_fini(&host->carriers);
@@ -297,18 +302,26 @@ chat_status host_listen(struct host *host, struct host_role *role,
 
 chat_status host_run(struct host *host)
 {
+    struct sigpipe guard;
+
+    sigpipe_hold(&guard);
     while (uv_run(&host->loop, UV_RUN_DEFAULT) != 0)
         ;
+    sigpipe_release(&guard);
     return CHAT_OK;
 }
 
 bool host_step(struct host *host, int64_t timeout_ms)
 {
+    struct sigpipe guard;
+
     if (host->phase != HOST_ENDED && timeout_ms > 0) {
         uv_update_time(&host->loop);
         (void)uv_timer_start(&host->step, on_step_over, (uint64_t)timeout_ms, 0);
     }
+    sigpipe_hold(&guard);
     (void)uv_run(&host->loop, timeout_ms == 0 ? UV_RUN_NOWAIT : UV_RUN_ONCE);
+    sigpipe_release(&guard);
     if (host->phase != HOST_ENDED) {
         (void)uv_timer_stop(&host->step);
         return true;

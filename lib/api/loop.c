@@ -8,12 +8,11 @@
 #include "base/log.h"
 
 #define CONFIG_SIZE_V1 (offsetof(struct chat_loop_config, ca_file) + sizeof(char *))
-#define SUBPROTOCOL "libchat.v1"
-#define BUFFERS_MAX 64u /* of one message: as many as frames in a client's */
 
-_Static_assert(BUFFERS_MAX == CHAT_CLIENT_FRAMES_MAX, "a buffer per frame");
+#define BUDGET_US_DEFAULT 10000u
+#define LINKS_MAX_DEFAULT 1024u
 
-static struct moment now(const struct chat_loop *loop)
+struct moment loop_now(const struct chat_loop *loop)
 {
     struct moment m;
 
@@ -21,252 +20,103 @@ static struct moment now(const struct chat_loop *loop)
     return m;
 }
 
-static void feed(struct chat_conn *conn, struct event event)
+void loop_feed(struct chat_conn *conn, struct event event)
 {
-    event.now = now(conn->loop);
+    event.now = loop_now(conn->loop);
+    conn->memory.modest = false;
     machine_feed(client_machine(conn->core), &event);
+    loop_mark(conn);
+}
+
+/* --- is a step wanted? --- */
+
+void loop_tell_ready(struct chat_loop *loop)
+{
+    if (loop->on_ready && !atomic_exchange(&loop->told, true))
+        loop->on_ready(loop->ready_user);
 }
 
 void loop_touch(struct chat_conn *conn)
 {
-    conn->touched = true;
-    feed(conn, (struct event){.kind = EVENT_TIMER});
+    loop_enter(conn);
+    conn->memory.modest = true;
 }
 
-/* --- what the transport tells --- */
-
-static struct loop_link *find(struct chat_loop *loop, uint64_t number)
-{
-    return map_get(&loop->links, number);
-}
-
-static void on_opened(uint64_t number, void *user)
-{
-    struct loop_link *link = find(user, number);
-
-    if (!link)
-        return;
-    link->opened = true;
-    if (link->conn) {
-        struct event event = {.kind = EVENT_LINK_OPENED, .link = number};
-
-        event.opened.kind = LINK_DIALED;
-        event.opened.address = "";
-        feed(link->conn, event);
-    }
-}
-
-static void on_message(uint64_t number, const uint8_t *bytes, size_t len, void *user)
-{
-    struct loop_link *link = find(user, number);
-
-    if (link && link->conn) {
-        struct event event = {.kind = EVENT_LINK_MESSAGE, .link = number};
-
-        event.message.bytes = bytes;
-        event.message.len = len;
-        feed(link->conn, event);
-    }
-}
-
-static void on_drained(uint64_t number, void *user)
-{
-    struct loop_link *link = find(user, number);
-
-    if (link && link->conn)
-        feed(link->conn, (struct event){.kind = EVENT_LINK_DRAINED, .link = number});
-}
-
-static void on_closed(uint64_t number, chat_status status, uint16_t code, const char *reason,
-                      size_t reason_len, void *user)
-{
-    struct chat_loop *loop = user;
-    struct loop_link *link = map_take(&loop->links, number);
-
-    if (!link)
-        return;
-    if (link->conn) {
-        struct event event = {.kind = EVENT_LINK_CLOSED, .link = link->opened ? number : 0};
-
-        event.closed.code = code;
-        if (status != CHAT_OK)
-            client_link_problem(link->conn->core, status, reason, reason_len);
-        feed(link->conn, event);
-    }
-    alloc_free(loop->allocator, link);
-}
-
-/* --- what the machines want --- */
-
-static void dial(struct chat_conn *conn)
+void loop_enter(struct chat_conn *conn)
 {
     struct chat_loop *loop = conn->loop;
-    const struct chat_connect to = {
-        .size = sizeof(to),
-        .url = conn->url,
-        .subprotocol = SUBPROTOCOL,
-        .message_max = CHAT_SERVER_MESSAGE_MAX,
-        .timeout_ms = conn->connect_timeout_ms,
-    };
-    struct event failed = {.kind = EVENT_LINK_CLOSED};
-    struct loop_link *link = alloc_zeroed(loop->allocator, sizeof(*link));
-    uint64_t number = ++loop->last_link;
-    chat_status status = CHAT_E_NOMEM;
+    bool first = list_is_empty(&loop->ready);
 
-    if (link) {
-        link->conn = conn;
-        status = map_put(&loop->links, number, link);
-        if (status == CHAT_OK) {
-            status = loop->transport->connect(loop->transport->self, number, &to);
-            if (status == CHAT_OK)
-                return;
-            (void)map_take(&loop->links, number);
-        }
-        alloc_free(loop->allocator, link);
-    }
-    client_link_problem(conn->core, status, "", 0);
-    failed.closed.code = CHAT_CLOSE_ABNORMAL;
-    feed(conn, failed);
+    loop_feed(conn, (struct event){.kind = EVENT_TIMER});
+    if (!first)
+        return;
+    if (loop->fd_is_used) /* whoever polls it may know an older deadline */
+        loop->transport->wake(loop->transport->self);
+    loop_tell_ready(loop);
 }
 
-static void send_frames(struct chat_conn *conn, const struct effect *effect)
+void loop_note_events(struct chat_conn *conn)
 {
-    struct chat_transport *t = conn->loop->transport;
-    struct chat_buffer buffers[BUFFERS_MAX];
-    bool blocked = false;
-    chat_status status;
-
-    for (size_t i = 0; i < effect->send.count; i++)
-        buffers[i] =
-            (struct chat_buffer){effect->send.frames[i]->bytes, effect->send.frames[i]->len};
-    status = t->send(t->self, effect->link, buffers, effect->send.count, &blocked);
-    if (status != CHAT_OK) { /* it is breaking or broken: on_closed follows */
-        t->close(t->self, effect->link, CHAT_CLOSE_GOING_AWAY, NULL, 0);
-        blocked = true;
-    }
-    if (blocked)
-        feed(conn, (struct event){.kind = EVENT_LINK_BLOCKED, .link = effect->link});
+    if (!client_has_event(conn->core))
+        list_remove(&conn->in_eventful);
+    else if (!list_node_is_linked(&conn->in_eventful))
+        list_push_back(&conn->loop->eventful, &conn->in_eventful);
 }
 
-/* Lets a conn's machine do all it can. */
-static void run(struct chat_conn *conn)
+chat_conn *chat_loop_next_conn(chat_loop *loop)
 {
-    struct chat_transport *t = conn->loop->transport;
-    struct machine *m = client_machine(conn->core);
-    struct effect effect;
+    struct list_node *node = list_pop_front(&loop->eventful);
 
-    conn->touched = false;
-    while (machine_poll(m, &effect)) {
-        switch (effect.kind) {
-        case EFFECT_SEND: send_frames(conn, &effect); break;
-        case EFFECT_CLOSE:
-            t->close(t->self, effect.link, effect.close.code, effect.close.reason,
-                     effect.close.reason ? strlen(effect.close.reason) : 0);
-            break;
-        case EFFECT_DIAL: dial(conn); break;
-        case EFFECT_ENGINE:
-        case EFFECT_STOPPED: break;
-        }
-    }
+    if (!node)
+        return NULL;
+    list_push_back(&loop->eventful, node);
+    return LIST_ENTRY(node, struct chat_conn, in_eventful);
 }
 
-static void run_all(struct chat_loop *loop)
+int chat_loop_get_fd(chat_loop *loop)
 {
-    struct moment at = now(loop);
-
-    LIST_EACH(node, &loop->conns)
-    {
-        struct chat_conn *conn = LIST_ENTRY(node, struct chat_conn, link);
-
-        if (machine_deadline(client_machine(conn->core)) <= at.mono_ms)
-            feed(conn, (struct event){.kind = EVENT_TIMER});
-        run(conn);
-    }
+    loop->fd_is_used = true;
+    return loop->transport->get_fd(loop->transport->self);
 }
 
-static bool any_event(const struct chat_loop *loop)
+void chat_loop_wake(chat_loop *loop)
 {
-    LIST_EACH(node, &loop->conns)
-    {
-        if (client_has_event(LIST_ENTRY(node, struct chat_conn, link)->core))
-            return true;
-    }
-    return false;
+    loop->transport->wake(loop->transport->self);
+    loop_tell_ready(loop);
 }
-
-int64_t chat_loop_get_timeout_ms(chat_loop *loop)
-{
-    int64_t at_ms = loop->transport->get_deadline_ms(loop->transport->self);
-    int64_t now_ms = now(loop).mono_ms;
-
-    LIST_EACH(node, &loop->conns)
-    {
-        struct chat_conn *conn = LIST_ENTRY(node, struct chat_conn, link);
-        int64_t conn_ms = machine_deadline(client_machine(conn->core));
-
-        if (conn->touched)
-            return 0;
-        at_ms = conn_ms < at_ms ? conn_ms : at_ms;
-    }
-    if (at_ms == MOMENT_NEVER)
-        return -1;
-    return at_ms > now_ms ? at_ms - now_ms : 0;
-}
-
-chat_status chat_loop_step(chat_loop *loop, int64_t timeout_ms)
-{
-    struct chat_transport *t = loop->transport;
-    int64_t wanted_ms;
-    chat_status status;
-
-    run_all(loop);
-    wanted_ms = chat_loop_get_timeout_ms(loop);
-    if (any_event(loop))
-        timeout_ms = 0;
-    if (timeout_ms < 0 || (wanted_ms >= 0 && wanted_ms < timeout_ms))
-        timeout_ms = wanted_ms;
-    status = t->pump(t->self, timeout_ms);
-    run_all(loop);
-    return status;
-}
-
-int chat_loop_get_fd(chat_loop *loop) { return loop->transport->get_fd(loop->transport->self); }
-
-void chat_loop_wake(chat_loop *loop) { loop->transport->wake(loop->transport->self); }
 
 /* --- conns --- */
 
 void loop_attach(struct chat_loop *loop, struct chat_conn *conn)
 {
     conn->loop = loop;
-    list_push_back(&loop->conns, &conn->link);
+    list_init(&conn->links);
+    list_push_back(&loop->conns, &conn->in_loop);
 }
 
 void loop_detach(struct chat_conn *conn)
 {
     struct chat_loop *loop = conn->loop;
-    uint64_t number;
-    size_t cursor = 0;
-    void *value;
 
     if (!loop)
         return;
-    while (map_next(&loop->links, &cursor, &number, &value)) {
-        struct loop_link *link = value;
-
-        if (link->conn != conn)
-            continue;
-        link->conn = NULL;
-        loop->transport->close(loop->transport->self, number, CHAT_CLOSE_NORMAL, NULL, 0);
-    }
-    list_remove(&conn->link);
+    loop_drop_links(conn);
+    wheel_cancel(&loop->wheel, &conn->timer);
+    list_remove(&conn->in_ready);
+    list_remove(&conn->in_resting);
+    list_remove(&conn->in_eventful);
+    list_remove(&conn->in_loop);
 }
 
 /* --- life --- */
 
 void chat_loop_config_init_sized(struct chat_loop_config *config, size_t size)
 {
-    const struct chat_loop_config defaults = {.size = size};
+    const struct chat_loop_config defaults = {
+        .size = size,
+        .budget_us = BUDGET_US_DEFAULT,
+        .links_max = LINKS_MAX_DEFAULT,
+    };
 
     memcpy(config, &defaults, size < sizeof(defaults) ? size : sizeof(defaults));
 }
@@ -286,63 +136,79 @@ static chat_status make_transport(struct chat_loop *loop, const struct chat_loop
     ws.allocator = config->allocator;
     ws.logger = config->logger;
     ws.ca_file = config->ca_file;
+    ws.ca_pem = config->ca_pem;
+    ws.ca_pem_len = config->ca_pem_len;
+    ws.pinned_keys = config->pinned_keys;
+    ws.links_max = config->links_max;
     status = chat_transport_ws_new(&ws, &loop->own);
     loop->transport = loop->own;
     return status;
 }
 
+static chat_status read_config(const struct chat_loop_config *given, struct chat_loop_config *out)
+{
+    if (!given || given->size < CONFIG_SIZE_V1 || given->size > sizeof(*out))
+        return CHAT_E_INVALID;
+    chat_loop_config_init(out);
+    memcpy(out, given, given->size);
+    if (out->transport && !is_whole(out->transport))
+        return CHAT_E_INVALID;
+    return CHAT_OK;
+}
+
+static struct chat_loop *loop_alloc(const struct chat_loop_config *config)
+{
+    struct chat_loop *loop = alloc_zeroed(alloc_or_default(config->allocator), sizeof(*loop));
+
+    if (!loop)
+        return NULL;
+    loop->allocator = alloc_or_default(config->allocator);
+    loop->logger = config->logger;
+    loop->transport = config->transport;
+    loop->on_ready = config->on_ready;
+    loop->ready_user = config->ready_user;
+    loop->budget.us = config->budget_us;
+    loop->budget.events = config->budget_events;
+    list_init(&loop->conns);
+    list_init(&loop->ready);
+    list_init(&loop->resting);
+    list_init(&loop->eventful);
+    map_init(&loop->links, loop->allocator);
+    return loop;
+}
+
 chat_status chat_loop_new(const struct chat_loop_config *given, chat_loop **out_loop)
 {
-    const struct chat_transport_sink sink_functions = {
-        .size = sizeof(sink_functions),
-        .on_opened = on_opened,
-        .on_message = on_message,
-        .on_drained = on_drained,
-        .on_closed = on_closed,
-    };
-    struct chat_transport_sink sink = sink_functions;
+    struct chat_transport_sink sink;
     struct chat_loop_config config;
     struct chat_loop *loop;
-    chat_status status = CHAT_OK;
+    chat_status status = read_config(given, &config);
 
-    if (!given || given->size < CONFIG_SIZE_V1 || given->size > sizeof(config))
-        return CHAT_E_INVALID;
-    chat_loop_config_init(&config);
-    memcpy(&config, given, given->size);
-    if (config.transport && !is_whole(config.transport))
-        return CHAT_E_INVALID;
-    loop = alloc_zeroed(alloc_or_default(config.allocator), sizeof(*loop));
+    if (status != CHAT_OK)
+        return status;
+    loop = loop_alloc(&config);
     if (!loop)
         return CHAT_E_NOMEM;
-    loop->allocator = alloc_or_default(config.allocator);
-    loop->logger = config.logger;
-    loop->transport = config.transport;
-    list_init(&loop->conns);
-    map_init(&loop->links, loop->allocator);
     if (!loop->transport)
         status = make_transport(loop, &config);
-    sink.user = loop;
+    sink = loop_sink(loop);
     if (status == CHAT_OK)
         status = loop->transport->start(loop->transport->self, &sink);
     if (status != CHAT_OK) {
         chat_loop_free(loop);
         return status;
     }
+    wheel_init(&loop->wheel, loop_now(loop).mono_ms);
     *out_loop = loop;
     return CHAT_OK;
 }
 
 void chat_loop_free(chat_loop *loop)
 {
-    size_t cursor = 0;
-    uint64_t number;
-    void *link;
-
     if (!loop)
         return;
+    loop_thread_free(loop);
     chat_transport_free(loop->own);
-    while (map_next(&loop->links, &cursor, &number, &link))
-        alloc_free(loop->allocator, link);
-    map_fini(&loop->links);
+    loop_free_links(loop);
     alloc_free(loop->allocator, loop);
 }

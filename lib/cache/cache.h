@@ -85,7 +85,7 @@ chat_status cache_set_device(struct cache *c, uint64_t device_id);
 struct cache_ticket {
     uint8_t bytes[CHAT_TICKET_MAX];
     size_t len;            /* 0: none */
-    int64_t expires_at_ms; /* the server's wall clock */
+    int64_t expires_at_ms; /* by this device's wall clock */
     uint64_t token_hash;   /* of the token that earned it; 0: not known */
 };
 

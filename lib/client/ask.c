@@ -11,6 +11,8 @@ static void ask_free(struct client_core *core, struct ask *ask)
 
     if (r)
         r->ask = NULL;
+    if (core->half.request && core->half.request->ask == ask)
+        core->half.request->ask = NULL;
     list_remove(&ask->link);
     alloc_free(core->allocator, ask->answer);
     alloc_free(core->allocator, ask);

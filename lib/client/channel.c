@@ -273,9 +273,9 @@ void channel_list(struct client_core *core, const WireChannelList *list)
 {
     link_id link = core->link;
 
-    for (size_t i = 0; i < list->n_channels && core->link == link; i++)
-        list_one(core, list->channels[i]);
-    if (core->link != link || core->list_complete)
+    while (core->item < list->n_channels && core->link == link && receive_one(core))
+        list_one(core, list->channels[core->item - 1]);
+    if (core->link != link || core->list_complete || core->unfinished)
         return;
     core->state_deadline_ms = core->now.mono_ms + core->cfg.request_timeout_ms;
     if (!list->complete)

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include <libchat/close.h>
+
 #include "client/inner.h"
 
 #define CHECKPOINT_IDLE_MS 2000 /* this long without a message is idle */
@@ -144,20 +146,34 @@ static void feed_timer(struct client_core *core)
     do_chores(core);
 }
 
+static void set_now(struct client_core *core, struct moment now)
+{
+    if (now.mono_ms > core->now.mono_ms)
+        core->now.mono_ms = now.mono_ms;
+    core->now.wall_ms = now.wall_ms;
+}
+
+void client_received(struct client_core *core, struct moment now)
+{
+    set_now(core, now);
+    core->fed_at_ms = core->now.mono_ms;
+}
+
 static void feed(struct machine *m, const struct event *event)
 {
     struct client_core *core = (struct client_core *)m;
+    uint32_t units = UINT32_MAX;
+    size_t at = 0;
 
-    if (event->now.mono_ms > core->now.mono_ms)
-        core->now.mono_ms = event->now.mono_ms;
-    core->now.wall_ms = event->now.wall_ms;
+    set_now(core, event->now);
     if (event->kind != EVENT_TIMER)
         core->fed_at_ms = core->now.mono_ms;
     switch (event->kind) {
     case EVENT_LINK_OPENED: session_opened(core, event->link); break;
     case EVENT_LINK_MESSAGE:
-        if (event->link == core->link && core->link)
-            dispatch_message(core, event->message.bytes, event->message.len);
+        while (!client_receive(core, event->link, event->message.bytes, event->message.len, &at,
+                               &units))
+            units = UINT32_MAX;
         break;
     case EVENT_LINK_BLOCKED:
         if (event->link == core->link && !core->blocked) {
@@ -190,6 +206,8 @@ static void pump(struct client_core *core)
         return;
     presence_pump(core);
     send_pump(core);
+    if (core->half.frame) /* what it answers would be asked again */
+        return;
     settings_pump(core);
     client_receipts_pump(core);
     typing_pump(core);
@@ -248,6 +266,12 @@ static bool poll_once(struct client_core *core, struct effect *out)
     *out = (struct effect){0};
     if (poll_closing(core, out))
         return true;
+    if (core->drop_wanted) {
+        core->drop_wanted = false;
+        out->kind = EFFECT_CLOSE;
+        out->close.code = CHAT_CLOSE_NORMAL;
+        return true;
+    }
     if (core->dial_wanted && !core->dial_out) {
         core->dial_wanted = false;
         core->dial_out = true;
@@ -355,7 +379,7 @@ static void init(struct client_core *core)
 {
     core->machine.ops = &ops;
     rng_seed(&core->rng, core->cfg.seed);
-    arena_init(&core->arena, core->allocator, CLIENT_ARENA_MAX);
+    arena_init(&core->arena, core->allocator, CLIENT_ARENA_MAX); /* of one frame */
     arena_init(&core->shown_arena, core->allocator, 65536);
     arena_init(&core->view_arena, core->allocator, 65536);
     arena_init(&core->draft_arena, core->allocator, 65536);
@@ -429,6 +453,7 @@ void client_free(struct client_core *core)
         return;
     view_free_all(core);
     requests_lost(core);
+    receive_drop(core);
     ask_free_all(core);
     search_free_all(core);
     events_free_all(core);

@@ -37,6 +37,7 @@ struct client_core;
 struct client_config {
     const struct chat_allocator *allocator;
     const struct chat_logger *logger;
+    const struct chat_allocator *page_allocator; /* of pages the application owns; NULL: the same */
     uint64_t seed;          /* of ids and jitter: random, another at each opening */
     const char *cache_path; /* NULL: in memory */
     const char *cache_vfs;
@@ -77,6 +78,18 @@ chat_status client_set_token(struct client_core *core, const char *token, size_t
 /* What the host knows about the end of a link, before it feeds LINK_CLOSED. */
 void client_link_problem(struct client_core *core, chat_status status, const char *text,
                          size_t len);
+
+/*
+ * A message of the link, for a host that has little time: instead of EVENT_LINK_MESSAGE it
+ * calls client_received(), then client_receive() until that says true. `*at` begins at 0 and
+ * says how much of `bytes` is done; `*units` how much may be done yet: a frame is one unit, and
+ * so is each message or channel within it. Between two calls the machine may be polled (which
+ * commits what was done) and fed as always, but no later message of the link. One whose link
+ * is gone is done.
+ */
+void client_received(struct client_core *core, struct moment now);
+bool client_receive(struct client_core *core, link_id link, const uint8_t *bytes, size_t len,
+                    size_t *at, uint32_t *units);
 
 bool client_has_event(const struct client_core *core);
 bool client_next_event(struct client_core *core, struct chat_event *out);

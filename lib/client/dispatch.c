@@ -1,6 +1,4 @@
-/* One WebSocket message from the server: which frame goes where. */
-#include <libchat/close.h>
-
+/* A frame from the server: which one goes where. */
 #include "client/inner.h"
 
 #define ASIDE_WAIT_MS 1000 /* at least, doubled by jitter */
@@ -116,9 +114,6 @@ static void on_beat_answer(struct client_core *core, const WireServerFrame *fram
 
 static void answer(struct client_core *core, struct request *r, const WireServerFrame *frame)
 {
-    /* Out of the tables first: handling may end the link and with it all requests. */
-    (void)map_take(&core->requests_by_id, r->id);
-    list_remove(&r->link);
     switch (r->kind) {
     case REQ_HELLO: on_hello_answer(core, frame); break;
     case REQ_OP: outbox_answer(core, r, frame); break;
@@ -136,8 +131,6 @@ static void answer(struct client_core *core, struct request *r, const WireServer
     case REQ_SETTINGS: settings_answer(core, r, frame); break;
     case REQ_DRAFT: draft_answer(core, r, frame); break;
     }
-    alloc_free(core->allocator, r->ranges);
-    alloc_free(core->allocator, r);
 }
 
 static void on_member(struct client_core *core, const WireMemberChanged *changed)
@@ -208,9 +201,20 @@ static void push(struct client_core *core, const WireServerFrame *frame)
     }
 }
 
-static void handle(struct client_core *core, const WireServerFrame *frame)
+struct request *dispatch_request(struct client_core *core, const WireServerFrame *frame)
 {
     struct request *r = client_request_take(core, frame->request_id);
+
+    /* Out of the tables first: handling may end the link and with it all requests. */
+    if (r) {
+        (void)map_take(&core->requests_by_id, r->id);
+        list_remove(&r->link);
+    }
+    return r;
+}
+
+void dispatch_frame(struct client_core *core, struct request *r, const WireServerFrame *frame)
+{
     bool list = frame->body_case == WIRE_SERVER_FRAME__BODY_CHANNEL_LIST;
 
     if (core->state == CHAT_CONN_AUTHENTICATING &&
@@ -226,22 +230,4 @@ static void handle(struct client_core *core, const WireServerFrame *frame)
     else
         log_write(core->cfg.logger, CHAT_LOG_DEBUG, "client", "a late answer to %u",
                   frame->request_id);
-}
-
-void dispatch_message(struct client_core *core, const uint8_t *bytes, size_t len)
-{
-    WireServerBatch *batch = NULL;
-    struct wire_fault fault;
-    link_id link = core->link;
-    chat_status status = wire_decode_server(bytes, len, &core->arena, &batch, &fault);
-
-    if (status == CHAT_E_NOMEM) { /* no fault of the server's */
-        session_drop(core, CHAT_CLOSE_GOING_AWAY, "no memory", status);
-    } else if (status != CHAT_OK) {
-        session_protocol_error(core, fault.rule);
-    } else {
-        for (size_t i = 0; i < batch->n_frames && core->link == link; i++)
-            handle(core, batch->frames[i]);
-    }
-    arena_reset(&core->arena);
 }

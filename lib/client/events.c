@@ -409,7 +409,7 @@ void events_reread_all(struct client_core *core)
     make_reread_all(core);
 }
 
-void events_free_all(struct client_core *core)
+static void drop_waiting(struct client_core *core)
 {
     LIST_EACH(node, &core->events)
     {
@@ -418,20 +418,27 @@ void events_free_all(struct client_core *core)
         unlink_pending(core, p);
         free_pending(core, p);
     }
+}
+
+void events_free_all(struct client_core *core)
+{
+    drop_waiting(core);
     free_pending(core, core->shown);
     core->shown = NULL;
 }
 
-/* Some could not be queued: what matters is said again. */
+/* Some could not be queued: what matters is said again, all of it or, while there is no
+ * memory for that, nothing: who pulls until there is none must come to an end. */
 static void make_good(struct client_core *core)
 {
     core->events_lost = false;
     make_reread_all(core);
-    if (core->events_lost)
-        return;
-    events_state(core);
+    if (!core->events_lost)
+        events_state(core);
     if (core->token_asked)
         events_need_token(core, core->reason);
+    if (core->events_lost)
+        drop_waiting(core);
 }
 
 struct pending *events_take(struct client_core *core)

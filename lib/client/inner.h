@@ -289,6 +289,12 @@ struct typing {
     bool said;         /* since it began */
 };
 
+/* A frame that was begun and not finished: its arena stays as it is. */
+struct half_frame {
+    const WireServerFrame *frame; /* NULL: there is none */
+    struct request *request;      /* that it answers; owned; NULL: none */
+};
+
 /* A link to be closed, perhaps after a goodbye. */
 struct closing {
     link_id link;
@@ -304,7 +310,12 @@ struct client_core {
     struct rng rng;
     struct cache *cache;
     struct moment now;
-    struct arena arena;  /* the message being handled */
+    struct arena arena; /* the frame being handled */
+    /* receive.c */
+    struct half_frame half;
+    uint32_t units;      /* of work that the host can afford yet */
+    size_t item;         /* of the frame being handled: so many are done */
+    bool unfinished;     /* units ran out in the middle of it */
     chat_status trouble; /* this turn cannot be kept: why */
     bool is_loaded;      /* memory holds what the cache holds */
     bool sync_wanted;    /* this turn is to survive power loss before it is acted on */
@@ -318,9 +329,10 @@ struct client_core {
     chat_status reason;
     bool started, suspended, stopping, stopped_told;
     bool dial_wanted, dial_out;
-    bool token_asked;       /* NEED_TOKEN waits for an answer */
-    bool by_ticket;         /* the hello under way bears the ticket */
-    bool hello_out;         /* no answer to it yet */
+    bool dial_dropped, drop_wanted; /* the one that is out: not waited for; the host is to end it */
+    bool token_asked;               /* NEED_TOKEN waits for an answer */
+    bool by_ticket;                 /* the hello under way bears the ticket */
+    bool hello_out;                 /* no answer to it yet */
     int64_t ghost_until_ms; /* an unanswered hello of ours may still make a session; 0: not set */
     bool list_complete;
     bool refresh_wanted, watch_wanted, presence_wanted, active;
@@ -494,8 +506,19 @@ void signin_link_problem(struct client_core *core, const WireProblem *problem, b
 void signin_pump(struct client_core *core);
 void signin_heartbeat_ack(struct client_core *core, const WireHeartbeatAck *ack);
 
-/* dispatch.c: one WebSocket message */
-void dispatch_message(struct client_core *core, const uint8_t *bytes, size_t len);
+/* receive.c: one WebSocket message */
+
+/* May the next item of this frame be handled? False: units ran out, the handler leaves what
+ * it did in order and is called again, with core->item as it is now. */
+bool receive_one(struct client_core *core);
+/* The link is gone, and with it the rest of a frame. */
+void receive_drop(struct client_core *core);
+
+/* dispatch.c: one frame */
+
+/* The request that the frame answers, out of all tables and the caller's now, or NULL. */
+struct request *dispatch_request(struct client_core *core, const WireServerFrame *frame);
+void dispatch_frame(struct client_core *core, struct request *r, const WireServerFrame *frame);
 chat_status dispatch_status(WireProblemCode code);
 bool dispatch_is_temporary(const WireProblem *problem);
 /* Should what nobody waits for be asked again? If so, request_may_aside() says when. */
@@ -599,7 +622,8 @@ void index_turn(struct client_core *core);
 int64_t index_deadline(const struct client_core *core);
 
 /* page.c */
-/* Checks and applies a history page. False: it lies, or the channel was rebuilt. */
+/* Checks and applies a history page. False: it lies, the channel was rebuilt, or units ran
+ * out before its end. */
 bool page_apply(struct client_core *core, struct channel *ch, const struct request *r,
                 const WireHistoryPage *page);
 chat_status page_read(struct client_core *core, struct channel *ch, uint64_t start_seq,

@@ -231,7 +231,8 @@ void lane_history(struct client_core *core, struct request *r, const WireServerF
 
     if (!ch)
         return;
-    end(core, ch);
+    if (core->item == 0)
+        end(core, ch);
     if (frame->body_case == WIRE_SERVER_FRAME__BODY_PROBLEM) {
         wait_after(core, ch, frame->problem);
         return;
@@ -249,6 +250,13 @@ void lane_history(struct client_core *core, struct request *r, const WireServerF
                           : frame->history_page->covered->to_seq,
                       frame->history_page->head->seq);
     lane_check(core, ch);
+}
+
+static void drop_ranges(struct client_core *core, struct channel *ch, const struct request *r)
+{
+    for (uint32_t i = 0; i < r->range_count; i++)
+        if (!keep_drop(core, ch, r->ranges[i].from, r->ranges[i].to))
+            return;
 }
 
 static const char *changes_fault(const struct channel *ch, const struct request *r,
@@ -275,8 +283,8 @@ static const char *changes_fault(const struct channel *ch, const struct request 
 static void take_changes(struct client_core *core, struct channel *ch, const struct request *r,
                          const WireChangesPage *p)
 {
-    for (size_t i = 0; i < p->n_messages; i++) {
-        const WireMessage *m = p->messages[i];
+    while (core->item < p->n_messages && receive_one(core)) {
+        const WireMessage *m = p->messages[core->item - 1];
 
         if (ranges_holds(&ch->c.ranges, m->seq, m->seq) && !apply_store(core, ch, m)) {
             if (core->trouble == CHAT_OK)
@@ -284,45 +292,54 @@ static void take_changes(struct client_core *core, struct channel *ch, const str
             return;
         }
     }
+    if (core->unfinished)
+        return;
     for (uint32_t i = 0; i < r->range_count; i++)
         if (ranges_holds(&ch->c.ranges, r->ranges[i].from, r->ranges[i].to))
             apply_hold(core, ch, r->ranges[i].from, r->ranges[i].to, p->covered_to_rev);
+}
+
+/* Is this page to be believed? */
+static bool changes_begin(struct client_core *core, struct channel *ch, const struct request *r,
+                          const WireServerFrame *frame)
+{
+    const WireChangesPage *p = frame->changes_page;
+    const char *fault;
+
+    end(core, ch);
+    if (frame->body_case == WIRE_SERVER_FRAME__BODY_PROBLEM) {
+        wait_after(core, ch, frame->problem);
+        return false;
+    }
+    if (frame->body_case != WIRE_SERVER_FRAME__BODY_CHANGES_PAGE) {
+        session_protocol_error(core, "a changes request answered by something else");
+        return false;
+    }
+    if (!p->head) {
+        session_protocol_error(core, "changes without a head");
+        return false;
+    }
+    if (!head_proven(core, ch, p->head, r))
+        return false;
+    fault = changes_fault(ch, r, p);
+    if (fault)
+        session_protocol_error(core, fault);
+    return !fault;
 }
 
 void lane_changes(struct client_core *core, struct request *r, const WireServerFrame *frame)
 {
     const WireChangesPage *p = frame->changes_page;
     struct channel *ch = r->channel;
-    const char *fault;
 
-    if (!ch)
+    if (!ch || (core->item == 0 && !changes_begin(core, ch, r, frame)))
         return;
-    end(core, ch);
-    if (frame->body_case == WIRE_SERVER_FRAME__BODY_PROBLEM) {
-        wait_after(core, ch, frame->problem);
-        return;
-    }
-    if (frame->body_case != WIRE_SERVER_FRAME__BODY_CHANGES_PAGE) {
-        session_protocol_error(core, "a changes request answered by something else");
-        return;
-    }
-    if (!p->head) {
-        session_protocol_error(core, "changes without a head");
-        return;
-    }
-    if (!head_proven(core, ch, p->head, r))
-        return;
-    fault = changes_fault(ch, r, p);
-    if (fault) {
-        session_protocol_error(core, fault);
-        return;
-    }
-    for (uint32_t i = 0; i < r->range_count && p->too_many; i++) {
-        if (!keep_drop(core, ch, r->ranges[i].from, r->ranges[i].to))
-            return;
-    }
-    if (!p->too_many)
+    if (p->too_many)
+        drop_ranges(core, ch, r);
+    else
         take_changes(core, ch, r, p);
+    if (core->unfinished)
+        return;
     outbox_settle_altered(core, ch);
     lane_check(core, ch);
 }

@@ -68,8 +68,9 @@ static const char *find_fault(const struct channel *ch, const struct request *r,
     return NULL;
 }
 
-bool page_apply(struct client_core *core, struct channel *ch, const struct request *r,
-                const WireHistoryPage *p)
+/* Is this page to be believed? If so, what it says beside its messages is done. */
+static bool begin(struct client_core *core, struct channel *ch, const struct request *r,
+                  const WireHistoryPage *p)
 {
     const char *fault = NULL;
 
@@ -84,20 +85,32 @@ bool page_apply(struct client_core *core, struct channel *ch, const struct reque
         return false;
     }
     forget_removed(core, ch, p->first_seq);
-    for (size_t i = 0; i < p->n_messages; i++) {
-        if (!apply_store(core, ch, p->messages[i])) {
+    return true;
+}
+
+bool page_apply(struct client_core *core, struct channel *ch, const struct request *r,
+                const WireHistoryPage *p)
+{
+    size_t from = core->item, to;
+
+    if (from == 0 && !begin(core, ch, r, p))
+        return false;
+    while (core->item < p->n_messages && receive_one(core)) {
+        if (!apply_store(core, ch, p->messages[core->item - 1])) {
             if (core->trouble == CHAT_OK)
                 head_rebuild(core, ch, p->head, r);
             return false;
         }
     }
-    if (p->n_messages)
-        apply_hold(core, ch, p->messages[0]->seq, p->covered->to_seq, p->head->rev);
-    for (size_t i = 0; i < p->n_messages; i++)
+    to = core->item; /* so far, the page is without holes */
+    if (to > from)
+        apply_hold(core, ch, p->messages[from]->seq, p->messages[to - 1]->seq, p->head->rev);
+    for (size_t i = from; i < to; i++)
         outbox_seen(core, ch, p->messages[i]);
-    outbox_settle_altered(core, ch);
+    if (!core->unfinished)
+        outbox_settle_altered(core, ch);
     apply_stream(core, ch);
-    return true;
+    return !core->unfinished;
 }
 
 /* --- to the application --- */
@@ -190,15 +203,18 @@ static void plan_page(const struct channel *ch, uint64_t start, uint32_t limit, 
 chat_status page_read(struct client_core *core, struct channel *ch, uint64_t start_seq,
                       uint32_t limit, enum page_way way, chat_page **out_page)
 {
-    chat_page *page = alloc_zeroed(core->allocator, sizeof(*page));
+    /* It may outlive the core. */
+    const struct chat_allocator *allocator =
+        core->cfg.page_allocator ? core->cfg.page_allocator : core->allocator;
+    chat_page *page = alloc_zeroed(allocator, sizeof(*page));
     chat_status status = CHAT_OK;
 
     if (!page)
         return CHAT_E_NOMEM;
-    page->allocator = core->allocator;
+    page->allocator = allocator;
     page->channel_id = ch->c.channel_id;
     page->user_id = client_user_id(core);
-    arena_init(&page->arena, core->allocator, PAGE_BYTES_MAX);
+    arena_init(&page->arena, allocator, PAGE_BYTES_MAX);
     plan_page(ch, start_seq, limit, way, page);
     if (page->from_seq <= page->to_seq) {
         page->room = (size_t)(page->to_seq - page->from_seq + 1);

@@ -142,6 +142,8 @@ void request_forget_lanes(struct client_core *core, struct channel *ch)
             r->channel = NULL;
         }
     }
+    if (core->half.request && core->half.request->channel == ch)
+        core->half.request->channel = NULL;
 }
 
 void request_forget_channel(struct client_core *core, struct channel *ch)

@@ -89,6 +89,7 @@ static void detach(struct client_core *core)
     core->out_handed = 0;
     requests_lost(core);
     typing_lost(core);
+    receive_drop(core);
 }
 
 static void back_off(struct client_core *core, chat_status status)
@@ -156,9 +157,22 @@ void session_connect(struct client_core *core)
     client_session_enter(core, CHAT_CONN_CONNECTING, CHAT_OK);
 }
 
-void session_opened(struct client_core *core, link_id link)
+/* A dial that is out belongs to another network, or nobody wants it any more. */
+static void drop_dial(struct client_core *core)
+{
+    if (core->dial_out)
+        core->dial_dropped = core->drop_wanted = true;
+}
+
+static void dial_is_over(struct client_core *core)
 {
     core->dial_out = false;
+    core->dial_dropped = core->drop_wanted = false;
+}
+
+void session_opened(struct client_core *core, link_id link)
+{
+    dial_is_over(core);
     if (core->state != CHAT_CONN_CONNECTING || core->link) {
         queue_close(core, link, CHAT_CLOSE_NORMAL, "not wanted any more", false);
         return;
@@ -225,8 +239,13 @@ void client_session_closed(struct client_core *core, link_id link, uint16_t code
         }
     }
     if (dial_failed) {
-        core->dial_out = false;
+        bool dropped = core->dial_dropped;
+
+        dial_is_over(core);
         if (core->state != CHAT_CONN_CONNECTING)
+            return;
+        core->dial_wanted = dropped;
+        if (dropped)
             return;
     } else if (link != core->link) {
         return;
@@ -330,6 +349,7 @@ static void leave(struct client_core *core, chat_conn_state state)
                     session_is_signed_in(core) && !core->blocked);
     detach(core);
     core->dial_wanted = false;
+    drop_dial(core);
     client_session_enter(core, state, CHAT_OK);
 }
 
@@ -366,6 +386,8 @@ void client_network_changed(struct client_core *core)
     if (core->state == CHAT_CONN_BACKING_OFF && !core->wait_is_slot) {
         core->failures = 0;
         session_connect(core);
+    } else if (core->state == CHAT_CONN_CONNECTING) {
+        drop_dial(core);
     } else if (session_is_signed_in(core)) {
         core->heartbeat_at_ms = core->now.mono_ms;
     }

@@ -148,6 +148,15 @@ static void plan_refresh(struct client_core *core, int64_t token_expires_at_ms)
     core->refresh_at_ms = now_ms + left_ms - margin_ms;
 }
 
+/* A moment of the server's clock by our own, which may be years off: between two sessions it
+ * is the only one we have, and it is off by the same amount then. */
+static int64_t by_our_clock(const struct client_core *core, int64_t server_ms)
+{
+    if (server_ms <= 0 || server_ms > INT64_MAX / 4 || core->server_offset_ms == 0)
+        return server_ms > INT64_MAX / 4 ? INT64_MAX / 4 : server_ms;
+    return server_ms - (core->now.mono_ms + core->server_offset_ms) + core->now.wall_ms;
+}
+
 static void keep_ticket(struct client_core *core, const ProtobufCBinaryData *bytes,
                         int64_t expires_at_ms)
 {
@@ -155,7 +164,7 @@ static void keep_ticket(struct client_core *core, const ProtobufCBinaryData *byt
         return;
     memcpy(core->ticket.bytes, bytes->data, bytes->len);
     core->ticket.len = bytes->len;
-    core->ticket.expires_at_ms = expires_at_ms;
+    core->ticket.expires_at_ms = by_our_clock(core, expires_at_ms);
     core->ticket.token_hash = core->proven_hash;
     (void)core_ok(core, cache_set_ticket(core->cache, &core->ticket));
 }

@@ -197,16 +197,21 @@ static bool is_sound(const struct listener_config *c)
 static chat_status make_vhost(struct ws_listener *l)
 {
     struct lws_context_creation_info info = {0};
-    char name[32];
 
-    (void)snprintf(name, sizeof(name), "listener-%u", (unsigned)l->port);
+    (void)snprintf(l->name, sizeof(l->name), "listener-%u", (unsigned)l->port);
     ws_callback_fill_vhost(&info);
-    info.vhost_name = name;
+    info.vhost_name = l->name; /* kept, not copied */
     info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
     info.user = l;
-    if (l->config.cert_file)
+    if (l->config.cert_file) {
+        /* Else it makes one with all that the system trusts, and never frees it. */
+        l->dials_none = SSL_CTX_new(TLS_client_method());
+        if (!l->dials_none)
+            return CHAT_E_NOMEM;
+        info.provided_client_ssl_ctx = l->dials_none;
         info.options =
             LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT | LWS_SERVER_OPTION_CREATE_VHOST_SSL_CTX;
+    }
     l->vhost = lws_create_vhost(l->net->lws, &info);
     if (l->vhost && (!l->config.cert_file || l->tls))
         return CHAT_OK;
@@ -267,6 +272,7 @@ void listener_free(struct ws_listener *l)
     alloc_free(a, (char *)(uintptr_t)l->config.key_file);
     alloc_free(a, (char *)(uintptr_t)l->config.link_secret);
     list_remove(&l->in_net);
+    SSL_CTX_free(l->dials_none);
     alloc_free(a, l);
 }
 

@@ -2,6 +2,7 @@
 
 #include <libwebsockets.h>
 #include <openssl/ssl.h>
+#include <signal.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
@@ -30,6 +31,7 @@ static chat_status make_context(struct net *net, uint32_t sockets_max)
 {
     struct lws_context_creation_info info = {0};
     void *loops[1] = {net->loop};
+    struct sigaction before;
 
     info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
                    LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT |
@@ -47,8 +49,32 @@ static chat_status make_context(struct net *net, uint32_t sockets_max)
     info.fd_limit_per_thread = sockets_max;
 
     lws_set_log_level(0, NULL);
+    /* It sets SIGPIPE to be ignored, for the whole process. */
+    (void)sigaction(SIGPIPE, NULL, &before);
     net->lws = lws_create_context(&info);
+    (void)sigaction(SIGPIPE, &before, NULL);
     return net->lws ? CHAT_OK : CHAT_E_NOMEM;
+}
+
+/* What was given is read at once: a mistake in it is told here, not at some dial. */
+static chat_status keep_trust(struct net *net, const struct net_config *config)
+{
+    const struct tls_trust trust = {
+        .ca_file = config->ca_file, .ca_pem = config->ca_pem, .ca_pem_len = config->ca_pem_len};
+
+    if (config->pinned_keys) {
+        net->pins = alloc_zeroed(net->allocator, sizeof(*net->pins));
+        if (!net->pins)
+            return CHAT_E_NOMEM;
+        if (!tls_pins_parse(config->pinned_keys, net->pins)) {
+            log_write(net->logger, CHAT_LOG_ERROR, "transport",
+                      "pinned_keys: not of the form sha256//BASE64;sha256//BASE64");
+            return CHAT_E_INVALID;
+        }
+    }
+    if (!config->ca_file && !config->ca_pem)
+        return CHAT_OK;
+    return tls_client_new(&trust, net->logger, &net->dial_tls);
 }
 
 chat_status net_new(const struct net_config *config, struct net **out_net)
@@ -75,11 +101,9 @@ chat_status net_new(const struct net_config *config, struct net **out_net)
         if (!net->dns_servers)
             goto fail;
     }
-    if (config->ca_file) {
-        status = tls_client_new(config->ca_file, net->logger, &net->dial_tls);
-        if (status != CHAT_OK)
-            goto fail;
-    }
+    status = keep_trust(net, config);
+    if (status != CHAT_OK)
+        goto fail;
     status = make_context(net, config->sockets_max);
     if (status != CHAT_OK)
         goto fail;
@@ -93,6 +117,7 @@ chat_status net_new(const struct net_config *config, struct net **out_net)
 
 fail:
     SSL_CTX_free(net->dial_tls);
+    alloc_free(net->allocator, net->pins);
     alloc_free(net->allocator, net->dns_servers);
     alloc_free(net->allocator, net);
     return status;
@@ -136,6 +161,7 @@ void net_free(struct net *net)
     }
     resolver_free(net->resolver);
     SSL_CTX_free(net->dial_tls);
+    alloc_free(net->allocator, net->pins);
     alloc_free(net->allocator, net->dns_servers);
     buf_fini(&net->scratch);
     alloc_free(net->allocator, net);

@@ -4,7 +4,8 @@
  *
  *   net_new()  ->  listeners, dials  ->  net_shut()  ->  uv_run() until it returns  ->  net_free()
  *
- * libwebsockets sets SIGPIPE to be ignored, for the whole process.
+ * No signal's disposition is changed; who runs the loop holds SIGPIPE back meanwhile
+ * (sigpipe.h).
  *
  * Threads: the loop's.
  */
@@ -29,6 +30,7 @@ struct lws_context;
 struct lws_vhost;
 struct resolver;
 struct ssl_ctx_st;
+struct tls_pins;
 
 #define NET_HANDSHAKES_MAX 4096u /* header tables, for all listeners and dials together */
 #define NET_MESSAGE_MAX 1048576u /* bytes of one message, either way, on any connection */
@@ -49,7 +51,10 @@ struct net_config {
     const struct chat_logger *logger;       /* NULL: silent */
     uv_loop_t *loop;                        /* required; outlives the net */
     const char *ca_file;                    /* for dialing wss: PEM; NULL: the system's */
-    const char *dns_servers;                /* "192.0.2.1:53,..."; NULL: the system's */
+    const void *ca_pem;                     /* the same as bytes, instead or in addition */
+    size_t ca_pem_len;
+    const char *pinned_keys; /* see tls_pins_parse(); NULL: any */
+    const char *dns_servers; /* "192.0.2.1:53,..."; NULL: the system's */
     /* Sockets at once. 0: as many as the process may have, at about 20 bytes each and found
      * at once. A small number costs nothing, and a walk over them at each lookup. */
     uint32_t sockets_max;
@@ -63,6 +68,7 @@ struct net {
     struct lws_vhost *dial_plain; /* made at the first dial of the kind */
     struct lws_vhost *dial_secure;
     struct ssl_ctx_st *dial_tls;
+    struct tls_pins *pins;     /* NULL: any key will do */
     struct list dials;         /* struct ws_dial: those under way */
     struct resolver *resolver; /* made at the first name */
     char *dns_servers;
@@ -72,7 +78,8 @@ struct net {
     int64_t timer_at_ms;
     uv_idle_t idle; /* runs while there is work */
     struct list work;
-    bool poke; /* libwebsockets has timers of its own to look at */
+    bool heard; /* bytes came since the owner set it to false */
+    bool poke;  /* libwebsockets has timers of its own to look at */
     bool shut;
 
     struct buf scratch;    /* joins frames: headroom, then up to NET_MESSAGE_MAX */
@@ -82,7 +89,8 @@ struct net {
 };
 
 /*
- * Errors: CHAT_E_NOMEM, CHAT_E_AUTH (ca_file is not readable as certificates), CHAT_E_IO.
+ * Errors: CHAT_E_NOMEM, CHAT_E_AUTH (ca_file or ca_pem is not readable as certificates),
+ *         CHAT_E_INVALID (pinned_keys), CHAT_E_IO.
  */
 chat_status net_new(const struct net_config *config, struct net **out_net);
 

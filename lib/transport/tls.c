@@ -1,6 +1,7 @@
 #include "transport/tls.h"
 
 #include <arpa/inet.h>
+#include <limits.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -52,25 +53,115 @@ static void set_common(SSL_CTX *ctx)
     (void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); /* tickets need none */
 }
 
-chat_status tls_client_new(const char *ca_file, const struct chat_logger *logger, SSL_CTX **out_ctx)
+/* Every certificate of the bytes; false when there is none, or one that cannot be read. */
+static bool trust_pem(SSL_CTX *ctx, const void *pem, size_t len)
+{
+    BIO *bio = len <= INT_MAX ? BIO_new_mem_buf(pem, (int)len) : NULL;
+    X509 *cert;
+    int count = 0;
+    bool good = bio != NULL;
+
+    while (good && (cert = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+        good = X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), cert) == 1;
+        X509_free(cert);
+        count++;
+    }
+    /* It ends with "no start line", also when all before it was fine. */
+    if (good && count > 0 && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE)
+        ERR_clear_error();
+    else
+        good = false;
+    BIO_free(bio);
+    return good;
+}
+
+static const char *trust(SSL_CTX *ctx, const struct tls_trust *wanted)
+{
+    ERR_clear_error();
+    if (wanted->ca_file && !SSL_CTX_load_verify_file(ctx, wanted->ca_file))
+        return wanted->ca_file;
+    if (wanted->ca_pem && !trust_pem(ctx, wanted->ca_pem, wanted->ca_pem_len))
+        return "ca_pem";
+    if (!wanted->ca_file && !wanted->ca_pem && !SSL_CTX_set_default_verify_paths(ctx))
+        return "the system's store";
+    return NULL;
+}
+
+chat_status tls_client_new(const struct tls_trust *wanted, const struct chat_logger *logger,
+                           SSL_CTX **out_ctx)
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    const char *bad;
 
     if (!ctx)
         return CHAT_E_NOMEM;
     set_common(ctx);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
-    ERR_clear_error();
-    if (ca_file ? !SSL_CTX_load_verify_file(ctx, ca_file)
-                : !SSL_CTX_set_default_verify_paths(ctx)) {
-        log_write(logger, CHAT_LOG_ERROR, LOG, "%s: no usable certificate authorities: %s",
-                  ca_file ? ca_file : "the system's store", first_cause());
+    bad = trust(ctx, wanted);
+    if (bad) {
+        log_write(logger, CHAT_LOG_ERROR, LOG, "%s: no usable certificate authorities: %s", bad,
+                  first_cause());
         ERR_clear_error();
         SSL_CTX_free(ctx);
         return CHAT_E_AUTH;
     }
     *out_ctx = ctx;
     return CHAT_OK;
+}
+
+/* ---- pins ---- */
+
+#define PIN_PREFIX "sha256//"
+#define PIN_TEXT 44u /* 32 bytes in base64 */
+
+static bool read_pin(const char *text, uint8_t out_hash[TLS_PIN_BYTES])
+{
+    uint8_t bytes[TLS_PIN_BYTES + 1]; /* OpenSSL counts the padding in */
+
+    if (text[PIN_TEXT - 1] != '=' || text[PIN_TEXT - 2] == '=' ||
+        EVP_DecodeBlock(bytes, (const unsigned char *)text, (int)PIN_TEXT) != (int)sizeof(bytes))
+        return false;
+    memcpy(out_hash, bytes, TLS_PIN_BYTES);
+    return true;
+}
+
+bool tls_pins_parse(const char *text, struct tls_pins *out_pins)
+{
+    out_pins->count = 0;
+    if (!text)
+        return true;
+    for (;;) {
+        size_t len = strcspn(text, ";");
+
+        if (out_pins->count == TLS_PINS_MAX || len != strlen(PIN_PREFIX) + PIN_TEXT ||
+            strncmp(text, PIN_PREFIX, strlen(PIN_PREFIX)) != 0 ||
+            !read_pin(text + strlen(PIN_PREFIX), out_pins->hashes[out_pins->count]))
+            return false;
+        out_pins->count++;
+        if (!text[len])
+            return true;
+        text += len + 1;
+    }
+}
+
+bool tls_pins_match(const struct tls_pins *pins, X509_STORE_CTX *store)
+{
+    X509 *cert = X509_STORE_CTX_get0_cert(store);
+    unsigned char *der = NULL;
+    uint8_t hash[TLS_PIN_BYTES];
+    unsigned int hash_len = 0;
+    bool found = false;
+    int len;
+
+    if (pins->count == 0)
+        return true;
+    len = cert ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der) : -1;
+    if (len > 0 && EVP_Digest(der, (size_t)len, hash, &hash_len, EVP_sha256(), NULL) == 1 &&
+        hash_len == sizeof(hash))
+        for (size_t i = 0; i < pins->count; i++)
+            found = found || memcmp(pins->hashes[i], hash, sizeof(hash)) == 0;
+    OPENSSL_free(der);
+    return found;
 }
 
 static bool load(SSL_CTX *ctx, const char *cert_file, const char *key_file,

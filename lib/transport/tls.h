@@ -8,19 +8,42 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <openssl/ssl.h>
 
 #include <libchat/log.h>
 #include <libchat/status.h>
 
+#define TLS_PINS_MAX 16u
+#define TLS_PIN_BYTES 32u /* SHA-256 */
+
+/* Whom to believe when dialing. Of both kinds of authorities all are trusted; of neither the
+ * system's are. */
+struct tls_trust {
+    const char *ca_file; /* PEM; NULL: none */
+    const void *ca_pem;  /* the same as bytes; NULL: none */
+    size_t ca_pem_len;
+};
+
+/* Hashes of public keys, one of which the peer's must have, beside a chain that is good. */
+struct tls_pins {
+    uint8_t hashes[TLS_PINS_MAX][TLS_PIN_BYTES];
+    size_t count; /* 0: any key will do */
+};
+
 /*
- * For dialing. `ca_file` (PEM) is all that is trusted; NULL: the system's authorities.
- * The caller frees it with SSL_CTX_free().
- * Errors: CHAT_E_AUTH (nothing usable in ca_file), CHAT_E_NOMEM.
+ * For dialing. The caller frees it with SSL_CTX_free().
+ * Errors: CHAT_E_AUTH (nothing usable in a file or in bytes that were given), CHAT_E_NOMEM.
  */
-chat_status tls_client_new(const char *ca_file, const struct chat_logger *logger,
+chat_status tls_client_new(const struct tls_trust *trust, const struct chat_logger *logger,
                            SSL_CTX **out_ctx);
+
+/* "sha256//BASE64;sha256//BASE64", as curl has it; NULL is none. False: it is not that. */
+bool tls_pins_parse(const char *text, struct tls_pins *out_pins);
+
+/* Is the key of the peer's own certificate among them? */
+bool tls_pins_match(const struct tls_pins *pins, X509_STORE_CTX *store);
 
 /* Loads certificate chain and key into a server's context; it may be in use, connections
  * made later get the new ones.

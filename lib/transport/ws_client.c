@@ -55,6 +55,8 @@ static bool is_header_value(const char *text, size_t max)
 #define LWS_CLOSED "closed before established"
 #define REFUSED "refused, or closed at once: is it running, and is this its port?"
 
+#define NOT_PINNED "the peer's key is none of the pinned ones"
+
 static void set_cause(struct ws_dial *dial, chat_status status, const char *cause, size_t len)
 {
     dial->failure = status;
@@ -101,8 +103,13 @@ static int on_tls_verify(X509_STORE_CTX *store, void *user)
     (void)user;
     if (!dial)
         return 0;
-    if (tls_client_verify(store, dial->url.host))
-        return 1;
+    if (tls_client_verify(store, dial->url.host)) {
+        if (!dial->conn->net->pins || tls_pins_match(dial->conn->net->pins, store))
+            return 1;
+        X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+        set_cause(dial, CHAT_E_AUTH, NOT_PINNED, strlen(NOT_PINNED));
+        return 0;
+    }
     cause = X509_verify_cert_error_string(X509_STORE_CTX_get_error(store));
     set_cause(dial, CHAT_E_AUTH, cause, strlen(cause));
     return 0;
@@ -110,10 +117,11 @@ static int on_tls_verify(X509_STORE_CTX *store, void *user)
 
 static chat_status make_tls(struct net *net)
 {
+    static const struct tls_trust the_systems = {0};
     chat_status status = CHAT_OK;
 
     if (!net->dial_tls)
-        status = tls_client_new(NULL, net->logger, &net->dial_tls);
+        status = tls_client_new(&the_systems, net->logger, &net->dial_tls);
     if (status != CHAT_OK)
         return status;
     SSL_CTX_set_app_data(net->dial_tls, net);

@@ -108,6 +108,9 @@ void ws_conn_kill(struct ws_conn *conn);
 /* Nobody is told any more. */
 void ws_conn_cut(struct ws_conn *conn);
 
+/* Reads nothing more of an open one, or goes on. */
+void ws_conn_pause(struct ws_conn *conn, bool paused);
+
 /* Sends buffers joined, otherwise like carrier_send(). */
 chat_status ws_conn_send(struct ws_conn *conn, const struct chat_buffer *buffers, size_t count,
                          bool *out_blocked);

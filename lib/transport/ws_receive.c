@@ -82,6 +82,7 @@ int ws_conn_on_bytes(struct ws_conn *conn, uint8_t *bytes, size_t len)
     if (conn->state != WS_OPEN)
         return 0; /* what crosses our close is dropped */
     conn->heard_at_ms = net_now_ms(conn->net);
+    conn->net->heard = true;
     if (!lws_frame_is_binary(conn->wsi))
         return cut(conn, CUT_TEXT, CHAT_E_PROTOCOL, LWS_CLOSE_STATUS_UNACCEPTABLE_OPCODE,
                    "binary messages only");
@@ -102,6 +103,20 @@ int ws_conn_on_bytes(struct ws_conn *conn, uint8_t *bytes, size_t len)
         ws_conn_rearm(conn);
     }
     return 0;
+}
+
+void ws_conn_pause(struct ws_conn *conn, bool paused)
+{
+    if (!conn->wsi || conn->state != WS_OPEN)
+        return;
+    (void)lws_rx_flow_control(conn->wsi, paused ? 0 : 1);
+    /* The time a message may take, and the silence that ends a link, are the peer's. */
+    conn->heard_at_ms = net_now_ms(conn->net);
+    if (!paused && conn->message_by_ms)
+        conn->message_by_ms = conn->heard_at_ms + conn->limits->message_ms;
+    ws_conn_rearm(conn);
+    if (!paused) /* what libwebsockets has read already is not announced by the socket */
+        net_poke(conn->net);
 }
 
 int ws_conn_on_peer_close(struct ws_conn *conn, const uint8_t *bytes, size_t len)

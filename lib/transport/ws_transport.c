@@ -8,11 +8,18 @@
 #include "base/alloc.h"
 #include "base/map.h"
 #include "transport/net.h"
+#include "transport/sigpipe.h"
 #include "transport/ws_client.h"
 
 /* The conn's heartbeats are quicker; this is for one that forgot. */
 #define IDLE_MS 300000
 #define CONNECT_MS_DEFAULT 10000
+
+/* Reads within one pump, as long as something comes and the loop wants it. */
+#define TURNS_MAX 64
+
+/* Above this many links a socket is found at once, below by a walk over few. */
+#define LINKS_FEW 1024
 
 /* Ended ones may linger beside each link, and libwebsockets has a few of its own. */
 #define SOCKETS_OF(links_max) ((links_max)*2 + 32)
@@ -129,11 +136,16 @@ static chat_status send_message(void *self, uint64_t link, const struct chat_buf
 {
     struct ws_transport *t = self;
     struct ws_conn *conn = map_get(&t->links, link);
+    struct sigpipe guard;
+    chat_status status;
 
     if (!conn)
         return CHAT_E_STATE;
     uv_update_time(&t->loop);
-    return ws_conn_send(conn, buffers, count, out_blocked);
+    sigpipe_hold(&guard);
+    status = ws_conn_send(conn, buffers, count, out_blocked);
+    sigpipe_release(&guard);
+    return status;
 }
 
 static void close_link(void *self, uint64_t link, uint16_t code, const char *reason,
@@ -141,26 +153,42 @@ static void close_link(void *self, uint64_t link, uint16_t code, const char *rea
 {
     struct ws_transport *t = self;
     struct ws_conn *conn = map_get(&t->links, link);
+    struct sigpipe guard;
 
     if (!conn)
         return;
     uv_update_time(&t->loop);
+    sigpipe_hold(&guard);
     carrier_close(&conn->carrier, code, reason, reason_len);
+    sigpipe_release(&guard);
 }
 
 static void on_wait_over(uv_timer_t *timer) { (void)timer; }
 static void on_woken(uv_async_t *async) { (void)async; }
 
+static bool is_tired(const struct ws_transport *t)
+{
+    return !t->sink.is_tired || t->sink.is_tired(t->sink.user);
+}
+
 static chat_status pump(void *self, int64_t timeout_ms)
 {
     struct ws_transport *t = self;
+    struct sigpipe guard;
 
     if (timeout_ms > 0) {
         uv_update_time(&t->loop);
         (void)uv_timer_start(&t->wait, on_wait_over, (uint64_t)timeout_ms, 0);
     }
+    sigpipe_hold(&guard);
+    t->net->heard = false;
     (void)uv_run(&t->loop, timeout_ms == 0 ? UV_RUN_NOWAIT : UV_RUN_ONCE);
     (void)uv_timer_stop(&t->wait);
+    for (int i = 0; i < TURNS_MAX && t->net->heard && !is_tired(t); i++) {
+        t->net->heard = false;
+        (void)uv_run(&t->loop, UV_RUN_NOWAIT);
+    }
+    sigpipe_release(&guard);
     return CHAT_OK;
 }
 
@@ -186,6 +214,21 @@ static void wake(void *self)
     (void)uv_async_send(&t->woken);
 }
 
+static void pause_link(void *self, uint64_t link, bool paused)
+{
+    struct ws_transport *t = self;
+    struct ws_conn *conn = map_get(&t->links, link);
+
+    if (conn)
+        ws_conn_pause(conn, paused);
+}
+
+static int64_t now_us(void *self)
+{
+    (void)self;
+    return (int64_t)(uv_hrtime() / 1000);
+}
+
 static void now(void *self, int64_t *out_mono_ms, int64_t *out_wall_ms)
 {
     struct timespec wall;
@@ -205,13 +248,16 @@ static chat_status fill_random(void *self, uint8_t *bytes, size_t len)
 static void transport_free(void *self)
 {
     struct ws_transport *t = self;
+    struct sigpipe guard;
 
+    sigpipe_hold(&guard);
     net_shut(t->net);
     uv_close((uv_handle_t *)&t->wait, NULL);
     uv_close((uv_handle_t *)&t->woken, NULL);
     (void)uv_run(&t->loop, UV_RUN_DEFAULT);
     net_free(t->net);
     (void)uv_loop_close(&t->loop);
+    sigpipe_release(&guard);
     map_fini(&t->links);
     alloc_free(t->allocator, t);
 }
@@ -229,16 +275,22 @@ static const struct chat_transport functions = {
     .now = now,
     .random = fill_random,
     .free = transport_free,
+    .pause = pause_link,
+    .now_us = now_us,
 };
 
 chat_status ws_transport_new(const struct chat_transport_ws_config *config,
                              struct chat_transport **out_transport)
 {
-    struct net_config net = {.allocator = config->allocator,
-                             .logger = config->logger,
-                             .ca_file = config->ca_file,
-                             .dns_servers = config->dns_servers,
-                             .sockets_max = SOCKETS_OF(config->links_max)};
+    struct net_config net = {
+        .allocator = config->allocator,
+        .logger = config->logger,
+        .ca_file = config->ca_file,
+        .ca_pem = config->ca_pem,
+        .ca_pem_len = config->ca_pem_len,
+        .pinned_keys = config->pinned_keys,
+        .dns_servers = config->dns_servers,
+        .sockets_max = config->links_max <= LINKS_FEW ? SOCKETS_OF(config->links_max) : 0};
     struct ws_transport *t = alloc_zeroed(config->allocator, sizeof(*t));
     chat_status status;
 

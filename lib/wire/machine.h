@@ -68,7 +68,7 @@ struct event {
 
 enum effect_kind {
     EFFECT_SEND,    /* `frames` leave as ONE WebSocket message */
-    EFFECT_CLOSE,   /* after what was sent; LINK_CLOSED still follows */
+    EFFECT_CLOSE,   /* after what was sent; LINK_CLOSED still follows; no link: the dial's */
     EFFECT_DIAL,    /* open a link to a configured peer */
     EFFECT_ENGINE,  /* store: run it on its lane, then ENGINE_DONE */
     EFFECT_STOPPED, /* nothing is left to do after EVENT_STOP */

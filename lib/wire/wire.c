@@ -9,6 +9,7 @@
 #include "wire/pb.h"
 
 #define FRAME_TAG 0x0a      /* field 1 of a batch, length first */
+#define FRAMES_FIELD 1u     /* of every batch */
 #define REQUEST_ID_FIELD 1u /* of every frame */
 
 /* The request id of a frame that is refused: what of it can be read, and 0 else. */
@@ -68,6 +69,78 @@ chat_status wire_decode_server(const uint8_t *bytes, size_t len, struct arena *a
 {
     return decode_batch(&wire_server_batch__descriptor, CHAT_SERVER_MESSAGE_MAX, bytes, len, arena,
                         out_batch, out_fault);
+}
+
+/* The next element of a batch; false: none is left, or (*out_good false) it has no form. */
+static bool next_element(struct pb_cursor *c, struct pb_cursor *out_frame, bool *out_good)
+{
+    while (c->at < c->end) {
+        uint32_t number;
+        enum pb_type type;
+
+        *out_good = pb_tag(c, &number, &type);
+        if (!*out_good)
+            return false;
+        if (number == FRAMES_FIELD) {
+            *out_good = type == PB_BYTES && pb_bytes(c, out_frame);
+            return *out_good;
+        }
+        *out_good = pb_skip(c, type);
+        if (!*out_good)
+            return false;
+    }
+    *out_good = true;
+    return false;
+}
+
+chat_status wire_check_server(const uint8_t *bytes, size_t len, struct wire_fault *out_fault)
+{
+    struct pb_cursor c = pb_cursor_at(bytes, len), frame;
+    uint32_t count = 0;
+    bool good = true;
+
+    *out_fault = (struct wire_fault){.rule = ""};
+    if (len > CHAT_SERVER_MESSAGE_MAX) {
+        out_fault->rule = "message_bytes";
+        return CHAT_E_TOO_LARGE;
+    }
+    while (next_element(&c, &frame, &good)) {
+        if (++count > CHAT_SERVER_FRAMES_MAX) {
+            out_fault->rule = "frames";
+            return CHAT_E_TOO_LARGE;
+        }
+    }
+    if (good)
+        return CHAT_OK;
+    out_fault->rule = "malformed";
+    return CHAT_E_PROTOCOL;
+}
+
+chat_status wire_next_server(const uint8_t *bytes, size_t len, size_t *at, struct arena *arena,
+                             WireServerFrame **out_frame, struct wire_fault *out_fault)
+{
+    struct pb_cursor c = pb_cursor_at(bytes + *at, len - *at), frame;
+    struct decode d = {.arena = arena};
+    ProtobufCMessage *message;
+    bool good, any = next_element(&c, &frame, &good);
+    chat_status status;
+
+    *out_fault = (struct wire_fault){.rule = good ? "" : "malformed"};
+    *out_frame = NULL;
+    if (!any) {
+        *at = len;
+        return good ? CHAT_OK : CHAT_E_PROTOCOL;
+    }
+    *at = (size_t)(c.at - bytes);
+    status =
+        decode_message(&d, &wire_server_frame__descriptor, frame.at, pb_left(&frame), &message);
+    if (status == CHAT_OK) {
+        memcpy(out_frame, &message, sizeof(message));
+        return CHAT_OK;
+    }
+    out_fault->rule = d.rule;
+    out_fault->request_id = peek_request_id(frame.at, pb_left(&frame));
+    return status;
 }
 
 chat_status wire_decode_link(const uint8_t *bytes, size_t len, struct arena *arena,

@@ -52,6 +52,17 @@ chat_status wire_decode_server(const uint8_t *bytes, size_t len, struct arena *a
 chat_status wire_decode_link(const uint8_t *bytes, size_t len, struct arena *arena,
                              WireLinkBatch **out_batch, struct wire_fault *out_fault);
 
+/*
+ * The same message frame by frame, for who cannot spend the time of a whole one at once.
+ * wire_check_server() looks at all of it, but into no frame: its length, its form, how many
+ * frames it has. Then wire_next_server() decodes the frame at *at and moves on behind it;
+ * *out_frame is NULL when only unknown fields were left.
+ * Errors: as above.
+ */
+chat_status wire_check_server(const uint8_t *bytes, size_t len, struct wire_fault *out_fault);
+chat_status wire_next_server(const uint8_t *bytes, size_t len, size_t *at, struct arena *arena,
+                             WireServerFrame **out_frame, struct wire_fault *out_fault);
+
 /* Decodes any single message that is not a batch (journal records, row values), with the
  * same checks. `descriptor` is the generated one. */
 chat_status wire_decode(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes,

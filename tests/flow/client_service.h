@@ -85,6 +85,7 @@ struct rig {
     uint32_t problem_after_ms, op_problems; /* how many operations get op_problem */
     uint32_t page_cut;                      /* pages hold at most this much, and say partial */
     int64_t token_left_ms;
+    int64_t server_ahead_ms; /* the service's wall clock less the client's */
     uint32_t dials, closes, stops, ops_per_second, reads_per_second, heartbeat_ms;
     uint16_t close_code;
     struct rig_channel channels[3];
@@ -321,11 +322,11 @@ static inline void rig_hello(struct rig *rig, const WireClientFrame *f)
     w.user_id = ME;
     w.session_no = rig->links;
     w.heartbeat_ms = rig->heartbeat_ms;
-    w.server_time_ms = rig->now.wall_ms;
+    w.server_time_ms = rig->now.wall_ms + rig->server_ahead_ms;
     w.ticket.data = (uint8_t *)"ticket";
     w.ticket.len = 6;
-    w.ticket_expires_at_ms = rig->now.wall_ms + 600000;
-    w.token_expires_at_ms = rig->token_left_ms ? rig->now.wall_ms + rig->token_left_ms : 0;
+    w.ticket_expires_at_ms = w.server_time_ms + 600000;
+    w.token_expires_at_ms = rig->token_left_ms ? w.server_time_ms + rig->token_left_ms : 0;
     w.limits = &limits;
     w.name = (char *)"me";
     RIG_SAY(rig, f->request_id, WELCOME, welcome, &w);

@@ -128,6 +128,38 @@ START_TEST(bytes_that_are_no_frames_end_the_link)
 }
 END_TEST
 
+/* In one message: a good frame, then one that cannot be decoded, or that is cut off. What has no
+ * form is refused before its first frame is looked at. */
+START_TEST(a_good_frame_before_a_broken_one_counts_when_the_message_has_a_form)
+{
+    static const uint8_t broken[][3] = {{0x0a, 1, 0x08}, {0x0a, 9, 0x08}};
+    WireServerFrame frame = WIRE_SERVER_FRAME__INIT;
+    struct frame *encoded;
+    uint8_t bytes[1024];
+    WireMessage m;
+    WireNonce n;
+
+    rig_start(&rig);
+    rig_pull(&rig);
+    rig_store_many(&rig, CH, 1);
+    rig_wire(&rig.channels[0], 1, &m, &n);
+    frame.body_case = WIRE_SERVER_FRAME__BODY_MESSAGE;
+    frame.message = &m;
+    encoded = wire_encode_server(NULL, &frame);
+    memcpy(bytes, encoded->bytes, encoded->len);
+    memcpy(bytes + encoded->len, broken[_i], sizeof(broken[_i]));
+    rig_bytes(&rig, bytes, encoded->len + sizeof(broken[_i]));
+    frame_unref(encoded);
+    rig_turn(&rig);
+    ck_assert_uint_eq(rig.close_code, 1002);
+    rig_pull(&rig);
+    ck_assert_uint_eq(rig_count(&rig, CHAT_EVENT_MESSAGE), _i == 0 ? 1 : 0);
+    rig_wait(&rig, 120000); /* in the end it is told once either way */
+    rig_pull(&rig);
+    ck_assert_uint_eq(rig_count(&rig, CHAT_EVENT_MESSAGE), _i == 0 ? 0 : 1);
+}
+END_TEST
+
 /* --- frames of random content --- */
 
 static uint64_t number(struct rng *rng)
@@ -552,6 +584,8 @@ int main(void)
 
     tcase_add_checked_fixture(lies, setup, teardown);
     tcase_add_loop_test(lies, a_lying_page_ends_the_link_and_is_not_believed, 0, 13);
+    tcase_add_loop_test(lies, a_good_frame_before_a_broken_one_counts_when_the_message_has_a_form,
+                        0, 2);
     tcase_add_test(lies, the_wrong_kind_of_answer_ends_the_link);
     tcase_add_test(lies, bytes_that_are_no_frames_end_the_link);
     suite_add_tcase(suite, lies);

@@ -118,6 +118,43 @@ START_TEST(a_token_that_ends_is_renewed_in_band_before)
 }
 END_TEST
 
+/* The device's clock is ten years behind the server's, or ahead. */
+START_TEST(a_clock_that_is_years_off_changes_nothing)
+{
+    char path[] = "client_skew.db";
+
+    remove(path);
+    rig.config.cache_path = path;
+    rig.server_ahead_ms = (_i ? -1 : 1) * INT64_C(315360000000);
+    rig.token_left_ms = 300000;
+    rig_start(&rig);
+    rig_cut(&rig, 1006);
+    rig_wait(&rig, 2000);
+    ck_assert(rig_heard_last(&rig, WIRE_CLIENT_FRAME__BODY_HELLO)->by_ticket);
+
+    /* A new token is asked for in time, by the server's clock. */
+    rig_pull(&rig);
+    rig_wait(&rig, 235000);
+    rig_pull(&rig);
+    ck_assert_uint_eq(rig_count(&rig, CHAT_EVENT_NEED_TOKEN), 0);
+    rig_wait(&rig, 10000);
+    rig_pull(&rig);
+    ck_assert_uint_eq(rig_count(&rig, CHAT_EVENT_NEED_TOKEN), 1);
+
+    /* The kept ticket is good after a restart, and not for ever. */
+    rig_crash(&rig);
+    rig_start(&rig);
+    ck_assert(rig_heard_last(&rig, WIRE_CLIENT_FRAME__BODY_HELLO)->by_ticket);
+    rig_crash(&rig);
+    rig.now.wall_ms += 700000;
+    rig_start(&rig);
+    ck_assert(!rig_heard_last(&rig, WIRE_CLIENT_FRAME__BODY_HELLO)->by_ticket);
+    ck_assert_int_eq(state(), CHAT_CONN_LIVE);
+    rig_crash(&rig);
+    remove(path);
+}
+END_TEST
+
 START_TEST(a_token_renewed_after_the_last_warning_is_as_good_as_any)
 {
     rig_start(&rig);
@@ -308,6 +345,26 @@ START_TEST(a_changed_network_ends_the_wait_or_probes)
 }
 END_TEST
 
+/* What was dialed in the old network would hang there until its time is over. */
+START_TEST(a_dial_that_is_out_when_the_network_changes_begins_anew)
+{
+    rig.dial_hangs = true;
+    rig_start(&rig);
+    ck_assert_int_eq(state(), CHAT_CONN_CONNECTING);
+    rig.dial_hangs = false;
+    if (_i) {
+        client_suspend(rig.core);
+        client_resume(rig.core);
+    } else {
+        client_network_changed(rig.core);
+    }
+    rig_turn(&rig);
+    ck_assert_uint_eq(rig.closes, 1);
+    ck_assert_uint_eq(rig.dials, 2);
+    ck_assert_int_eq(state(), CHAT_CONN_LIVE);
+}
+END_TEST
+
 START_TEST(a_stop_during_a_dial_wants_nothing_of_the_late_link)
 {
     struct event opened = {.kind = EVENT_LINK_OPENED, .link = 9};
@@ -315,7 +372,6 @@ START_TEST(a_stop_during_a_dial_wants_nothing_of_the_late_link)
     rig.dial_hangs = true;
     rig_start(&rig);
     client_stop(rig.core);
-    rig_turn(&rig);
     rig_feed(&rig, opened);
     rig_turn(&rig);
     ck_assert_uint_eq(rig.closes, 1);
@@ -601,6 +657,8 @@ int main(void)
     tcase_add_test(life, a_close_code_alone_asks_for_a_token_too);
     tcase_add_test(life, a_reconnect_uses_the_ticket_and_falls_back_to_the_token);
     tcase_add_test(life, a_token_that_ends_is_renewed_in_band_before);
+    tcase_add_loop_test(life, a_clock_that_is_years_off_changes_nothing, 0, 2);
+    tcase_add_loop_test(life, a_dial_that_is_out_when_the_network_changes_begins_anew, 0, 2);
     tcase_add_test(life, a_token_renewed_after_the_last_warning_is_as_good_as_any);
     tcase_add_loop_test(life, superseded_means_closed_and_stays_closed, 0, 2);
     tcase_add_loop_test(life, a_hello_of_ours_that_was_late_does_not_end_the_session_for_good, 0,

@@ -113,6 +113,10 @@ static inline void turn(struct run *r)
             hear(r, &effect);
         } else if (effect.kind == EFFECT_CLOSE) {
             FUZZ_CHECK(!effect.close.reason || strlen(effect.close.reason) <= 123);
+            if (!effect.link) {
+                FUZZ_CHECK(r->dialing);
+                r->dialing = false;
+            }
             closed(r, effect.link, effect.close.code);
         } else if (effect.kind == EFFECT_DIAL) {
             FUZZ_CHECK(!r->dialing);

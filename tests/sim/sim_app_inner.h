@@ -10,6 +10,7 @@ struct view {
     uint64_t channel_id;
     uint64_t stream; /* told up to here */
     uint64_t read;   /* the cursor as it was told */
+    uint64_t owed;   /* acknowledged, and not in the head that was seen */
     uint32_t reader; /* for the checker: a new one when the cache starts over */
     uint32_t epoch;
     bool listed;

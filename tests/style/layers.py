@@ -44,6 +44,8 @@ LAYERS = [
     ("lib/transport/", {
         "own": ("base", "wire", "transport"), "system": None, "public": None}),
     ("lib/api/", None),
+    ("include/libchat/adapters/", {
+        "own": (), "system": {"uv.h", "poll.h"}, "public": None}),
     ("include/libchat/", {
         "own": (), "system": set(), "public": None}),
 ]

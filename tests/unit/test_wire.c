@@ -127,6 +127,47 @@ START_TEST(many_frames_in_one_are_the_frames_joined)
 }
 END_TEST
 
+START_TEST(a_message_is_read_frame_by_frame_as_it_is_read_whole)
+{
+    static const uint8_t bytes[] = {0x0a, 2, 0x08, 7,    /* a frame */
+                                    0x12, 3, 1,    2, 3, /* a field of later servers */
+                                    0x0a, 0,             /* an empty frame */
+                                    0x18, 5};            /* another such field, at the end */
+    WireServerFrame *frame = NULL;
+    size_t at = 0;
+
+    ck_assert_int_eq(wire_check_server(bytes, sizeof(bytes), &fault), CHAT_OK);
+    ck_assert_int_eq(wire_next_server(bytes, sizeof(bytes), &at, &arena, &frame, &fault), CHAT_OK);
+    ck_assert_uint_eq(at, 4);
+    ck_assert_uint_eq(frame->request_id, 7);
+    ck_assert_int_eq(wire_next_server(bytes, sizeof(bytes), &at, &arena, &frame, &fault), CHAT_OK);
+    ck_assert_uint_eq(at, 11);
+    ck_assert_uint_eq(frame->request_id, 0);
+    ck_assert_int_eq(wire_next_server(bytes, sizeof(bytes), &at, &arena, &frame, &fault), CHAT_OK);
+    ck_assert_uint_eq(at, sizeof(bytes));
+    ck_assert_ptr_null(frame);
+}
+END_TEST
+
+START_TEST(the_form_of_a_message_is_checked_before_its_first_frame_is_read)
+{
+    static const uint8_t cut_off[] = {0x0a, 2, 0x08, 7, 0x0a, 9, 1};
+    static const uint8_t wrong_type[] = {0x0a, 0, 0x08, 1};
+    uint8_t *many = calloc(CHAT_SERVER_FRAMES_MAX + 1, 2);
+
+    ck_assert_int_eq(wire_check_server(cut_off, sizeof(cut_off), &fault), CHAT_E_PROTOCOL);
+    ck_assert_str_eq(fault.rule, "malformed");
+    ck_assert_int_eq(wire_check_server(wrong_type, sizeof(wrong_type), &fault), CHAT_E_PROTOCOL);
+    for (size_t i = 0; i <= CHAT_SERVER_FRAMES_MAX; i++)
+        many[2 * i] = 0x0a;
+    ck_assert_int_eq(wire_check_server(many, 2 * CHAT_SERVER_FRAMES_MAX, &fault), CHAT_OK);
+    ck_assert_int_eq(wire_check_server(many, 2 * CHAT_SERVER_FRAMES_MAX + 2, &fault),
+                     CHAT_E_TOO_LARGE);
+    ck_assert_str_eq(fault.rule, "frames");
+    free(many);
+}
+END_TEST
+
 START_TEST(without_memory_there_is_no_frame)
 {
     WireClientFrame client = WIRE_CLIENT_FRAME__INIT;
@@ -239,6 +280,8 @@ int main(void)
     tcase_add_test(encode, server_and_link_frames_carry_their_kind_and_come_back);
     tcase_add_test(encode, an_empty_frame_is_two_bytes);
     tcase_add_test(encode, many_frames_in_one_are_the_frames_joined);
+    tcase_add_test(encode, a_message_is_read_frame_by_frame_as_it_is_read_whole);
+    tcase_add_test(encode, the_form_of_a_message_is_checked_before_its_first_frame_is_read);
     tcase_add_test(encode, without_memory_there_is_no_frame);
     suite_add_tcase(suite, encode);
     tcase_add_checked_fixture(check, setup, teardown);
