@@ -403,6 +403,13 @@ START_TEST(reactions_go_on_and_off_with_the_same_keys)
     ck_assert_shows("no emoji of that name");
     key(TERM_ESCAPE);
     ck_assert_hides("no emoji");
+    set_online(false);
+    look();
+    key('+');
+    say("heart");
+    ck_assert_shows("the reaction waits");
+    set_online(true);
+    ck_assert_shows("[\u2764 1]");
 }
 END_TEST
 
