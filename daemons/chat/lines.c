@@ -33,7 +33,9 @@ static void note(struct app *app, const char *text)
     const bool tty = lines_of(app)->tty;
 
     fflush(app->out);
-    fprintf(stderr, "%s-- %s%s\n", tty ? "\033[2m" : "", text, tty ? "\033[0m" : "");
+    fputs(tty ? "\033[2m-- " : "-- ", stderr);
+    print_text(stderr, text, strlen(text)); /* it may repeat what a server said */
+    fputs(tty ? "\033[0m\n" : "\n", stderr);
 }
 
 static void token_failed(struct app *app, const char *why)

@@ -283,6 +283,11 @@ expect "a token command that fails" 1 'the token command failed' timeout 20 "$bi
     --ca data/keys/ca.pem --token-command 'echo x; exit 3' "wss://localhost:$port/"
 expect "a token command that prints none" 1 'printed no token' timeout 20 "$bin/chat" \
     --ca data/keys/ca.pem --token-command true "wss://localhost:$port/"
+printf 'one\033[2Jtwo\n/nonsense\033[2J\n' >typed3
+expect "what could control a terminal is not printed" 0 'ann> one?\[2Jtwo' sh -c "$bin/chat \
+    --quit-at-end --ca data/keys/ca.pem --channel ben \
+    --token \$($bin/chatctl token ann --data data) wss://localhost:$port/ <typed3"
+grep -q "$(printf '\033')" out && wrong "an escape reaches the output: $(cat -v out)"
 expect "the README's example" 0 '^hello$' sh -c "export CHAT_CA=data/keys/ca.pem \
     CHAT_URL=wss://localhost:$port/ CHAT_TOKEN=\$($bin/chatctl token ben --data data)
     timeout 20 stdbuf -oL $bin/../examples/hello | grep -m 1 hello"
