@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define ESCAPE_DELAY_MS 25
+#define SEQUENCE_MAX 32 /* characters of a key's sequence */
 
 /* Codes of our own for what curses has no name for. */
 enum { CODE_PASTE_BEGIN = KEY_MAX + 1, CODE_PASTE_END, CODE_WORD_LEFT, CODE_WORD_RIGHT };
@@ -239,6 +240,16 @@ static bool read_one(uint32_t *out)
     return true;
 }
 
+/* The rest of a sequence that curses does not know: none of it is typing. */
+static void skip_sequence(uint32_t kind)
+{
+    uint32_t code;
+
+    for (int i = 0; i < SEQUENCE_MAX && read_one(&code); i++)
+        if (kind == 'O' || (code >= 0x40 && code <= 0x7e))
+            return;
+}
+
 bool term_read(struct term_key *out)
 {
     uint32_t code, next;
@@ -246,8 +257,13 @@ bool term_read(struct term_key *out)
     if (!read_one(&code))
         return false;
     *out = (struct term_key){.code = code};
-    if (code == TERM_ESCAPE && read_one(&next))
-        *out = (struct term_key){.code = next, .alt = true};
+    if (code != TERM_ESCAPE || !read_one(&next))
+        return true;
+    *out = (struct term_key){.code = next, .alt = true};
+    if (next == '[' || next == 'O') {
+        skip_sequence(next);
+        out->code = TERM_OTHER;
+    }
     return true;
 }
 

@@ -1,6 +1,7 @@
 /* What is done to a message or a conversation, and search. */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "screen/emoji.h"
 #include "ui_inner.h"
@@ -130,7 +131,7 @@ void ui_go_to_answered(struct ui *ui)
 void ui_toggle_mute(struct ui *ui, uint64_t channel_id)
 {
     const struct chat_channel *channel = chat_conn_get_channel(ui->app->conn, channel_id);
-    const bool mute = channel && channel->muted_until_ms == 0;
+    const bool mute = channel && channel->muted_until_ms <= (int64_t)time(NULL) * 1000;
 
     if (channel && !ui_failed(ui, "not muted",
                               chat_conn_set_muted(ui->app->conn, channel_id, mute ? INT64_MAX : 0)))

@@ -279,6 +279,9 @@ def search(s, zoe, bob):
 
 
 def paste(zoe):
+    zoe.type("a\033[1;9Zb\033Oyc")  # keys that nobody knows are not typing
+    zoe.until("> abc\n", "pleasant day")
+    zoe.keys("C-u")
     zoe.tmux.run("set-buffer", "one line\nand another")
     zoe.tmux.run("paste-buffer", "-p", "-r", "-t", zoe.name)
     zoe.until("> one line\n  and another", "pleasant day")
