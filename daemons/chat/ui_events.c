@@ -153,7 +153,7 @@ static void on_cache(struct ui *ui, const struct chat_event *event)
 
 static void on_draft(struct ui *ui, const struct chat_event *event)
 {
-    if (event->channel->channel_id == ui->scene.channel_id && !ui->written)
+    if (event->channel->channel_id == ui->scene.channel_id && !ui->written && !ui->unkept)
         ui_load_draft(ui);
 }
 

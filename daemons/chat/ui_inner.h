@@ -44,6 +44,7 @@ struct ui {
     struct ui_target edited; /* WRITING_EDIT */
     struct ui_target acted;  /* OVERLAY_REACT, OVERLAY_DELETE */
     bool written;            /* the composer changed in this turn */
+    bool unkept;             /* it could not be kept as the draft: it is nowhere else */
     bool pasting;
 
     uint64_t typist_ids[UI_TYPISTS_MAX];

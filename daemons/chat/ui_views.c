@@ -144,6 +144,7 @@ static void forget_channel(struct ui *ui)
     scene->selected.set = scene->has_news = false;
     scene->typing[0] = '\0';
     scene->writing = WRITING_MESSAGE;
+    ui->unkept = false;
     scene->focus = FOCUS_COMPOSER;
     composer_set(&scene->composer, "", 0);
     pane_follow(scene);

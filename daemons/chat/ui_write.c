@@ -40,9 +40,10 @@ void ui_keep_draft(struct ui *ui)
     (void)chat_conn_set_typing(ui->app->conn, ui->scene.channel_id, c->len > 0);
     if (ui->scene.writing == WRITING_EDIT)
         return;
-    ui_failed(ui, "the draft is not kept",
-              chat_conn_set_draft(ui->app->conn, ui->scene.channel_id, c->text, c->len,
-                                  ui->scene.writing == WRITING_REPLY ? ui->reply_to_seq : 0));
+    ui->unkept =
+        ui_failed(ui, "the draft is not kept",
+                  chat_conn_set_draft(ui->app->conn, ui->scene.channel_id, c->text, c->len,
+                                      ui->scene.writing == WRITING_REPLY ? ui->reply_to_seq : 0));
 }
 
 static void quote_answered(struct ui *ui, uint64_t seq)
@@ -113,7 +114,7 @@ static void send_message(struct ui *ui)
     ui->scene.writing = WRITING_MESSAGE;
     ui->reply_to_seq = 0;
     ui->scene.has_news = false;
-    ui->written = false; /* sending cleared the draft */
+    ui->written = ui->unkept = false; /* sending cleared the draft */
     ui_jump_to_latest(ui);
 }
 
@@ -183,6 +184,19 @@ void ui_begin_reply(struct ui *ui)
     ui->written = true;
 }
 
+/* At the beginning of what is written: a slash there is doubled, or it would be a command. */
+static bool insert_text(struct composer *c, const char *text, size_t len)
+{
+    c->cursor = 0;
+    if (!composer_insert(c, text, len))
+        return false;
+    c->cursor = 0;
+    if (text[0] == '/')
+        (void)composer_insert(c, "/", 1);
+    c->cursor = c->len;
+    return true;
+}
+
 static void edit_text(struct ui *ui, struct ui_target target, const char *text, size_t len)
 {
     if (ui->written)
@@ -191,7 +205,8 @@ static void edit_text(struct ui *ui, struct ui_target target, const char *text, 
     ui->scene.answered = (struct scene_quote){0};
     scene_quote_set(&ui->scene.answered, "", 0, text, len);
     ui->scene.writing = WRITING_EDIT;
-    composer_set(&ui->scene.composer, text, len);
+    composer_set(&ui->scene.composer, "", 0);
+    (void)insert_text(&ui->scene.composer, text, len); /* it was a message: it fits */
     to_composer(ui);
 }
 
@@ -250,6 +265,12 @@ static char *copy_outgoing(struct ui *ui, const struct chat_nonce *nonce, size_t
     return NULL;
 }
 
+/* With a newline between, and a slash that may have to be doubled. */
+static bool fits_before(const struct composer *c, size_t len)
+{
+    return is_blank(c) || c->len + len + 2 <= COMPOSER_MAX;
+}
+
 /* Before what is being written, if there is anything. */
 static void put_before(struct ui *ui, const char *text, size_t len, uint64_t reply_to_seq)
 {
@@ -261,9 +282,7 @@ static void put_before(struct ui *ui, const char *text, size_t len, uint64_t rep
     c->cursor = 0;
     if (!blank)
         (void)composer_insert(c, "\n", 1);
-    c->cursor = 0;
-    if (!composer_insert(c, text, len))
-        composer_set(c, text, len);
+    (void)insert_text(c, text, len); /* fits_before() has been asked */
     if (reply_to_seq != 0) {
         ui->reply_to_seq = reply_to_seq;
         ui->scene.writing = WRITING_REPLY;
@@ -296,6 +315,11 @@ void ui_take_back(struct ui *ui)
     if (ui->scene.writing == WRITING_EDIT)
         ui_leave_writing(ui);
     text = copy_outgoing(ui, &nonce, &len);
+    if (text && !is_change && !fits_before(&ui->scene.composer, len)) {
+        scene_note(&ui->scene, true, "no room for it beside what is being written");
+        free(text);
+        return;
+    }
     status = text ? chat_conn_discard(ui->app->conn, &nonce) : CHAT_E_NOT_FOUND;
     if (status == CHAT_E_STATE || status == CHAT_E_NOT_FOUND)
         scene_note(&ui->scene, true, "too late: it may be sent already");

@@ -253,6 +253,11 @@ START_TEST(a_command_is_no_draft_and_a_second_slash_makes_it_a_message)
     key(TERM_ESCAPE);
     say("//etc/hosts");
     ck_assert_shows("/etc/hosts \u2713");
+    key(TERM_UP);
+    key('e');
+    ck_assert_shows("> //etc/hosts");
+    say(".allow");
+    ck_assert_shows("/etc/hosts.allow (edited)");
     say("/nonsense");
     ck_assert_shows("no such command: /nonsense");
     ck_assert_uint_eq(count_of(channel), 1);
@@ -281,13 +286,16 @@ START_TEST(a_full_disk_leaves_the_text_where_it_is)
     type("precious");
     look();
     ck_assert_int_eq(chat_testkit_disk_set_full(phone, true), CHAT_OK);
+    type(" words");
     key(TERM_ENTER);
-    ck_assert_str_eq(ui.scene.composer.text, "precious");
     ck_assert(ui.scene.notice_is_error);
+    ck_assert_int_eq(chat_conn_set_draft(conn_of("zoe"), channel, "other", 5, 0), CHAT_OK);
+    ck_assert_int_eq(chat_testkit_advance(kit, 5000), CHAT_OK);
+    ck_assert_str_eq(ui.scene.composer.text, "precious words");
     ck_assert_int_eq(chat_testkit_disk_set_full(phone, false), CHAT_OK);
     ck_assert_int_eq(chat_testkit_advance(kit, WAIT_MS), CHAT_OK);
     key(TERM_ENTER);
-    ck_assert_shows("precious \u2713");
+    ck_assert_shows("precious words \u2713");
     ck_assert_uint_eq(count_of(channel), 1);
 }
 END_TEST
@@ -365,6 +373,32 @@ START_TEST(what_was_refused_is_taken_back_into_the_composer)
     key(TERM_ENTER);
     look();
     ck_assert_uint_eq(count_of(channel), 1);
+}
+END_TEST
+
+START_TEST(taking_back_costs_nothing_that_is_being_written)
+{
+    static char text[COMPOSER_MAX + 1];
+
+    direct();
+    set_online(false);
+    look();
+    say("some words");
+    memset(text, 'x', COMPOSER_MAX - 11);
+    composer_set(&ui.scene.composer, text, COMPOSER_MAX - 11);
+    ui_keep_draft(&ui);
+    look();
+    key(TERM_HOME);
+    key(TERM_UP);
+    ck_assert_int_eq(ui.scene.focus, FOCUS_MESSAGES);
+    key('t');
+    ck_assert_shows("no room for it");
+    ck_assert_uint_eq(chat_conn_get_outgoing_count(app.conn), 1);
+    ck_assert_uint_eq(ui.scene.composer.len, COMPOSER_MAX - 11);
+    composer_set(&ui.scene.composer, text, COMPOSER_MAX - 12);
+    key('t');
+    ck_assert_uint_eq(ui.scene.composer.len, COMPOSER_MAX - 1);
+    ck_assert_uint_eq(chat_conn_get_outgoing_count(app.conn), 0);
 }
 END_TEST
 
@@ -691,6 +725,7 @@ int main(void)
     tcase_add_test(tcase, members_are_mentioned_by_their_names);
     tcase_add_test(tcase, what_waits_is_edited_deleted_and_taken_back);
     tcase_add_test(tcase, what_was_refused_is_taken_back_into_the_composer);
+    tcase_add_test(tcase, taking_back_costs_nothing_that_is_being_written);
     tcase_add_test(tcase, what_was_refused_is_sent_again);
     tcase_add_test(tcase, reactions_go_on_and_off_with_the_same_keys);
     tcase_add_test(tcase, others_messages_are_neither_edited_nor_deleted);
