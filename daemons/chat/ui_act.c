@@ -71,8 +71,7 @@ void ui_react(struct ui *ui)
     else
         status = chat_conn_react_outgoing(ui->app->conn, &ui->acted.nonce, emoji, strlen(emoji),
                                           remove, NULL);
-    if (!ui_failed(ui, "no reaction", status) && !scene_is_live(&ui->scene))
-        scene_note(&ui->scene, false, "the reaction waits until there is a connection");
+    ui_failed(ui, "no reaction", status);
 }
 
 /* --- deletions --- */

@@ -245,22 +245,28 @@ bool ui_leave_writing(struct ui *ui)
 
 /* --- taking back --- */
 
+/* NULL: no memory. */
+static char *copy_text(const char *text, size_t len)
+{
+    char *copy = malloc(len + 1);
+
+    if (!copy)
+        return NULL;
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+    return copy;
+}
+
 /* A copy of the operation's text; NULL: it is not there any more. */
 static char *copy_outgoing(struct ui *ui, const struct chat_nonce *nonce, size_t *out_len)
 {
     const struct chat_outgoing *o;
-    char *copy;
 
     for (uint32_t i = 0; chat_conn_get_outgoing(ui->app->conn, i, &o); i++) {
         if (o->nonce.device_id != nonce->device_id || o->nonce.counter != nonce->counter)
             continue;
-        copy = malloc(o->text_len + 1);
-        if (copy) {
-            memcpy(copy, o->text, o->text_len);
-            copy[o->text_len] = '\0';
-            *out_len = o->text_len;
-        }
-        return copy;
+        *out_len = o->text_len;
+        return copy_text(o->text, o->text_len);
     }
     return NULL;
 }
@@ -312,9 +318,14 @@ void ui_take_back(struct ui *ui)
     target = (struct ui_target){row->message->seq, row->message->nonce};
     change = row->change;
     reply_to_seq = row->message->reply_to_seq;
+    if (!is_change) { /* as it is shown: edits of it that wait go with it */
+        len = row->message->text_len;
+        text = copy_text(row->message->text, len);
+    } else {
+        text = copy_outgoing(ui, &nonce, &len);
+    }
     if (ui->scene.writing == WRITING_EDIT)
         ui_leave_writing(ui);
-    text = copy_outgoing(ui, &nonce, &len);
     if (text && !is_change && !fits_before(&ui->scene.composer, len)) {
         scene_note(&ui->scene, true, "no room for it beside what is being written");
         free(text);

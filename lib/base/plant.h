@@ -34,10 +34,12 @@ enum plant {
     PLANT_REACTION_TWICE,         /* shard: a reaction that is there is added again */
     PLANT_SENT_IS_CANCELLED,      /* client: what may be in is discarded all the same */
     PLANT_RECEIPT_FALLS,          /* shard: a receipt is what was said last */
-    PLANT_DRAFT_OVERWRITTEN,   /* shard: a draft is taken from who does not know the present one */
-    PLANT_SETTINGS_NOT_LISTED, /* client: what another device set while away stays unknown */
-    PLANT_VIEW_CHANGE_MISSED,  /* client: views are not told what was altered */
-    PLANT_VIEW_GAP_SKIPPED,    /* client: a window has no row for what is not held */
+    PLANT_DRAFT_OVERWRITTEN,    /* shard: a draft is taken from who does not know the present one */
+    PLANT_SETTINGS_NOT_LISTED,  /* client: what another device set while away stays unknown */
+    PLANT_VIEW_CHANGE_MISSED,   /* client: views are not told what was altered */
+    PLANT_VIEW_GAP_SKIPPED,     /* client: a window has no row for what is not held */
+    PLANT_TOMBSTONE_FORGOTTEN,  /* shard: deletions are not counted until the home is loaded anew */
+    PLANT_VIEW_REACTION_MISSED, /* client: a window does not show a reaction that is on its way */
     PLANT_COUNT,
 };
 

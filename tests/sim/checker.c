@@ -36,6 +36,7 @@ const char *check_rule_name(enum check_rule rule)
         [CHECK_VIEWS_EQUAL] = "views equal the cache",
         [CHECK_CONVERGED] = "all converge",
         [CHECK_MENTIONS] = "mentions are counted",
+        [CHECK_UNREAD] = "unread messages are counted",
         [CHECK_RESOLVED] = "unknowns resolve",
         [CHECK_LIVE] = "the run ends",
     };
@@ -64,6 +65,7 @@ struct checker *checker_new(void)
     index_init(&c->texts, sizeof(uint64_t));
     index_init(&c->reacted, sizeof(uint64_t));
     index_init(&c->mentions, sizeof(uint64_t));
+    index_init(&c->tombstones, sizeof(struct tombstones));
     index_init(&c->cursors, sizeof(uint64_t));
     index_init(&c->receipts, sizeof(struct receipt));
     index_init(&c->seen_receipts, sizeof(struct receipt));
@@ -93,6 +95,7 @@ void checker_free(struct checker *c)
     index_fini(&c->texts);
     index_fini(&c->reacted);
     index_fini(&c->mentions);
+    index_fini(&c->tombstones);
     index_fini(&c->cursors);
     index_fini(&c->receipts);
     index_fini(&c->seen_receipts);

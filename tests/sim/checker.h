@@ -51,6 +51,7 @@ enum check_rule {
     CHECK_VIEWS_EQUAL,       /* what is shown by diffs alone is what the cache has */
     CHECK_CONVERGED,         /* after healing all caches equal the history */
     CHECK_MENTIONS,          /* after healing the count of mentions is that of the history */
+    CHECK_UNREAD,            /* deleted messages do not count as unread, and all others do */
     CHECK_RESOLVED,          /* after healing no outcome is unknown */
     CHECK_LIVE,              /* the run ends: nothing loops, nobody is stuck */
     CHECK_RULES,
@@ -114,6 +115,17 @@ uint64_t checker_cursor_told(struct checker *c, uint32_t device, uint64_t channe
  * says; and so many above the cursor that was told. */
 void checker_mentions(struct checker *c, uint32_t device, uint64_t channel_id, uint64_t above_read,
                       uint64_t cached, uint64_t above_told);
+/* --- checker_unread.c --- */
+
+/* A message became a tombstone, once and for all. */
+void checker_logged_deletion(struct checker *c, uint64_t channel_id, uint64_t seq, uint64_t rev);
+/* A list says how many above the cursor are deleted, as of that rev of the channel. */
+void checker_told_deleted(struct checker *c, uint32_t device, uint64_t channel_id,
+                          uint64_t read_seq, uint64_t rev, uint64_t deleted);
+/* After healing: what the device counts, and what there is in the history. */
+void checker_unread(struct checker *c, uint32_t device, uint64_t channel_id, uint64_t counted,
+                    uint64_t exact);
+
 /* A cache dropped a channel and starts over: somebody rewrote it, or it is a violation. */
 void checker_rebuilt(struct checker *c, const char *who, uint64_t channel_id);
 /* The reader's cursor as its cache has it. */

@@ -71,6 +71,16 @@ struct reading {
     uint64_t acked_head; /* of its own writes */
 };
 
+#define CHECK_TOMBSTONES_MAX 512u
+
+struct tombstones {
+    struct {
+        uint64_t seq, rev;
+    } items[CHECK_TOMBSTONES_MAX];
+    uint32_t count;
+    bool too_many; /* not all are here */
+};
+
 struct checker {
     struct index bodies; /* of new messages: each text is sent once */
     struct index attempts, slots, channels, homes, members, log, shards, readings, seen, changes;
@@ -79,6 +89,7 @@ struct checker {
     struct index reacted;           /* by message and reaction: is it there? */
     struct index mentions, cursors; /* as devices were told them */
     struct index receipts, seen_receipts, own, words;
+    struct index tombstones;    /* by channel */
     struct index notes, listed; /* the first by number: joins; the second: the last number */
     uint64_t violations[CHECK_RULES];
     uint32_t printed;

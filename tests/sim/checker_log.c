@@ -130,8 +130,10 @@ void checker_logged_change(struct checker *c, const struct check_message *m)
     if (!s)
         return;
     s->body = m->body;
-    if (m->deleted)
-        s->marks = 0;
+    if (!m->deleted)
+        return;
+    s->marks = 0;
+    checker_logged_deletion(c, m->channel_id, m->seq, m->rev);
 }
 
 void checker_logged_reaction(struct checker *c, const struct check_message *m, uint64_t user_id,

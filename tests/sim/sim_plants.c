@@ -53,6 +53,8 @@ static const char *const names[PLANT_COUNT] = {
     PLANT_NAME(SETTINGS_NOT_LISTED),
     PLANT_NAME(VIEW_CHANGE_MISSED),
     PLANT_NAME(VIEW_GAP_SKIPPED),
+    PLANT_NAME(TOMBSTONE_FORGOTTEN),
+    PLANT_NAME(VIEW_REACTION_MISSED),
 };
 
 /* What one run showed, in a process of its own. */

@@ -14,6 +14,7 @@ static void report_channel(struct sim_app *app, const struct chat_channel *chann
     uint64_t user_id = chat_conn_get_user_id(sim_app_conn(app));
     uint64_t read = channel->read_seq, cached = channel->mentions, above_read = 0, above_told = 0;
     uint64_t told = checker_cursor_told(app->crowd->checker, sim_app_device(app), channel_id);
+    uint64_t unread = channel->unread, exact = 0;
     bool counts = checker_was_always_member(app->crowd->checker, channel->home_id, user_id);
 
     while (next <= head) {
@@ -28,6 +29,7 @@ static void report_channel(struct sim_app *app, const struct chat_channel *chann
                 above_read += message->seq > read;
                 above_told += message->seq > told;
             }
+            exact += message->seq > read && !m.deleted;
             if (stored)
                 checker_stored(app->crowd->checker, &m);
             else
@@ -47,6 +49,8 @@ static void report_channel(struct sim_app *app, const struct chat_channel *chann
     else if (!stored && counts)
         checker_mentions(app->crowd->checker, sim_app_device(app), channel_id, above_read, cached,
                          above_told);
+    if (next > head)
+        checker_unread(app->crowd->checker, sim_app_device(app), channel_id, unread, exact);
 }
 
 /* The conversations it lists are those that it may see. */

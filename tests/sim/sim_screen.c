@@ -17,7 +17,16 @@ struct shown_row {
     uint64_t message_id, rev, text; /* a hash */
     uint64_t unread, read_seq, head_seq;
     int64_t active_at_ms;
+    uint32_t reactions_waiting;
     bool is_gap, deleted, changing;
+};
+
+/* What the outbox does to a row. */
+struct doing {
+    chat_outgoing_kind kind; /* the newest edit or deletion; 0: none */
+    chat_outgoing_state state;
+    uint64_t text; /* a hash */
+    uint32_t reactions;
 };
 
 struct pane {
@@ -33,6 +42,7 @@ struct sim_screen {
     struct checker *checker;
     const char *name;
     struct pane list, window;
+    struct doing *doing; /* of the window's rows */
 };
 
 struct sim_screen *sim_screen_new(uint64_t seed, struct checker *checker, const char *name)
@@ -43,7 +53,8 @@ struct sim_screen *sim_screen_new(uint64_t seed, struct checker *checker, const 
         exit(2);
     s->list.rows = calloc(ROWS_MAX, sizeof(struct shown_row));
     s->window.rows = calloc(ROWS_MAX, sizeof(struct shown_row));
-    if (!s->list.rows || !s->window.rows)
+    s->doing = calloc(ROWS_MAX, sizeof(*s->doing));
+    if (!s->list.rows || !s->window.rows || !s->doing)
         exit(2);
     rng_seed(&s->rng, seed);
     s->checker = checker;
@@ -57,6 +68,7 @@ void sim_screen_free(struct sim_screen *s)
         return;
     free(s->list.rows);
     free(s->window.rows);
+    free(s->doing);
     free(s);
 }
 
@@ -77,11 +89,16 @@ static void wrong(struct sim_screen *s, const struct pane *p, uint32_t index, co
 
 /* --- the copy --- */
 
-static uint64_t text_hash(const struct chat_message *m)
+static uint64_t hash_text(const char *text, size_t len)
 {
     static const uint64_t key[2] = {3, 5};
 
-    return m->deleted ? 0 : hash_bytes(key, m->text, m->text_len) | 1;
+    return hash_bytes(key, text, len) | 1;
+}
+
+static uint64_t text_hash(const struct chat_message *m)
+{
+    return m->deleted ? 0 : hash_text(m->text, m->text_len);
 }
 
 static struct shown_row copy_row(const struct chat_row *row)
@@ -104,6 +121,7 @@ static struct shown_row copy_row(const struct chat_row *row)
         out.text = text_hash(row->message);
         out.deleted = row->message->deleted;
         out.changing = row->change && row->change_state == CHAT_OUTGOING_QUEUED;
+        out.reactions_waiting = row->reactions_waiting;
     }
     return out;
 }
@@ -229,10 +247,61 @@ static void check_outbox(struct sim_screen *s, chat_conn *conn, uint32_t index)
             p->rows[index].nonce.counter != o->nonce.counter ||
             p->rows[index].nonce.device_id != o->nonce.device_id)
             wrong(s, p, index, "the outbox has something else");
+        else if (!p->rows[index].changing && p->rows[index].text != hash_text(o->text, o->text_len))
+            wrong(s, p, index, "the outbox has another text of it");
         index++;
     }
     if (index < p->count)
         wrong(s, p, index, "the outbox has nothing of it");
+}
+
+/* The row that an operation is about; NULL: it is not in the window. */
+static struct doing *find_doing(struct sim_screen *s, const struct chat_outgoing *o)
+{
+    const struct pane *p = &s->window;
+
+    for (uint32_t i = 0; i < p->count; i++) {
+        const struct shown_row *row = &p->rows[i];
+
+        if (o->seq ? !row->is_gap && row->seq == o->seq
+                   : !row->seq && row->nonce.counter == o->message_nonce.counter &&
+                         row->nonce.device_id == o->message_nonce.device_id)
+            return &s->doing[i];
+    }
+    return NULL;
+}
+
+/* What was done to messages and is not in shows on their rows. */
+static void check_changes(struct sim_screen *s, chat_conn *conn)
+{
+    struct pane *p = &s->window;
+    const struct chat_outgoing *o;
+
+    memset(s->doing, 0, p->count * sizeof(*s->doing));
+    for (uint32_t i = 0; chat_conn_get_outgoing(conn, i, &o); i++) {
+        struct doing *d = NULL;
+
+        if (o->kind != CHAT_OUTGOING_SEND && o->channel_id == chat_view_get_channel_id(p->view))
+            d = find_doing(s, o);
+        if (d && o->kind == CHAT_OUTGOING_REACT) {
+            d->reactions += o->state == CHAT_OUTGOING_QUEUED;
+        } else if (d) {
+            d->kind = o->kind;
+            d->state = o->state;
+            d->text = o->kind == CHAT_OUTGOING_DELETE ? 0 : hash_text(o->text, o->text_len);
+        }
+    }
+    for (uint32_t i = 0; i < p->count; i++) {
+        const struct shown_row *row = &p->rows[i];
+        const struct doing *d = &s->doing[i];
+
+        if (row->changing != (d->kind && d->state == CHAT_OUTGOING_QUEUED))
+            wrong(s, p, i, "an edit or deletion of it came or went");
+        else if (row->changing && row->text != d->text)
+            wrong(s, p, i, "it does not show its edit");
+        if (row->reactions_waiting != (row->deleted ? 0 : d->reactions))
+            wrong(s, p, i, "it does not show what waits of reactions");
+    }
 }
 
 static void check_window(struct sim_screen *s, chat_conn *conn, bool whole)
@@ -264,6 +333,7 @@ static void check_window(struct sim_screen *s, chat_conn *conn, bool whole)
     if (i > WINDOW_ROWS_MAX)
         wrong(s, p, i, "more rows than were allowed");
     check_outbox(s, conn, i);
+    check_changes(s, conn);
     check_keys(s, p);
 }
 

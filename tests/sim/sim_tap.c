@@ -193,6 +193,9 @@ static void tell_listed(struct checker *checker, uint32_t device, const WireChan
 
         if (channel->head)
             checker_told_cursor(checker, device, channel->head->channel_id, channel->read_seq);
+        if (channel->head && channel->settings && !channel->unavailable)
+            checker_told_deleted(checker, device, channel->head->channel_id, channel->read_seq,
+                                 channel->head->rev, channel->deleted_unread);
         if (channel->mentions)
             checker_told_mentions(checker, device, channel->mentions->channel_id,
                                   channel->mentions->count);
@@ -225,8 +228,8 @@ void sim_tap_delivered(struct checker *checker, uint64_t user_id, uint32_t devic
                            f->history_page->n_messages);
         else if (f->body_case == WIRE_SERVER_FRAME__BODY_PROBLEM &&
                  f->problem->code == WIRE_PROBLEM_CODE__PROBLEM_INTERNAL)
-            checker_violation(checker, CHECK_NO_INTERNAL, "a server answers: internal (%s)",
-                              f->problem->detail);
+            checker_violation(checker, CHECK_NO_INTERNAL, "a server answers: internal (%s; %s)",
+                              f->problem->detail, f->problem->limit);
     }
     arena_fini(&arena);
 }

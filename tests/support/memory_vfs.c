@@ -109,6 +109,7 @@ static int file_write(sqlite3_file *base, const void *from, int amount, sqlite3_
         len /= 2;
     if (!grow(h->file, start + len))
         return SQLITE_IOERR_NOMEM;
+    h->file->unsynced = true;
     if (len)
         memcpy(h->file->bytes + start, from, len);
     if (len && start + len > h->file->len)
@@ -133,8 +134,13 @@ static int file_truncate(sqlite3_file *base, sqlite3_int64 to)
 
 static int file_sync(sqlite3_file *base, int flags)
 {
+    struct handle *h = (struct handle *)base;
+
     (void)flags;
-    return fails(((struct handle *)base)->vfs) ? SQLITE_IOERR_FSYNC : SQLITE_OK;
+    if (fails(h->vfs))
+        return SQLITE_IOERR_FSYNC;
+    h->file->unsynced = false;
+    return SQLITE_OK;
 }
 
 static int file_size(sqlite3_file *base, sqlite3_int64 *out)
@@ -196,7 +202,7 @@ static int file_sector_size(sqlite3_file *base)
 static int file_characteristics(sqlite3_file *base)
 {
     (void)base;
-    return 0;
+    return SQLITE_IOCAP_POWERSAFE_OVERWRITE; /* as SQLite takes any disk of today to be */
 }
 
 static const sqlite3_io_methods methods = {
@@ -336,6 +342,14 @@ uint32_t memory_vfs_open_count(const struct memory_vfs *v)
     for (size_t i = 0; i < MEMORY_FILES_MAX; i++)
         count += v->files[i].handles;
     return count;
+}
+
+bool memory_vfs_is_synced(const struct memory_vfs *v)
+{
+    for (size_t i = 0; i < MEMORY_FILES_MAX; i++)
+        if (v->files[i].name[0] && !v->files[i].deleted && v->files[i].unsynced)
+            return false;
+    return true;
 }
 
 bool memory_vfs_put(struct memory_vfs *v, const char *name, const uint8_t *bytes, size_t len)

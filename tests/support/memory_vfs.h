@@ -31,6 +31,7 @@ struct memory_file {
     const void *writer; /* the handle that may write; NULL: nobody */
     uint32_t handles;
     bool deleted;
+    bool unsynced; /* something was written since the last sync */
 };
 
 struct memory_vfs {
@@ -50,6 +51,9 @@ void memory_vfs_fail_after(struct memory_vfs *v, size_t allowed, bool for_good);
 
 /* Handles that are open. */
 uint32_t memory_vfs_open_count(const struct memory_vfs *v);
+
+/* Power loss now costs nothing: all that was written is synced. */
+bool memory_vfs_is_synced(const struct memory_vfs *v);
 
 /* A file's content as a whole. False: no memory or no room. */
 bool memory_vfs_put(struct memory_vfs *v, const char *name, const uint8_t *bytes, size_t len);

@@ -102,12 +102,13 @@ static void print_marks(const struct block *b, char *out, size_t out_size)
     const bool edited = m->edited_at_ms != 0 && !m->deleted;
     const char *mark = "";
 
-    if (row->change_state == CHAT_OUTGOING_QUEUED && row->change == CHAT_OUTGOING_EDIT) {
-        snprintf(out, out_size, "(edit waits)");
+    if (row->state == CHAT_OUTGOING_DONE && row->change_state == CHAT_OUTGOING_QUEUED) {
+        snprintf(out, out_size, "(%s waits)",
+                 row->change == CHAT_OUTGOING_EDIT ? "edit" : "deletion");
         return;
     }
-    if (row->change_state == CHAT_OUTGOING_QUEUED && row->change == CHAT_OUTGOING_DELETE) {
-        snprintf(out, out_size, "(deletion waits)");
+    if (row->state == CHAT_OUTGOING_DONE && row->reactions_waiting > 0) {
+        snprintf(out, out_size, "(reaction waits)");
         return;
     }
     if (row->state == CHAT_OUTGOING_QUEUED)
