@@ -66,9 +66,14 @@ void chat_view_free(chat_view *view)
 bool chat_view_next_diff(chat_view *view, struct chat_diff *out_diff)
 {
     struct chat_conn *conn = view_owner(view);
+    const bool was_ready = chat_view_is_ready(view);
+    const bool any = view_next_diff(view, out_diff);
 
-    loop_enter(conn); /* names and presence of new rows may be to be asked for */
-    return view_next_diff(view, out_diff);
+    /* Names and presence of new rows may be to be asked for. Where nothing was new nothing is: who
+     * looks again and again comes to rest. */
+    if (any || was_ready)
+        loop_enter(conn);
+    return any;
 }
 
 bool chat_view_get_row(chat_view *view, uint32_t index, const struct chat_row **out_row)
