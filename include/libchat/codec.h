@@ -164,6 +164,15 @@ CHAT_CODEC_WRITE(set_presence, chat_frame_set_presence);
 CHAT_CODEC_WRITE(refresh_token, chat_frame_refresh_token);
 CHAT_CODEC_WRITE(goodbye, chat_frame_goodbye);
 CHAT_CODEC_WRITE(react, chat_frame_react);
+/* Since 0.2: */
+CHAT_CODEC_WRITE(typing, chat_frame_typing);
+CHAT_CODEC_WRITE(mark_receipts, chat_frame_mark_receipts);
+CHAT_CODEC_WRITE(set_channel_settings, chat_frame_set_channel_settings);
+CHAT_CODEC_WRITE(set_draft, chat_frame_set_draft);
+CHAT_CODEC_WRITE(fetch_receipts, chat_frame_fetch_receipts);
+CHAT_CODEC_WRITE(fetch_devices, chat_frame_fetch_devices);
+CHAT_CODEC_WRITE(sign_out_device, chat_frame_sign_out_device);
+CHAT_CODEC_WRITE(sign_out_everywhere, chat_frame_sign_out_everywhere);
 
 /* From the server. */
 CHAT_CODEC_WRITE(message, chat_frame_message);
@@ -187,6 +196,12 @@ CHAT_CODEC_WRITE(going_away, chat_frame_going_away);
 CHAT_CODEC_WRITE(ticket, chat_frame_ticket);
 CHAT_CODEC_WRITE(ok, chat_frame_ok);
 CHAT_CODEC_WRITE(mentions, chat_frame_mentions);
+/* Since 0.2: */
+CHAT_CODEC_WRITE(typing_now, chat_frame_typing);
+CHAT_CODEC_WRITE(receipts, chat_frame_receipts);
+CHAT_CODEC_WRITE(channel_settings, chat_frame_channel_settings);
+CHAT_CODEC_WRITE(draft, chat_frame_draft);
+CHAT_CODEC_WRITE(devices, chat_frame_devices);
 
 CHAT_END_DECLS
 

@@ -644,12 +644,12 @@ typedef enum chat_frame_kind {
     CHAT_FRAME_GOING_AWAY = 256 + 27,
     CHAT_FRAME_TICKET = 256 + 28,
     CHAT_FRAME_OK = 256 + 29,
-    CHAT_FRAME_MENTIONS = 256 + 35,
     CHAT_FRAME_TYPING_NOW = 256 + 30,
     CHAT_FRAME_RECEIPTS = 256 + 31,
     CHAT_FRAME_CHANNEL_SETTINGS = 256 + 32,
     CHAT_FRAME_DRAFT = 256 + 33,
     CHAT_FRAME_DEVICES = 256 + 34,
+    CHAT_FRAME_MENTIONS = 256 + 35,
 } chat_frame_kind;
 
 /* One frame: `kind` says which pointer to read. NULL for CHAT_FRAME_UNKNOWN. */

@@ -330,6 +330,7 @@ static const struct codec_kind kinds[] = {
     {CHAT_FRAME_MARK_READ, &map_mark_read},
     {CHAT_FRAME_HEARTBEAT, &map_heartbeat},
     {CHAT_FRAME_FETCH_HISTORY, &map_fetch_history},
+    {CHAT_FRAME_TYPING, &map_typing},
     {CHAT_FRAME_HELLO, &map_hello},
     {CHAT_FRAME_EDIT_MESSAGE, &map_edit_message},
     {CHAT_FRAME_DELETE_MESSAGE, &map_delete_message},
@@ -345,7 +346,6 @@ static const struct codec_kind kinds[] = {
     {CHAT_FRAME_REFRESH_TOKEN, &map_refresh_token},
     {CHAT_FRAME_GOODBYE, &map_goodbye},
     {CHAT_FRAME_REACT, &map_react},
-    {CHAT_FRAME_TYPING, &map_typing},
     {CHAT_FRAME_MARK_RECEIPTS, &map_mark_receipts},
     {CHAT_FRAME_SET_CHANNEL_SETTINGS, &map_set_channel_settings},
     {CHAT_FRAME_SET_DRAFT, &map_set_draft},
@@ -373,12 +373,12 @@ static const struct codec_kind kinds[] = {
     {CHAT_FRAME_GOING_AWAY, &map_going_away},
     {CHAT_FRAME_TICKET, &map_ticket},
     {CHAT_FRAME_OK, &map_ok},
-    {CHAT_FRAME_MENTIONS, &map_mentions},
     {CHAT_FRAME_TYPING_NOW, &map_typing},
     {CHAT_FRAME_RECEIPTS, &map_receipts},
     {CHAT_FRAME_CHANNEL_SETTINGS, &map_channel_settings},
     {CHAT_FRAME_DRAFT, &map_draft},
     {CHAT_FRAME_DEVICES, &map_devices},
+    {CHAT_FRAME_MENTIONS, &map_mentions},
 };
 
 /* clang-format on */

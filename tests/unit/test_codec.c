@@ -212,6 +212,82 @@ static size_t write_frame(const struct chat_frame *frame, uint8_t **out_bytes)
     return len;
 }
 
+/* Its kind's own function. */
+static chat_status write_typed(const struct chat_frame *f, uint8_t *bytes, size_t cap, size_t *len)
+{
+#define TYPED(KIND, name)                                                                          \
+    case CHAT_FRAME_##KIND: return chat_codec_write_##name(f->body, f->request_id, bytes, cap, len);
+    switch ((int)f->kind) {
+        TYPED(SEND_MESSAGE, send_message)
+        TYPED(MARK_READ, mark_read)
+        TYPED(HEARTBEAT, heartbeat)
+        TYPED(FETCH_HISTORY, fetch_history)
+        TYPED(TYPING, typing)
+        TYPED(HELLO, hello)
+        TYPED(EDIT_MESSAGE, edit_message)
+        TYPED(DELETE_MESSAGE, delete_message)
+        TYPED(FETCH_CHANGES, fetch_changes)
+        TYPED(FETCH_MEMBERS, fetch_members)
+        TYPED(FETCH_USERS, fetch_users)
+        TYPED(FIND_USER, find_user)
+        TYPED(OPEN_DIRECT, open_direct)
+        TYPED(CREATE_GROUP, create_group)
+        TYPED(SET_MEMBER, set_member)
+        TYPED(WATCH_PRESENCE, watch_presence)
+        TYPED(SET_PRESENCE, set_presence)
+        TYPED(REFRESH_TOKEN, refresh_token)
+        TYPED(GOODBYE, goodbye)
+        TYPED(REACT, react)
+        TYPED(MARK_RECEIPTS, mark_receipts)
+        TYPED(SET_CHANNEL_SETTINGS, set_channel_settings)
+        TYPED(SET_DRAFT, set_draft)
+        TYPED(FETCH_RECEIPTS, fetch_receipts)
+        TYPED(FETCH_DEVICES, fetch_devices)
+        TYPED(SIGN_OUT_DEVICE, sign_out_device)
+        TYPED(SIGN_OUT_EVERYWHERE, sign_out_everywhere)
+        TYPED(MESSAGE, message)
+        TYPED(SENT, sent)
+        TYPED(CHANGED, changed)
+        TYPED(CURSOR, cursor)
+        TYPED(HEARTBEAT_ACK, heartbeat_ack)
+        TYPED(PRESENCE, presence)
+        TYPED(WELCOME, welcome)
+        TYPED(PROBLEM, problem)
+        TYPED(CHANNEL_LIST, channel_list)
+        TYPED(HISTORY_PAGE, history_page)
+        TYPED(CHANGES_PAGE, changes_page)
+        TYPED(ALTERED, altered)
+        TYPED(MEMBERS, members)
+        TYPED(USERS, users)
+        TYPED(OPENED, opened)
+        TYPED(MEMBER_CHANGED, member_changed)
+        TYPED(CHANNEL_REMOVED, channel_removed)
+        TYPED(GOING_AWAY, going_away)
+        TYPED(TICKET, ticket)
+        TYPED(OK, ok)
+        TYPED(TYPING_NOW, typing_now)
+        TYPED(RECEIPTS, receipts)
+        TYPED(CHANNEL_SETTINGS, channel_settings)
+        TYPED(DRAFT, draft)
+        TYPED(DEVICES, devices)
+        TYPED(MENTIONS, mentions)
+    }
+#undef TYPED
+    ck_abort_msg("kind %d has no function", (int)f->kind);
+    return CHAT_E_INVALID;
+}
+
+static void ck_typed_writes_the_same(const struct chat_frame *frame, const uint8_t *bytes,
+                                     size_t len)
+{
+    uint8_t *typed = take(len);
+    size_t typed_len = 0;
+
+    ck_assert_int_eq(write_typed(frame, typed, len, &typed_len), CHAT_OK);
+    ck_assert_uint_eq(typed_len, len);
+    ck_assert_mem_eq(typed, bytes, len);
+}
+
 static void ck_as_protobuf_c_writes_it(const uint8_t *bytes, size_t len, bool client)
 {
     struct wire_fault fault;
@@ -274,6 +350,7 @@ START_TEST(random_frames_of_every_kind_are_written_and_read_alike)
         frame.request_id = (uint32_t)random_number();
         frame.body = random_body(kinds[i].map);
         len = write_frame(&frame, &bytes);
+        ck_typed_writes_the_same(&frame, bytes, len);
         ck_as_protobuf_c_writes_it(bytes, len, client);
         ck_read_back(bytes, len, &frame, client);
         arena_reset(&arena);
