@@ -103,8 +103,9 @@ static bool on_event(chat_conn *conn, const struct chat_event *event)
     else if (event->type == CHAT_EVENT_OUTGOING && event->outgoing->state == CHAT_OUTGOING_DONE &&
              is_live)
         answer_channel(conn, event->outgoing->channel_id); /* had the outbox been full */
-    else if (event->type == CHAT_EVENT_NEED_TOKEN ||
-             (event->type == CHAT_EVENT_STATE && event->state == CHAT_CONN_CLOSED))
+    else if (event->type == CHAT_EVENT_STATE &&
+             (event->state == CHAT_CONN_CLOSED || (event->state == CHAT_CONN_OFFLINE &&
+                                                   event->status != CHAT_OK))) /* the token ended */
         return false;
     return true;
 }
