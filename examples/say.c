@@ -18,6 +18,7 @@ struct app {
     unsigned long times; /* to be sent yet */
     uint64_t ticket;     /* of the one question that is under way; 0: none */
     uint64_t channel_id;
+    unsigned losses; /* of the link */
     chat_status failed;
     bool is_done;
 };
@@ -52,6 +53,8 @@ static void on_answer(struct app *app, const struct chat_event *event)
     app->ticket = 0;
     if (event->status != CHAT_OK) {
         give_up(app, event->status, chat_event_type_name(event->type));
+    } else if (event->type == CHAT_EVENT_USERS && event->users_count == 0) {
+        give_up(app, CHAT_E_NOT_FOUND, "nobody of that name has signed in yet");
     } else if (event->type == CHAT_EVENT_USERS) {
         asked(app, chat_conn_open_direct(app->conn, event->users[0]->user_id, &app->ticket),
               "open the direct");
@@ -71,6 +74,9 @@ static void on_event(struct app *app, const struct chat_event *event)
         give_up(app, event->status, chat_event_type_name(event->type));
     else if (event->type == CHAT_EVENT_STATE && event->state == CHAT_CONN_CLOSED)
         give_up(app, event->status, "closed");
+    else if (event->type == CHAT_EVENT_STATE && event->state == CHAT_CONN_BACKING_OFF &&
+             ++app->losses == 3) /* libchat would go on for ever; who waits at a shell does not */
+        give_up(app, event->status, "no connection");
     else if (event->type == CHAT_EVENT_OUTGOING && event->outgoing->state == CHAT_OUTGOING_REFUSED)
         give_up(app, event->status, event->rule ? event->rule : "refused");
     else if (event->type == CHAT_EVENT_STATE && event->state == CHAT_CONN_LIVE && !app->channel_id)
@@ -83,7 +89,9 @@ static void go_on(struct app *app)
 {
     chat_status status = CHAT_OK;
 
-    while (app->channel_id && app->times && status == CHAT_OK) {
+    if (!chat_conn_get_channel(app->conn, app->channel_id))
+        return; /* a new one comes a moment after CHAT_EVENT_OPENED */
+    while (app->times && status == CHAT_OK) {
         status =
             chat_conn_send_text(app->conn, app->channel_id, app->text, strlen(app->text), NULL);
         if (status == CHAT_OK)
@@ -93,7 +101,7 @@ static void go_on(struct app *app)
         return; /* the outbox is full: there will be room again */
     if (status != CHAT_OK)
         give_up(app, status, "send");
-    else if (app->channel_id && !app->ticket && chat_conn_get_outgoing_count(app->conn) == 0)
+    else if (!app->ticket && chat_conn_get_outgoing_count(app->conn) == 0)
         asked(app,
               chat_conn_fetch_history(app->conn, app->channel_id, 0, CHAT_HISTORY_PAGE_MAX, true,
                                       &app->ticket),

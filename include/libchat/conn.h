@@ -456,7 +456,7 @@ CHAT_API CHAT_USE_RESULT chat_status chat_conn_fetch_users(chat_conn *conn,
                                                            const uint64_t *user_ids, size_t count,
                                                            uint64_t *out_ticket);
 /* CHAT_EVENT_USERS, by the subject of the user's tokens, 1 to CHAT_SUBJECT_MAX bytes; one user, or
- * CHAT_E_NOT_FOUND: who has never signed in is nobody yet. */
+ * none with CHAT_OK: who has never signed in is nobody yet. */
 CHAT_API CHAT_USE_RESULT chat_status chat_conn_find_user(chat_conn *conn, const char *subject,
                                                          size_t subject_len, uint64_t *out_ticket);
 /* CHAT_EVENT_MEMBERS of a group or direct, ascending by user_id, those behind after_user_id (0:
@@ -464,11 +464,13 @@ CHAT_API CHAT_USE_RESULT chat_status chat_conn_find_user(chat_conn *conn, const 
 CHAT_API CHAT_USE_RESULT chat_status chat_conn_fetch_members(chat_conn *conn, uint64_t home_id,
                                                              uint64_t after_user_id, uint32_t limit,
                                                              uint64_t *out_ticket);
-/* CHAT_EVENT_OPENED, with the channel, new or the one that is there: two users have one direct. */
+/* CHAT_EVENT_OPENED, with the id of the channel, new or the one that is there: two users have one
+ * direct. A new channel itself may come a moment later, by CHAT_EVENT_CHANNEL: until then calls
+ * on it say CHAT_E_NOT_FOUND. */
 CHAT_API CHAT_USE_RESULT chat_status chat_conn_open_direct(chat_conn *conn, uint64_t peer_id,
                                                            uint64_t *out_ticket);
-/* CHAT_EVENT_OPENED; the creator is a member by itself and may manage. `name` is 1 to CHAT_NAME_MAX
- * bytes; fewer than CHAT_GROUP_MEMBERS_MAX others, 0 too. */
+/* CHAT_EVENT_OPENED, as above; the creator is a member by itself and may manage. `name` is 1 to
+ * CHAT_NAME_MAX bytes; fewer than CHAT_GROUP_MEMBERS_MAX others, 0 too. */
 CHAT_API CHAT_USE_RESULT chat_status chat_conn_create_group(chat_conn *conn, const char *name,
                                                             size_t name_len,
                                                             const uint64_t *member_ids,
