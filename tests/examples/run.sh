@@ -85,28 +85,39 @@ finish() {
     [ $code -eq "$1" ] || wrong "$name: exit code $code, not $1"
 }
 
-say() { "$examples/say" "$@" >>say.out 2>>say.err || wrong "say $*"; }
+talk() { "$examples/say" "$@" >>say.out 2>>say.err || wrong "say $*"; }
 acquaint() { "$bin/chatctl" direct "$1" "$2" --data data --url "$CHAT_URL" >/dev/null || wrong direct; }
+
+say() {
+    as bob "$examples/say" nobody hi 2>say.err && wrong "nobody was found"
+    grep -q 'signed in yet' say.err || wrong "it does not say why"
+    as alice talk bob "good day" # a new direct
+    as bob talk alice "to you" 2
+    [ "$(cat say.out)" = "1 me good day
+1 peer good day
+2 me to you
+3 me to you" ] || wrong "another conversation"
+}
 
 hello() {
     acquaint alice bob
     start alice
     wait_for '^hello$' app.out
     stop TERM 143
-    as bob say alice "good day"
+    as bob talk alice "good day"
     grep -q '^1 peer hello$' say.out || wrong "bob has no hello"
 }
 
 # Killed in the midst of its answers, and talked to while it is dead: one answer each.
 echo_bot() {
     acquaint alice robot
-    as alice say robot first
+    as alice talk robot first
     start robot
     wait_for '^answered 1$' app.out
-    as alice say robot again 60
+    as alice talk robot again 60
     wait_for '^answered ' app.out 2
     stop KILL 137
-    as alice say robot "while you were out" 2
+    as alice talk robot "while you were out" 2
     start robot
     wait_for '^answered ' app.out 2
     stop KILL 137
@@ -117,13 +128,13 @@ echo_bot() {
         tries=$((tries + 1))
         [ $tries -le 100 ] || wrong "answers are missing"
         : >say.out
-        as alice say robot
+        as alice talk robot
         sleep 0.1
     done
-    as alice say robot "the end"
+    as alice talk robot "the end"
     wait_for '^answered ' app.out
     : >say.out
-    as alice say robot
+    as alice talk robot
     [ "$(grep -c ' peer first$' say.out)" -eq 1 ] || wrong "first: not one answer"
     [ "$(grep -c ' peer again$' say.out)" -eq 60 ] || wrong "again: not 60 answers"
     [ "$(grep -c ' peer while you were out$' say.out)" -eq 2 ] || wrong "not 2 answers"
@@ -177,8 +188,8 @@ game_loop() {
     acquaint alice gamer
     start gamer
     wait_for '^in the game' app.out
-    as alice say gamer "flood" 2000
-    as alice say gamer gg
+    as alice talk gamer "flood" 2000
+    as alice talk gamer gg
     finish 0
     grep '^[0-9]* frames, 2001 lines' app.out || wrong "lines are missing"
 }
@@ -187,7 +198,7 @@ libuv_loop() {
     acquaint alice carl
     start carl
     wait_for '^live' app.out
-    as alice say carl "good day"
+    as alice talk carl "good day"
     wait_for '^alice: good day$' app.out
     wait_for '^1 unread$' app.out
     stop TERM 0
