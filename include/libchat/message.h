@@ -119,7 +119,7 @@ struct chat_channel {
     uint64_t stream_seq; /* all up to here was told as messages or gaps */
     uint64_t first_seq;  /* older ones were removed by retention */
     uint64_t read_seq;   /* this user has read up to here */
-    uint64_t unread;     /* head_seq - read_seq, less what was deleted between */
+    uint64_t unread;     /* head_seq - read_seq, less what is known to be deleted between */
     uint64_t peer_id;    /* a direct's other member, else 0 */
     const char *name;    /* empty for a direct */
     size_t name_len;

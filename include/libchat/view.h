@@ -11,12 +11,13 @@
  *
  * Gaps, pages, echoes of what is being sent, rewritten history, reconnects: all are nothing
  * but diffs. Whoever shows only views needs no other event about channels and messages, but for
- * who types and what others have read. Own reactions show once they are in, as others' do.
+ * who types and what others have read.
  *
  * The channel list has one row per channel, the latest activity first. A message window has
  * a stretch of one channel: its messages in order, a row for each gap in what is held here,
  * and behind the newest message what this device has not got in yet. An own message has one
- * row from the keystroke on, under one key, whatever becomes of it.
+ * row from the keystroke on, under one key, whatever becomes of it. What the user does to a
+ * message, edits, deletions, reactions, shows on its row at once, be it in or on its way itself.
  *
  * An open window drives: what is missing in it is fetched before anything else, the one
  * nearest to what is visible first; names and presence of who is visible are asked for. Without a
@@ -70,8 +71,8 @@ struct chat_row {
     size_t title_len;
     int64_t active_at_ms; /* CHANNEL: when the last thing happened in it, wall clock */
 
-    /* MESSAGE: as it is to be shown. Not yet in, its seq and message_id are 0. An own edit
-     * or deletion that is queued shows already.
+    /* MESSAGE: as it is to be shown. Not yet in, its seq and message_id are 0. An own edit,
+     * deletion or reaction that is queued shows already.
      * CHANNEL: the newest one known here, queued or held; NULL when there is none. */
     const struct chat_message *message;
     const char *author_name; /* of `message`; "" while it is not known. Never NULL */
@@ -84,8 +85,8 @@ struct chat_row {
     chat_outgoing_state state;
     chat_status status;
 
-    /* MESSAGE in the history: an own operation on it that is not in: its kind (EDIT, DELETE)
-     * or 0; QUEUED or REFUSED; why; its name. One that was refused does not show. */
+    /* MESSAGE: an own operation on it that is not in: its kind (EDIT, DELETE) or 0; QUEUED or
+     * REFUSED; why; its name. One that was refused does not show. */
     chat_outgoing_kind change;
     chat_outgoing_state change_state;
     chat_status change_status;
@@ -94,6 +95,10 @@ struct chat_row {
     /* GAP */
     uint64_t from_seq, to_seq;
     bool loading; /* being fetched: there is a link */
+
+    /* MESSAGE: own reactions, or their taking back, that show in message->reactions and are not in
+     * yet. One that is refused is an event, and shows no more. */
+    uint32_t reactions_waiting;
 };
 
 /* What is to be known of a view besides its rows. */

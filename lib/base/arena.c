@@ -76,6 +76,7 @@ void arena_reset(struct arena *a)
 {
     struct arena_block *kept = a->blocks;
 
+    a->starved = false;
     while (kept && kept->size != ARENA_BLOCK_SIZE)
         kept = kept->next;
     free_blocks_but(a, kept);
@@ -110,7 +111,7 @@ static struct arena_block *add_block(struct arena *a, size_t size)
     return block;
 }
 
-void *arena_alloc(struct arena *a, size_t size)
+static void *take(struct arena *a, size_t size)
 {
     struct arena_block *block = a->blocks;
     size_t rounded;
@@ -133,10 +134,29 @@ void *arena_alloc(struct arena *a, size_t size)
     return bytes;
 }
 
+void *arena_alloc(struct arena *a, size_t size)
+{
+    void *memory = take(a, size);
+
+    a->starved |= !memory;
+    return memory;
+}
+
 void *arena_copy(struct arena *a, const void *bytes, size_t size)
 {
     void *copy = arena_alloc(a, size);
     if (copy && size > 0)
         memcpy(copy, bytes, size);
+    return copy;
+}
+
+char *arena_copy_text(struct arena *a, const char *text, size_t len)
+{
+    char *copy = len < SIZE_MAX ? arena_alloc(a, len + 1) : NULL;
+    if (!copy)
+        return NULL;
+    if (len > 0)
+        memcpy(copy, text, len);
+    copy[len] = '\0';
     return copy;
 }

@@ -5,6 +5,7 @@
 #ifndef CHAT_BASE_ARENA_H
 #define CHAT_BASE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,7 @@ struct arena {
     struct arena_block *blocks;         /* the newest first */
     size_t used;                        /* bytes handed out since the last reset */
     size_t max;                         /* used never exceeds it */
+    bool starved;                       /* something found no room since the last reset */
     struct chat_allocator as_allocator; /* alloc from the arena; free does nothing */
 };
 
@@ -30,5 +32,7 @@ void arena_reset(struct arena *a);
 /* Aligned for any type. NULL past max or when the parent has no memory. */
 void *arena_alloc(struct arena *a, size_t size);
 void *arena_copy(struct arena *a, const void *bytes, size_t size);
+/* With a NUL behind it. */
+char *arena_copy_text(struct arena *a, const char *text, size_t len);
 
 #endif

@@ -34,10 +34,19 @@ enum plant {
     PLANT_REACTION_TWICE,         /* shard: a reaction that is there is added again */
     PLANT_SENT_IS_CANCELLED,      /* client: what may be in is discarded all the same */
     PLANT_RECEIPT_FALLS,          /* shard: a receipt is what was said last */
-    PLANT_DRAFT_OVERWRITTEN,   /* shard: a draft is taken from who does not know the present one */
-    PLANT_SETTINGS_NOT_LISTED, /* client: what another device set while away stays unknown */
-    PLANT_VIEW_CHANGE_MISSED,  /* client: views are not told what was altered */
-    PLANT_VIEW_GAP_SKIPPED,    /* client: a window has no row for what is not held */
+    PLANT_DRAFT_OVERWRITTEN,    /* shard: a draft is taken from who does not know the present one */
+    PLANT_SETTINGS_NOT_LISTED,  /* client: what another device set while away stays unknown */
+    PLANT_VIEW_CHANGE_MISSED,   /* client: views are not told what was altered */
+    PLANT_VIEW_GAP_SKIPPED,     /* client: a window has no row for what is not held */
+    PLANT_TOMBSTONE_FORGOTTEN,  /* shard: deletions are not counted until the home is loaded anew */
+    PLANT_VIEW_REACTION_MISSED, /* client: a window does not show a reaction that is on its way */
+    PLANT_EVICTS_SHOWN,         /* client: what a window shows is evicted, too */
+    PLANT_EVICTION_NOT_TOLD,    /* client: what is evicted is not told as a gap */
+    PLANT_INDEX_NOT_ALTERED,    /* client: an altered message keeps the words it had */
+    PLANT_LOCK_KEPT,            /* client: a suspended app keeps its file open */
+    PLANT_TAKEN_FORGOTTEN,      /* client: a call that fails forgets that the file was taken */
+    PLANT_STALE_NOT_LOOKED_FOR, /* client: what the store cannot know goes out once more */
+    PLANT_PAGE_SHORT,           /* client: a page lacks one, and says it is whole */
     PLANT_COUNT,
 };
 

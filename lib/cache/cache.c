@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/plant.h"
 #include "cache/inner.h"
 
 /* High half of a nonce counter: it must fit 31 bits, counters are below 2^63. */
@@ -179,7 +180,7 @@ void cache_close(struct cache *c)
 
 void cache_release(struct cache *c)
 {
-    if (c->in_memory || c->open_txn || !c->db)
+    if (c->in_memory || c->open_txn || !c->db || PLANTED(LOCK_KEPT))
         return;
     (void)cache_checkpoint(c); /* if it fails the log stays beside the file */
     close_file(c);
@@ -209,15 +210,17 @@ static chat_status compare_file(struct cache *c, bool *out_taken)
 
 chat_status cache_reopen(struct cache *c)
 {
+    const bool before = c->taken; /* and that was not said yet */
     bool taken = false;
     chat_status status = open_file(c, &c->config);
 
+    c->taken = false;
     if (status == CHAT_OK)
         status = compare_file(c, &taken);
     if (status != CHAT_OK)
         close_file(c);
     /* It is open and ours again, but what we know of it is not true any more. */
-    c->taken = taken;
+    c->taken = taken || before;
     if (taken) {
         c->unindexed = -1;
         c->index_done = false;
@@ -268,10 +271,9 @@ uint64_t cache_bytes_used(struct cache *c)
     sqlite3_stmt *st = cache_statement(c, ST_PAGE_COUNT, &status);
     uint64_t pages = 0;
 
-    if (!st)
+    if (!st || cache_only(c, st) != CHAT_OK)
         return 0;
-    if (sqlite3_step(st) == SQLITE_ROW)
-        pages = cache_u64(st, 0);
+    pages = cache_u64(st, 0);
     sqlite3_reset(st);
     return pages * CACHE_PAGE_BYTES;
 }
@@ -284,16 +286,16 @@ chat_status cache_meta_get_u64(struct cache *c, const char *key, uint64_t *out_v
 {
     chat_status status;
     sqlite3_stmt *st = cache_statement(c, ST_META_GET, &status);
-    int rc;
 
     if (!st)
         return status;
     cache_bind_text(st, 1, key, strlen(key));
-    rc = sqlite3_step(st);
-    if (rc == SQLITE_ROW)
-        *out_value = cache_u64(st, 0);
+    status = cache_only(c, st);
+    if (status != CHAT_OK)
+        return status == CHAT_E_NOT_FOUND ? CHAT_OK : status;
+    *out_value = cache_u64(st, 0);
     sqlite3_reset(st);
-    return rc == SQLITE_ROW || rc == SQLITE_DONE ? CHAT_OK : cache_failed(c, rc, "meta");
+    return CHAT_OK;
 }
 
 chat_status cache_meta_put_u64(struct cache *c, const char *key, uint64_t value)
@@ -341,7 +343,7 @@ chat_status cache_get_ticket(struct cache *c, struct cache_ticket *out)
     uint64_t expires_at_ms = 0;
     chat_status status;
     sqlite3_stmt *st = cache_statement(c, ST_META_GET, &status);
-    int rc, len;
+    int len;
 
     out->len = 0;
     out->expires_at_ms = 0;
@@ -349,8 +351,8 @@ chat_status cache_get_ticket(struct cache *c, struct cache_ticket *out)
     if (!st)
         return status;
     cache_bind_text(st, 1, key, sizeof(key) - 1);
-    rc = sqlite3_step(st);
-    if (rc == SQLITE_ROW) {
+    status = cache_only(c, st);
+    if (status == CHAT_OK) {
         const void *bytes = sqlite3_column_blob(st, 0);
 
         len = sqlite3_column_bytes(st, 0);
@@ -358,10 +360,10 @@ chat_status cache_get_ticket(struct cache *c, struct cache_ticket *out)
             memcpy(out->bytes, bytes, (size_t)len);
             out->len = (size_t)len;
         }
+        sqlite3_reset(st);
     }
-    sqlite3_reset(st);
-    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-        return cache_failed(c, rc, "ticket");
+    if (status != CHAT_OK && status != CHAT_E_NOT_FOUND)
+        return status;
     status = cache_meta_get_u64(c, "ticket_expires_at_ms", &expires_at_ms);
     out->expires_at_ms = (int64_t)expires_at_ms;
     if (status == CHAT_OK)

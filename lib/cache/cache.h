@@ -257,6 +257,10 @@ chat_status cache_receipts_read(struct cache *c, uint64_t channel_id, cache_rece
                                 void *user);
 /* Of all directs the other member's. */
 chat_status cache_receipts_load_peers(struct cache *c, cache_receipt_fn fn, void *user);
+/* Of one user. */
+chat_status cache_receipt_drop(struct cache *c, uint64_t channel_id, uint64_t user_id);
+/* Those that say least go, until `max` are left. *out_any: some went. */
+chat_status cache_receipts_trim(struct cache *c, uint64_t channel_id, uint32_t max, bool *out_any);
 chat_status cache_receipts_drop(struct cache *c, uint64_t channel_id);
 
 /* --- users --- */

@@ -115,18 +115,14 @@ chat_status cache_channels_load(struct cache *c, cache_channel_fn fn, void *user
 {
     chat_status status;
     sqlite3_stmt *st = cache_statement(c, ST_CHANNELS_ALL, &status);
-    int rc;
 
     if (!st)
         return status;
-    while (status == CHAT_OK && (rc = sqlite3_step(st)) != SQLITE_DONE) {
+    c->taken = false;
+    while (cache_next(c, st, &status)) {
         struct cache_channel channel;
         const char *ranges;
 
-        if (rc != SQLITE_ROW) {
-            status = cache_failed(c, rc, "channels");
-            break;
-        }
         read_channel(st, &channel);
         ranges = (const char *)sqlite3_column_text(st, 19);
         status = parse_ranges(c, ranges, ranges ? (size_t)sqlite3_column_bytes(st, 19) : 0,
@@ -136,19 +132,7 @@ chat_status cache_channels_load(struct cache *c, cache_channel_fn fn, void *user
         if (status != CHAT_OK)
             ranges_fini(&channel.ranges, c->allocator);
     }
-    sqlite3_reset(st);
     return status;
-}
-
-chat_status cache_drop_by_channel(struct cache *c, enum statement which, uint64_t channel_id)
-{
-    chat_status status;
-    sqlite3_stmt *st = cache_writer(c, which, &status);
-
-    if (!st)
-        return status;
-    cache_bind_u64(st, 1, channel_id);
-    return cache_run(c, st);
 }
 
 chat_status cache_channel_save(struct cache *c, const struct cache_channel *channel)
@@ -168,8 +152,7 @@ chat_status cache_channel_save(struct cache *c, const struct cache_channel *chan
 
     if (!st)
         return status;
-    for (int i = 0; i < count; i++)
-        cache_bind_u64(st, i + 1, values[i]);
+    cache_bind_all(st, values, count);
     cache_bind_text(st, count + 1, channel->name, channel->name_len);
     sqlite3_bind_int64(st, count + 2, channel->shown_at_ms);
     cache_bind_text(st, count + 3, ranges, format_ranges(&channel->ranges, ranges));
@@ -179,14 +162,14 @@ chat_status cache_channel_save(struct cache *c, const struct cache_channel *chan
 
 chat_status cache_channel_remove(struct cache *c, uint64_t channel_id)
 {
-    chat_status status = cache_drop_by_channel(c, ST_CHANNEL_DROP, channel_id);
+    chat_status status = CACHE_WRITE(c, ST_CHANNEL_DROP, channel_id);
 
     if (status == CHAT_OK)
         status = cache_messages_drop(c, channel_id, 0, (uint64_t)INT64_MAX);
     if (status == CHAT_OK)
-        status = cache_drop_by_channel(c, ST_SETTINGS_DROP, channel_id);
+        status = CACHE_WRITE(c, ST_SETTINGS_DROP, channel_id);
     if (status == CHAT_OK)
-        status = cache_drop_by_channel(c, ST_DRAFT_DROP, channel_id);
+        status = CACHE_WRITE(c, ST_DRAFT_DROP, channel_id);
     if (status == CHAT_OK)
         status = cache_receipts_drop(c, channel_id);
     return status;
@@ -211,25 +194,23 @@ chat_status cache_user_get(struct cache *c, uint64_t user_id, char *name, size_t
 {
     chat_status status;
     sqlite3_stmt *st = cache_statement(c, ST_USER_GET, &status);
-    int rc;
+    const unsigned char *text;
+    size_t len;
 
     if (!st)
         return status;
     cache_bind_u64(st, 1, user_id);
-    rc = sqlite3_step(st);
-    if (rc == SQLITE_ROW) {
-        const unsigned char *text = sqlite3_column_text(st, 0);
-        size_t len = (size_t)sqlite3_column_bytes(st, 0);
-
-        if (!text || len > CHAT_NAME_MAX)
-            len = 0;
-        if (len)
-            memcpy(name, text, len);
-        name[len] = '\0';
-        *out_len = len;
-    }
+    status = cache_only(c, st);
+    if (status != CHAT_OK)
+        return status;
+    text = sqlite3_column_text(st, 0);
+    len = (size_t)sqlite3_column_bytes(st, 0);
+    if (!text || len > CHAT_NAME_MAX)
+        len = 0;
+    if (len)
+        memcpy(name, text, len);
+    name[len] = '\0';
+    *out_len = len;
     sqlite3_reset(st);
-    if (rc == SQLITE_ROW)
-        return CHAT_OK;
-    return rc == SQLITE_DONE ? CHAT_E_NOT_FOUND : cache_failed(c, rc, "user");
+    return CHAT_OK;
 }

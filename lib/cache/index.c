@@ -65,30 +65,37 @@ chat_status cache_index_last(struct cache *c, int64_t doc, int64_t *out_doc)
 {
     chat_status status;
     sqlite3_stmt *st = cache_statement(c, ST_INDEX_LAST, &status);
-    int rc;
 
+    *out_doc = 0;
     if (!st)
         return status;
     sqlite3_bind_int64(st, 1, doc);
-    rc = sqlite3_step(st);
-    *out_doc = rc == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
+    status = cache_only(c, st);
+    if (status != CHAT_OK)
+        return status == CHAT_E_NOT_FOUND ? CHAT_OK : status;
+    *out_doc = sqlite3_column_int64(st, 0);
     sqlite3_reset(st);
-    return rc == SQLITE_ROW || rc == SQLITE_DONE ? CHAT_OK : cache_failed(c, rc, "index");
+    return CHAT_OK;
 }
 
 /* --- out --- */
 
 chat_status cache_index_forget(struct cache *c, uint64_t channel_id, uint64_t from, uint64_t to)
 {
-    chat_status status;
-    sqlite3_stmt *st = cache_writer(c, ST_INDEX_TRASH_ADD, &status);
+    return CACHE_WRITE(c, ST_INDEX_TRASH_ADD, channel_id, from, to);
+}
 
-    if (!st)
+chat_status cache_index_is_behind(struct cache *c, bool *out_behind)
+{
+    chat_status status;
+    sqlite3_stmt *st = cache_statement(c, ST_INDEX_TRASH_NEXT, &status);
+
+    *out_behind = c->merging;
+    if (!st || !cache_next(c, st, &status))
         return status;
-    cache_bind_u64(st, 1, channel_id);
-    cache_bind_u64(st, 2, from);
-    cache_bind_u64(st, 3, to);
-    return cache_run(c, st);
+    sqlite3_reset(st);
+    *out_behind = true;
+    return CHAT_OK;
 }
 
 /* A text as it was indexed leaves; *out_any: there was one. */
@@ -97,13 +104,11 @@ static chat_status take_out(struct cache *c, bool *out_any)
     chat_status status;
     sqlite3_stmt *st = cache_statement(c, ST_INDEX_TRASH_NEXT, &status);
     int64_t doc = 0;
-    int rc;
 
     *out_any = false;
     if (!st)
         return status;
-    rc = sqlite3_step(st);
-    if (rc == SQLITE_ROW) {
+    if (cache_next(c, st, &status)) {
         const char *text = (const char *)sqlite3_column_text(st, 2);
         size_t len = (size_t)sqlite3_column_bytes(st, 2);
 
@@ -112,10 +117,8 @@ static chat_status take_out(struct cache *c, bool *out_any)
         if (status == CHAT_OK)
             status = words_terms(&c->folded, cache_u64(st, 1), &c->terms);
         *out_any = true;
-    } else if (rc != SQLITE_DONE) {
-        status = cache_failed(c, rc, "index");
+        sqlite3_reset(st);
     }
-    sqlite3_reset(st);
     if (!*out_any || status != CHAT_OK)
         return status;
     status = run_with(c, ST_INDEX_DELETE, doc, &c->terms);
@@ -126,33 +129,13 @@ static chat_status take_out(struct cache *c, bool *out_any)
 
 /* --- in --- */
 
-static chat_status set_document(struct cache *c, uint64_t channel_id, uint64_t seq, int64_t doc)
-{
-    chat_status status;
-    sqlite3_stmt *st = cache_writer(c, ST_INDEX_SET, &status);
-
-    if (!st)
-        return status;
-    cache_bind_u64(st, 1, channel_id);
-    cache_bind_u64(st, 2, seq);
-    sqlite3_bind_int64(st, 3, doc);
-    return cache_run(c, st);
-}
-
 static chat_status add_document(struct cache *c, uint64_t channel_id, uint64_t seq, int64_t doc)
 {
     chat_status status = run_with(c, ST_INDEX_ADD, doc, &c->terms);
-    sqlite3_stmt *st;
 
     if (status != CHAT_OK)
         return status;
-    st = cache_writer(c, ST_INDEX_DOC_PUT, &status);
-    if (!st)
-        return status;
-    sqlite3_bind_int64(st, 1, doc);
-    cache_bind_u64(st, 2, channel_id);
-    cache_bind_u64(st, 3, seq);
-    return cache_run(c, st);
+    return CACHE_WRITE(c, ST_INDEX_DOC_PUT, (uint64_t)doc, channel_id, seq);
 }
 
 /* Numbers of a day rise; one is used again only when nothing of it is left. */
@@ -178,13 +161,11 @@ static chat_status take_in(struct cache *c, bool *out_any)
     sqlite3_stmt *st = cache_statement(c, ST_INDEX_NEXT, &status);
     uint64_t channel_id = 0, seq = 0, message_id = 0;
     int64_t doc = NO_WORDS;
-    int rc;
 
     *out_any = false;
     if (!st)
         return status;
-    rc = sqlite3_step(st);
-    if (rc == SQLITE_ROW) {
+    if (cache_next(c, st, &status)) {
         const char *text = (const char *)sqlite3_column_text(st, 3);
         size_t len = (size_t)sqlite3_column_bytes(st, 3);
 
@@ -193,10 +174,8 @@ static chat_status take_in(struct cache *c, bool *out_any)
         message_id = cache_u64(st, 2);
         status = words_fold(&c->words, text ? text : "", text ? len : 0, &c->folded);
         *out_any = true;
-    } else if (rc != SQLITE_DONE) {
-        status = cache_failed(c, rc, "index");
+        sqlite3_reset(st);
     }
-    sqlite3_reset(st);
     if (!*out_any || status != CHAT_OK)
         return status;
     if (c->folded.len)
@@ -207,7 +186,9 @@ static chat_status take_in(struct cache *c, bool *out_any)
         status = add_document(c, channel_id, seq, doc);
     if (status == CHAT_OK && c->unindexed > 0)
         c->unindexed--;
-    return status == CHAT_OK ? set_document(c, channel_id, seq, doc) : status;
+    if (status != CHAT_OK)
+        return status;
+    return CACHE_WRITE(c, ST_INDEX_SET, channel_id, seq, (uint64_t)doc);
 }
 
 /* A piece of what makes one part of several: each step leaves a part of its own. */
@@ -243,18 +224,15 @@ chat_status cache_index_count_waiting(struct cache *c, uint64_t *out_count)
 {
     chat_status status = CHAT_OK;
     sqlite3_stmt *st;
-    int rc;
 
     if (c->unindexed < 0) {
         st = cache_statement(c, ST_INDEX_COUNT, &status);
-        if (!st)
+        if (st)
+            status = cache_only(c, st);
+        if (status != CHAT_OK)
             return status;
-        rc = sqlite3_step(st);
-        if (rc == SQLITE_ROW)
-            c->unindexed = sqlite3_column_int64(st, 0);
+        c->unindexed = sqlite3_column_int64(st, 0);
         sqlite3_reset(st);
-        if (rc != SQLITE_ROW)
-            return cache_failed(c, rc, "index");
     }
     *out_count = (uint64_t)c->unindexed;
     return CHAT_OK;

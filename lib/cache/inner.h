@@ -54,6 +54,8 @@ enum statement {
     ST_RECEIPT_PUT,
     ST_RECEIPTS_READ,
     ST_RECEIPTS_PEERS,
+    ST_RECEIPT_DROP,
+    ST_RECEIPTS_TRIM,
     ST_RECEIPTS_DROP,
     ST_INDEX_LAST,
     ST_INDEX_COUNT,
@@ -85,7 +87,8 @@ struct cache {
     uint32_t wal_pages;
     bool in_memory;
     bool open_txn;
-    bool taken;         /* released, and somebody else had it: to be said at the commit, too */
+    bool taken;         /* released, and somebody else had it: said at the next commit, unless all
+                         * was loaded again by then */
     chat_status spoilt; /* why the open transaction cannot be committed */
 
     /* index.c */
@@ -106,9 +109,16 @@ sqlite3_stmt *cache_statement(struct cache *c, enum statement which, chat_status
 sqlite3_stmt *cache_writer(struct cache *c, enum statement which, chat_status *out_status);
 /* Steps a writer to its end and resets it; a failure spoils the transaction. */
 chat_status cache_run(struct cache *c, sqlite3_stmt *st);
+/* Runs a writer whose parameters are all numbers. */
+chat_status cache_write(struct cache *c, enum statement which, const uint64_t *values, int count);
+#define CACHE_WRITE(c, which, ...)                                                                 \
+    cache_write(c, which, (const uint64_t[]){__VA_ARGS__},                                         \
+                (int)(sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t)))
+/* Steps a reader on. False: there is no row any more, or *status says why. Then it is reset. */
+bool cache_next(struct cache *c, sqlite3_stmt *st, chat_status *status);
+/* Steps a reader to its only row; who has read that resets it. CHAT_E_NOT_FOUND: there is none. */
+chat_status cache_only(struct cache *c, sqlite3_stmt *st);
 chat_status cache_failed(struct cache *c, int rc, const char *what);
-/* Runs a writer whose one parameter is the channel. */
-chat_status cache_drop_by_channel(struct cache *c, enum statement which, uint64_t channel_id);
 
 chat_status cache_meta_get_u64(struct cache *c, const char *key, uint64_t *out_value);
 chat_status cache_meta_put_u64(struct cache *c, const char *key, uint64_t value);
@@ -131,6 +141,11 @@ uint64_t cache_index_day(uint64_t message_id);
 static inline void cache_bind_u64(sqlite3_stmt *st, int at, uint64_t value)
 {
     sqlite3_bind_int64(st, at, (sqlite3_int64)value);
+}
+static inline void cache_bind_all(sqlite3_stmt *st, const uint64_t *values, int count)
+{
+    for (int i = 0; i < count; i++)
+        cache_bind_u64(st, i + 1, values[i]);
 }
 static inline uint64_t cache_u64(sqlite3_stmt *st, int at)
 {

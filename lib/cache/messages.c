@@ -1,5 +1,6 @@
 /* Messages, by (channel, seq). */
 #include "base/alloc.h"
+#include "base/plant.h"
 #include "cache/inner.h"
 
 struct known {
@@ -12,20 +13,18 @@ static chat_status find(struct cache *c, const struct chat_message *m, struct kn
 {
     chat_status status;
     sqlite3_stmt *st = cache_statement(c, ST_MESSAGE_FIND, &status);
-    int rc;
 
     if (!st)
         return status;
     cache_bind_u64(st, 1, m->channel_id);
     cache_bind_u64(st, 2, m->seq);
     cache_bind_text(st, 3, m->text, m->text_len);
-    rc = sqlite3_step(st);
-    if (rc == SQLITE_ROW)
-        *out = (struct known){cache_u64(st, 0), cache_u64(st, 1), cache_u64(st, 2) != 0};
+    status = cache_only(c, st);
+    if (status != CHAT_OK)
+        return status == CHAT_E_NOT_FOUND ? cache_failed(c, SQLITE_CORRUPT, "message") : status;
+    *out = (struct known){cache_u64(st, 0), cache_u64(st, 1), cache_u64(st, 2) != 0};
     sqlite3_reset(st);
-    if (rc == SQLITE_ROW)
-        return CHAT_OK;
-    return cache_failed(c, rc == SQLITE_DONE ? SQLITE_CORRUPT : rc, "message");
+    return CHAT_OK;
 }
 
 struct place {
@@ -38,20 +37,18 @@ static chat_status look(struct cache *c, enum statement which, uint64_t channel_
 {
     chat_status status;
     sqlite3_stmt *st = cache_statement(c, which, &status);
-    int rc;
 
     if (!st)
         return status;
     cache_bind_u64(st, 1, channel_id);
     if (which == ST_MESSAGE_FROM)
         cache_bind_u64(st, 2, seq);
-    rc = sqlite3_step(st);
-    if (rc == SQLITE_ROW)
-        *out = (struct place){cache_u64(st, 0), cache_u64(st, 1)};
+    status = cache_only(c, st);
+    if (status != CHAT_OK)
+        return status;
+    *out = (struct place){cache_u64(st, 0), cache_u64(st, 1)};
     sqlite3_reset(st);
-    if (rc == SQLITE_ROW)
-        return CHAT_OK;
-    return rc == SQLITE_DONE ? CHAT_E_NOT_FOUND : cache_failed(c, rc, "find");
+    return CHAT_OK;
 }
 
 chat_status cache_message_find(struct cache *c, uint64_t channel_id, uint64_t message_id,
@@ -132,8 +129,7 @@ static chat_status insert(struct cache *c, const struct chat_message *m, bool *o
 
     if (!st)
         return status;
-    for (int i = 0; i < count; i++)
-        cache_bind_u64(st, i + 1, values[i]);
+    cache_bind_all(st, values, count);
     bind_content(c, st, count + 1, m, ids);
     status = cache_run(c, st);
     *out_new = status == CHAT_OK && sqlite3_changes(c->db) == 1;
@@ -149,6 +145,7 @@ static chat_status alter(struct cache *c, const struct chat_message *m, bool sam
     chat_status status = CHAT_OK;
     sqlite3_stmt *st;
 
+    same_text |= PLANTED(INDEX_NOT_ALTERED);
     if (!same_text) {
         status = cache_index_forget(c, m->channel_id, m->seq, m->seq);
         if (status != CHAT_OK)
@@ -199,19 +196,12 @@ chat_status cache_message_put(struct cache *c, const struct chat_message *messag
 chat_status cache_messages_drop(struct cache *c, uint64_t channel_id, uint64_t from, uint64_t to)
 {
     chat_status status = cache_index_forget(c, channel_id, from, to);
-    sqlite3_stmt *st;
 
     if (status != CHAT_OK)
         return status;
     c->unindexed = -1;
     cache_index_touch(c, 0);
-    st = cache_writer(c, ST_MESSAGES_DROP, &status);
-    if (!st)
-        return status;
-    cache_bind_u64(st, 1, channel_id);
-    cache_bind_u64(st, 2, from);
-    cache_bind_u64(st, 3, to);
-    return cache_run(c, st);
+    return CACHE_WRITE(c, ST_MESSAGES_DROP, channel_id, from, to);
 }
 
 static chat_status count_rows(struct cache *c, enum statement which, uint64_t channel_id,
@@ -219,20 +209,18 @@ static chat_status count_rows(struct cache *c, enum statement which, uint64_t ch
 {
     chat_status status;
     sqlite3_stmt *st = cache_statement(c, which, &status);
-    int rc;
 
     if (!st)
         return status;
-    cache_bind_u64(st, 1, channel_id);
-    cache_bind_u64(st, 2, from);
-    cache_bind_u64(st, 3, to);
+    cache_bind_all(st, (const uint64_t[]){channel_id, from, to}, 3);
     if (which == ST_MESSAGES_MENTIONS)
         cache_bind_u64(st, 4, c->identity.user_id);
-    rc = sqlite3_step(st);
-    if (rc == SQLITE_ROW)
-        *out_count = cache_u64(st, 0);
+    status = cache_only(c, st);
+    if (status != CHAT_OK)
+        return status;
+    *out_count = cache_u64(st, 0);
     sqlite3_reset(st);
-    return rc == SQLITE_ROW ? CHAT_OK : cache_failed(c, rc, "count");
+    return CHAT_OK;
 }
 
 chat_status cache_messages_count_deleted(struct cache *c, uint64_t channel_id, uint64_t from,
@@ -292,25 +280,16 @@ chat_status cache_messages_read(struct cache *c, uint64_t channel_id, uint64_t f
 {
     chat_status status;
     sqlite3_stmt *st = cache_statement(c, ST_MESSAGES_READ, &status);
-    int rc;
 
     if (!st)
         return status;
-    cache_bind_u64(st, 1, channel_id);
-    cache_bind_u64(st, 2, from);
-    cache_bind_u64(st, 3, to);
-    cache_bind_u64(st, 4, limit);
-    while (status == CHAT_OK && (rc = sqlite3_step(st)) != SQLITE_DONE) {
+    cache_bind_all(st, (const uint64_t[]){channel_id, from, to, limit}, 4);
+    while (cache_next(c, st, &status)) {
         struct chat_message message;
 
-        if (rc != SQLITE_ROW) {
-            status = cache_failed(c, rc, "messages");
-            break;
-        }
         status = read_message(c, st, channel_id, &message);
         if (status == CHAT_OK)
             status = fn(&message, user);
     }
-    sqlite3_reset(st);
     return status;
 }

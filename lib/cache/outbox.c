@@ -20,8 +20,7 @@ chat_status cache_outbox_add(struct cache *c, const struct cache_outgoing *o, in
 
     if (!st)
         return status;
-    for (int i = 0; i < count; i++)
-        cache_bind_u64(st, i + 1, values[i]);
+    cache_bind_all(st, values, count);
     cache_bind_text(st, count + 1, o->text, o->text_len);
     cache_bind_blob(st, count + 2, o->extra, o->extra_len);
     cache_bind_blob(st, count + 3, ids, packed_put_ids(o->mention_ids, o->mentions_count, ids));
@@ -58,93 +57,48 @@ chat_status cache_outbox_load(struct cache *c, cache_outgoing_fn fn, void *user)
 {
     chat_status status;
     sqlite3_stmt *st = cache_statement(c, ST_OUTBOX_ALL, &status);
-    int rc;
 
     if (!st)
         return status;
-    while (status == CHAT_OK && (rc = sqlite3_step(st)) != SQLITE_DONE) {
+    while (cache_next(c, st, &status)) {
         struct cache_outgoing outgoing;
 
-        if (rc != SQLITE_ROW) {
-            status = cache_failed(c, rc, "outbox");
-            break;
-        }
         read_head(st, &outgoing);
         status = fn(&outgoing, user);
     }
-    sqlite3_reset(st);
     return status;
+}
+
+static void read_content(struct cache *c, sqlite3_stmt *st, struct cache_outgoing *out)
+{
+    const char *text = (const char *)sqlite3_column_text(st, 16);
+
+    out->text = text ? text : "";
+    out->text_len = text ? (size_t)sqlite3_column_bytes(st, 16) : 0;
+    out->extra = sqlite3_column_blob(st, 17);
+    out->extra_len = (size_t)sqlite3_column_bytes(st, 17);
+    out->mention_ids = c->mention_ids;
+    out->mentions_count = packed_get_ids(sqlite3_column_blob(st, 18),
+                                         (size_t)sqlite3_column_bytes(st, 18), c->mention_ids);
 }
 
 chat_status cache_outbox_get(struct cache *c, int64_t row, cache_outgoing_fn fn, void *user)
 {
     chat_status status;
     sqlite3_stmt *st = cache_statement(c, ST_OUTBOX_GET, &status);
-    int rc;
+    struct cache_outgoing outgoing;
 
     if (!st)
         return status;
     sqlite3_bind_int64(st, 1, row);
-    rc = sqlite3_step(st);
-    if (rc == SQLITE_ROW) {
-        struct cache_outgoing outgoing;
-        const char *text = (const char *)sqlite3_column_text(st, 16);
-
-        read_head(st, &outgoing);
-        outgoing.text = text ? text : "";
-        outgoing.text_len = text ? (size_t)sqlite3_column_bytes(st, 16) : 0;
-        outgoing.extra = sqlite3_column_blob(st, 17);
-        outgoing.extra_len = (size_t)sqlite3_column_bytes(st, 17);
-        outgoing.mention_ids = c->mention_ids;
-        outgoing.mentions_count = packed_get_ids(
-            sqlite3_column_blob(st, 18), (size_t)sqlite3_column_bytes(st, 18), c->mention_ids);
-        status = fn(&outgoing, user);
-    } else {
-        status = rc == SQLITE_DONE ? CHAT_E_NOT_FOUND : cache_failed(c, rc, "outbox");
-    }
+    status = cache_only(c, st);
+    if (status != CHAT_OK)
+        return status;
+    read_head(st, &outgoing);
+    read_content(c, st, &outgoing);
+    status = fn(&outgoing, user);
     sqlite3_reset(st);
     return status;
-}
-
-chat_status cache_outbox_set_state(struct cache *c, int64_t row, uint32_t state, int32_t why)
-{
-    chat_status status;
-    sqlite3_stmt *st = cache_writer(c, ST_OUTBOX_STATE, &status);
-
-    if (!st)
-        return status;
-    sqlite3_bind_int64(st, 1, row);
-    cache_bind_u64(st, 2, state);
-    sqlite3_bind_int(st, 3, why);
-    return cache_run(c, st);
-}
-
-chat_status cache_outbox_set_acked(struct cache *c, int64_t row, uint64_t rev)
-{
-    chat_status status;
-    sqlite3_stmt *st = cache_writer(c, ST_OUTBOX_ACKED, &status);
-
-    if (!st)
-        return status;
-    sqlite3_bind_int64(st, 1, row);
-    cache_bind_u64(st, 2, CHAT_OUTGOING_DONE);
-    cache_bind_u64(st, 3, rev);
-    return cache_run(c, st);
-}
-
-chat_status cache_outbox_rename(struct cache *c, int64_t row, uint64_t device_id, uint64_t counter,
-                                uint64_t base_seq)
-{
-    chat_status status;
-    sqlite3_stmt *st = cache_writer(c, ST_OUTBOX_RENAME, &status);
-
-    if (!st)
-        return status;
-    sqlite3_bind_int64(st, 1, row);
-    cache_bind_u64(st, 2, device_id);
-    cache_bind_u64(st, 3, counter);
-    cache_bind_u64(st, 4, base_seq);
-    return cache_run(c, st);
 }
 
 chat_status cache_outbox_set_content(struct cache *c, int64_t row, const struct cache_outgoing *o)
@@ -162,45 +116,38 @@ chat_status cache_outbox_set_content(struct cache *c, int64_t row, const struct 
     return cache_run(c, st);
 }
 
+chat_status cache_outbox_set_state(struct cache *c, int64_t row, uint32_t state, int32_t why)
+{
+    return CACHE_WRITE(c, ST_OUTBOX_STATE, (uint64_t)row, state, (uint64_t)(int64_t)why);
+}
+
+chat_status cache_outbox_set_acked(struct cache *c, int64_t row, uint64_t rev)
+{
+    return CACHE_WRITE(c, ST_OUTBOX_ACKED, (uint64_t)row, CHAT_OUTGOING_DONE, rev);
+}
+
+chat_status cache_outbox_rename(struct cache *c, int64_t row, uint64_t device_id, uint64_t counter,
+                                uint64_t base_seq)
+{
+    return CACHE_WRITE(c, ST_OUTBOX_RENAME, (uint64_t)row, device_id, counter, base_seq);
+}
+
 chat_status cache_outbox_set_seq(struct cache *c, int64_t row, uint64_t seq)
 {
-    chat_status status;
-    sqlite3_stmt *st = cache_writer(c, ST_OUTBOX_SEQ, &status);
-
-    if (!st)
-        return status;
-    sqlite3_bind_int64(st, 1, row);
-    cache_bind_u64(st, 2, seq);
-    return cache_run(c, st);
+    return CACHE_WRITE(c, ST_OUTBOX_SEQ, (uint64_t)row, seq);
 }
 
 chat_status cache_outbox_set_parent(struct cache *c, int64_t old_row, int64_t new_row)
 {
-    chat_status status;
-    sqlite3_stmt *st = cache_writer(c, ST_OUTBOX_PARENT, &status);
-
-    if (!st)
-        return status;
-    sqlite3_bind_int64(st, 1, old_row);
-    sqlite3_bind_int64(st, 2, new_row);
-    return cache_run(c, st);
+    return CACHE_WRITE(c, ST_OUTBOX_PARENT, (uint64_t)old_row, (uint64_t)new_row);
 }
 
 chat_status cache_outbox_mark_sent(struct cache *c)
 {
-    chat_status status;
-    sqlite3_stmt *st = cache_writer(c, ST_OUTBOX_SENT, &status);
-
-    return st ? cache_run(c, st) : status;
+    return cache_write(c, ST_OUTBOX_SENT, NULL, 0);
 }
 
 chat_status cache_outbox_remove(struct cache *c, int64_t row)
 {
-    chat_status status;
-    sqlite3_stmt *st = cache_writer(c, ST_OUTBOX_DROP, &status);
-
-    if (!st)
-        return status;
-    sqlite3_bind_int64(st, 1, row);
-    return cache_run(c, st);
+    return CACHE_WRITE(c, ST_OUTBOX_DROP, (uint64_t)row);
 }

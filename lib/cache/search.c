@@ -157,21 +157,15 @@ static chat_status look_through(struct cache_search *s, int64_t low)
     sqlite3_stmt *st = cache_statement(s->c, ST_SEARCH, &status);
     int64_t next = low - 1;
     uint32_t candidates = 0;
-    int rc;
 
     if (!st)
         return status;
     cache_bind_text(st, 1, (const char *)s->match.bytes, s->match.len - 1);
     sqlite3_bind_int64(st, 2, low);
     sqlite3_bind_int64(st, 3, s->high);
-    while (status == CHAT_OK && (rc = sqlite3_step(st)) != SQLITE_DONE) {
-        int64_t doc;
+    while (cache_next(s->c, st, &status)) {
+        const int64_t doc = sqlite3_column_int64(st, 0);
 
-        if (rc != SQLITE_ROW) {
-            status = cache_failed(s->c, rc, "search");
-            break;
-        }
-        doc = sqlite3_column_int64(st, 0);
         if (is_full(s, doc)) {
             next = 0;
             break;

@@ -22,6 +22,8 @@
 
 /* True when nothing waits to be taken in or out. */
 bool cache_index_is_done(const struct cache *c);
+/* What was dropped or altered takes its room in the index yet: more steps are to be done. */
+chat_status cache_index_is_behind(struct cache *c, bool *out_behind);
 /* One piece of work: takes up to `budget` messages in or out, or puts the index in order. */
 chat_status cache_index_step(struct cache *c, uint32_t budget);
 /* Messages that wait to be taken in. */

@@ -7,39 +7,23 @@ chat_status cache_settings_load(struct cache *c, cache_settings_fn fn, void *use
 {
     chat_status status;
     sqlite3_stmt *st = cache_statement(c, ST_SETTINGS_ALL, &status);
-    int rc;
 
     if (!st)
         return status;
-    while (status == CHAT_OK && (rc = sqlite3_step(st)) != SQLITE_DONE) {
-        if (rc != SQLITE_ROW) {
-            status = cache_failed(c, rc, "settings");
-            break;
-        }
+    while (cache_next(c, st, &status))
         status = fn(&(struct cache_settings){.channel_id = cache_u64(st, 0),
                                              .muted_until_ms = sqlite3_column_int64(st, 1),
                                              .version = cache_u64(st, 2),
                                              .dirty = sqlite3_column_int(st, 3) != 0,
                                              .shown_seq = cache_u64(st, 4)},
                     user);
-    }
-    sqlite3_reset(st);
     return status;
 }
 
 chat_status cache_settings_save(struct cache *c, const struct cache_settings *s)
 {
-    chat_status status;
-    sqlite3_stmt *st = cache_writer(c, ST_SETTINGS_PUT, &status);
-
-    if (!st)
-        return status;
-    cache_bind_u64(st, 1, s->channel_id);
-    sqlite3_bind_int64(st, 2, s->muted_until_ms);
-    cache_bind_u64(st, 3, s->version);
-    sqlite3_bind_int(st, 4, s->dirty);
-    cache_bind_u64(st, 5, s->shown_seq);
-    return cache_run(c, st);
+    return CACHE_WRITE(c, ST_SETTINGS_PUT, s->channel_id, (uint64_t)s->muted_until_ms, s->version,
+                       s->dirty, s->shown_seq);
 }
 
 /* --- drafts --- */
@@ -58,21 +42,14 @@ chat_status cache_drafts_load(struct cache *c, cache_draft_fn fn, void *user)
 {
     chat_status status;
     sqlite3_stmt *st = cache_statement(c, ST_DRAFTS_ALL, &status);
-    int rc;
 
     if (!st)
         return status;
-    while (status == CHAT_OK && (rc = sqlite3_step(st)) != SQLITE_DONE) {
-        struct cache_draft draft;
+    while (cache_next(c, st, &status)) {
+        struct cache_draft draft = read_draft(st);
 
-        if (rc != SQLITE_ROW) {
-            status = cache_failed(c, rc, "drafts");
-            break;
-        }
-        draft = read_draft(st);
         status = fn(&draft, user);
     }
-    sqlite3_reset(st);
     return status;
 }
 
@@ -80,23 +57,20 @@ chat_status cache_draft_get(struct cache *c, uint64_t channel_id, cache_draft_fn
 {
     chat_status status;
     sqlite3_stmt *st = cache_statement(c, ST_DRAFT_GET, &status);
-    int rc;
+    struct cache_draft draft;
 
     if (!st)
         return status;
     cache_bind_u64(st, 1, channel_id);
-    rc = sqlite3_step(st);
-    if (rc == SQLITE_ROW) {
-        struct cache_draft draft = read_draft(st);
-
-        draft.text = (const char *)sqlite3_column_text(st, 6);
-        draft.text_len = draft.text ? (size_t)sqlite3_column_bytes(st, 6) : 0;
-        if (!draft.text)
-            draft.text = "";
-        status = fn(&draft, user);
-    } else {
-        status = rc == SQLITE_DONE ? CHAT_E_NOT_FOUND : cache_failed(c, rc, "draft");
-    }
+    status = cache_only(c, st);
+    if (status != CHAT_OK)
+        return status;
+    draft = read_draft(st);
+    draft.text = (const char *)sqlite3_column_text(st, 6);
+    draft.text_len = draft.text ? (size_t)sqlite3_column_bytes(st, 6) : 0;
+    if (!draft.text)
+        draft.text = "";
+    status = fn(&draft, user);
     sqlite3_reset(st);
     return status;
 }
@@ -121,16 +95,9 @@ chat_status cache_draft_save(struct cache *c, const struct cache_draft *d)
 
 chat_status cache_receipt_put(struct cache *c, const struct cache_receipt *r, bool *out_rose)
 {
-    chat_status status;
-    sqlite3_stmt *st = cache_writer(c, ST_RECEIPT_PUT, &status);
+    chat_status status =
+        CACHE_WRITE(c, ST_RECEIPT_PUT, r->channel_id, r->user_id, r->delivered_seq, r->read_seq);
 
-    if (!st)
-        return status;
-    cache_bind_u64(st, 1, r->channel_id);
-    cache_bind_u64(st, 2, r->user_id);
-    cache_bind_u64(st, 3, r->delivered_seq);
-    cache_bind_u64(st, 4, r->read_seq);
-    status = cache_run(c, st);
     *out_rose = status == CHAT_OK && sqlite3_changes(c->db) > 0;
     return status;
 }
@@ -138,20 +105,13 @@ chat_status cache_receipt_put(struct cache *c, const struct cache_receipt *r, bo
 static chat_status walk(struct cache *c, sqlite3_stmt *st, cache_receipt_fn fn, void *user)
 {
     chat_status status = CHAT_OK;
-    int rc;
 
-    while (status == CHAT_OK && (rc = sqlite3_step(st)) != SQLITE_DONE) {
-        if (rc != SQLITE_ROW) {
-            status = cache_failed(c, rc, "receipts");
-            break;
-        }
+    while (cache_next(c, st, &status))
         status = fn(&(struct cache_receipt){.channel_id = cache_u64(st, 0),
                                             .user_id = cache_u64(st, 1),
                                             .delivered_seq = cache_u64(st, 2),
                                             .read_seq = cache_u64(st, 3)},
                     user);
-    }
-    sqlite3_reset(st);
     return status;
 }
 
@@ -175,7 +135,20 @@ chat_status cache_receipts_load_peers(struct cache *c, cache_receipt_fn fn, void
     return st ? walk(c, st, fn, user) : status;
 }
 
+chat_status cache_receipt_drop(struct cache *c, uint64_t channel_id, uint64_t user_id)
+{
+    return CACHE_WRITE(c, ST_RECEIPT_DROP, channel_id, user_id);
+}
+
+chat_status cache_receipts_trim(struct cache *c, uint64_t channel_id, uint32_t max, bool *out_any)
+{
+    chat_status status = CACHE_WRITE(c, ST_RECEIPTS_TRIM, channel_id, max);
+
+    *out_any = status == CHAT_OK && sqlite3_changes(c->db) > 0;
+    return status;
+}
+
 chat_status cache_receipts_drop(struct cache *c, uint64_t channel_id)
 {
-    return cache_drop_by_channel(c, ST_RECEIPTS_DROP, channel_id);
+    return CACHE_WRITE(c, ST_RECEIPTS_DROP, channel_id);
 }

@@ -1,5 +1,6 @@
 /* The SQL of the cache, prepared once; transactions. */
 #include "base/log.h"
+#include "base/plant.h"
 #include "cache/inner.h"
 
 #define OUTGOING_HEAD                                                                              \
@@ -90,6 +91,11 @@ static const char *const sql[ST_COUNT] = {
     [ST_RECEIPTS_PEERS] =
         "SELECT r.channel_id,r.user_id,r.delivered_seq,r.read_seq FROM channels c JOIN receipts r"
         " ON r.channel_id=c.channel_id AND r.user_id=c.peer_id WHERE c.peer_id<>0",
+    [ST_RECEIPT_DROP] = "DELETE FROM receipts WHERE channel_id=?1 AND user_id=?2",
+    [ST_RECEIPTS_TRIM] =
+        "DELETE FROM receipts WHERE channel_id=?1 AND user_id IN(SELECT user_id FROM receipts"
+        " WHERE channel_id=?1 ORDER BY delivered_seq DESC,read_seq DESC,user_id LIMIT -1 OFFSET "
+        "?2)",
     [ST_RECEIPTS_DROP] = "DELETE FROM receipts WHERE channel_id=?1",
     [ST_INDEX_LAST] = "SELECT doc FROM index_docs WHERE doc<=?1 ORDER BY doc DESC LIMIT 1",
     [ST_INDEX_COUNT] = "SELECT count(*) FROM messages INDEXED BY messages_unindexed WHERE doc=0",
@@ -216,9 +222,42 @@ chat_status cache_run(struct cache *c, sqlite3_stmt *st)
     return rc == SQLITE_DONE || rc == SQLITE_ROW ? CHAT_OK : cache_failed(c, rc, sqlite3_sql(st));
 }
 
+chat_status cache_write(struct cache *c, enum statement which, const uint64_t *values, int count)
+{
+    chat_status status;
+    sqlite3_stmt *st = cache_writer(c, which, &status);
+
+    if (!st)
+        return status;
+    cache_bind_all(st, values, count);
+    return cache_run(c, st);
+}
+
+bool cache_next(struct cache *c, sqlite3_stmt *st, chat_status *status)
+{
+    int rc = *status == CHAT_OK ? sqlite3_step(st) : SQLITE_DONE;
+
+    if (rc == SQLITE_ROW)
+        return true;
+    if (rc != SQLITE_DONE)
+        *status = cache_failed(c, rc, sqlite3_sql(st));
+    sqlite3_reset(st);
+    return false;
+}
+
+chat_status cache_only(struct cache *c, sqlite3_stmt *st)
+{
+    chat_status status = CHAT_OK;
+
+    if (cache_next(c, st, &status))
+        return CHAT_OK;
+    return status == CHAT_OK ? CHAT_E_NOT_FOUND : status;
+}
+
 void cache_rollback(struct cache *c)
 {
-    c->taken = false;
+    if (PLANTED(TAKEN_FORGOTTEN))
+        c->taken = false;
     if (!c->open_txn)
         return;
     c->open_txn = false;
@@ -234,6 +273,7 @@ chat_status cache_commit(struct cache *c)
     sqlite3_stmt *st = NULL;
 
     if (c->taken) {
+        c->taken = false;
         cache_rollback(c);
         return CHAT_E_CONFLICT;
     }

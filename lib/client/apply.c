@@ -22,7 +22,7 @@ bool apply_store(struct client_core *core, struct channel *ch, const WireMessage
     }
     if (put != CACHE_PUT_SAME && !PLANTED(VIEW_CHANGE_MISSED))
         view_touch_messages(core, ch, m->seq, m->seq);
-    if (m->seq > most_u64(ch->c.read_seq, ch->c.mark_seq) &&
+    if (m->seq > unread_from(ch) &&
         (put == CACHE_PUT_ALTERED || (put == CACHE_PUT_NEW && (m->deleted || m->n_mention_ids))))
         ch->unread_stale = true;
     if (put == CACHE_PUT_NEW)
@@ -184,6 +184,7 @@ void apply_changed(struct client_core *core, const WireMessage *m)
     raise_head(ch, m);
     if (ranges_holds(&ch->c.ranges, m->seq, m->seq) && !apply_store(core, ch, m))
         ch->verify = true;
+    unread_changed(ch, m);
     known = ch->c.head_rev;
     if (m->rev == known + 1)
         ranges_raise(&ch->c.ranges, known, m->rev);

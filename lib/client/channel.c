@@ -139,6 +139,7 @@ static void drop(struct client_core *core, struct channel *ch)
     view_reset(core, ch);
     outbox_channel_gone(core, ch);
     events_gone(core, ch);
+    receipts_gone(core, ch);
     (void)core_ok(core, cache_channel_remove(core->cache, ch->c.channel_id));
     core->channel_count--;
     memmove(&core->channels[at], &core->channels[at + 1],
@@ -156,6 +157,7 @@ void channel_removed(struct client_core *core, uint64_t channel_id)
 
 void channel_read_moved(struct client_core *core, struct channel *ch, uint64_t seq, uint64_t id)
 {
+    const uint64_t read = unread_from(ch);
     bool is_news;
 
     if (seq > RANGES_SEQ_MAX) {
@@ -172,8 +174,7 @@ void channel_read_moved(struct client_core *core, struct channel *ch, uint64_t s
     is_news = seq > ch->c.mark_seq;
     ch->c.read_seq = seq;
     ch->c.read_message_id = id;
-    ch->c.deleted_unread = 0; /* it said that of another stretch */
-    ch->unread_stale = true;
+    unread_moved(core, ch, read);
     channel_touch(core, ch);
     if (is_news)
         events_read(core, ch);
@@ -263,8 +264,7 @@ static void list_one(struct client_core *core, const WireChannel *w)
     channel_read_moved(core, ch, w->read_seq, w->read_message_id);
     settings_listed(core, ch, w->settings);
     receipts_listed(core, ch, w);
-    ch->c.deleted_unread = w->deleted_unread;
-    ch->unread_stale = true;
+    unread_listed(core, ch, w);
     apply_stream(core, ch);
     outbox_check(core, ch);
 }
@@ -289,40 +289,6 @@ void channel_list(struct client_core *core, const WireChannelList *list)
 
 /* --- as the application sees it --- */
 
-/* What is held here from read + 1 to the head says more exactly than the server what of it
- * counts. */
-static void recount(struct client_core *core, struct channel *ch, uint64_t read)
-{
-    uint64_t head = ch->c.head_seq, deleted = 0, mentions = 0;
-    bool held = ranges_holds(&ch->c.ranges, most_u64(read + 1, ch->c.first_seq), head);
-
-    if ((!ch->unread_stale && !(held && ch->counted_part)) ||
-        cache_messages_count_deleted(core->cache, ch->c.channel_id, read + 1, head, &deleted) !=
-            CHAT_OK ||
-        (held && cache_messages_count_mentions(core->cache, ch->c.channel_id, read + 1, head,
-                                               &mentions) != CHAT_OK))
-        return;
-    /* Of what is not held the server may know more. */
-    ch->c.deleted_unread = held ? deleted : most_u64(deleted, ch->c.deleted_unread);
-    if (held)
-        ch->c.mentions = least_u64(mentions, CHAT_MENTIONS_COUNT_MAX);
-    ch->unread_stale = false;
-    ch->counted_part = !held;
-}
-
-static void count_unread(struct client_core *core, struct channel *ch, struct chat_channel *out)
-{
-    uint64_t head = ch->c.head_seq, read = most_u64(ch->c.read_seq, ch->c.mark_seq);
-
-    out->unread = 0;
-    out->mentions = 0;
-    if (read >= head)
-        return;
-    recount(core, ch, read);
-    out->unread = head - read - least_u64(ch->c.deleted_unread, head - read);
-    out->mentions = (uint32_t)least_u64(ch->c.mentions, head - read);
-}
-
 void channel_view(struct client_core *core, struct channel *ch, struct chat_channel *out)
 {
     memset(out, 0, sizeof(*out)); /* padding, too, and then field by field: views compare bytes */
@@ -334,7 +300,7 @@ void channel_view(struct client_core *core, struct channel *ch, struct chat_chan
     out->head_seq = ch->c.head_seq;
     out->stream_seq = ch->c.stream_seq;
     out->first_seq = most_u64(ch->c.first_seq, 1);
-    out->read_seq = most_u64(ch->c.read_seq, ch->c.mark_seq);
+    out->read_seq = unread_from(ch);
     out->peer_id = ch->c.peer_id;
     out->name = ch->c.name;
     out->name_len = ch->c.name_len;
@@ -342,7 +308,7 @@ void channel_view(struct client_core *core, struct channel *ch, struct chat_chan
     out->has_draft = ch->own.has_draft;
     out->peer_delivered_seq = least_u64(ch->receipts.peer_delivered, ch->c.head_seq);
     out->peer_read_seq = least_u64(ch->receipts.peer_read, ch->c.head_seq);
-    count_unread(core, ch, out);
+    unread_count(core, ch, out);
 }
 
 const struct chat_channel *client_next_channel(struct client_core *core, uint64_t after_id)

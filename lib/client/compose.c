@@ -198,6 +198,7 @@ chat_status client_react(struct client_core *core, uint64_t channel_id, uint64_t
 chat_status client_mark_read(struct client_core *core, uint64_t channel_id, uint64_t seq)
 {
     struct channel *ch;
+    uint64_t read;
     chat_status status = core_commit(core);
 
     if (status != CHAT_OK)
@@ -207,11 +208,11 @@ chat_status client_mark_read(struct client_core *core, uint64_t channel_id, uint
         return CHAT_E_NOT_FOUND;
     seq = least_u64(seq, ch->c.head_seq);
     receipts_read_here(core, ch, seq);
-    if (seq <= most_u64(ch->c.read_seq, ch->c.mark_seq))
+    if (seq <= unread_from(ch))
         return core_commit(core);
+    read = unread_from(ch);
     ch->c.mark_seq = seq;
-    ch->c.deleted_unread = 0;
-    ch->unread_stale = true;
+    unread_moved(core, ch, read);
     channel_touch(core, ch);
     events_read(core, ch);
     outbox_check(core, ch);
@@ -226,7 +227,7 @@ static chat_status show(const struct cache_outgoing *o, void *user)
 {
     struct client_core *core = user;
     struct chat_outgoing *out = &core->view_outgoing;
-    char *text = arena_alloc(&core->view_arena, o->text_len + 1);
+    const char *text = arena_copy_text(&core->view_arena, o->text, o->text_len);
     void *extra = o->extra_len ? arena_copy(&core->view_arena, o->extra, o->extra_len) : NULL;
     void *ids = o->mentions_count ? arena_copy(&core->view_arena, o->mention_ids,
                                                o->mentions_count * sizeof(o->mention_ids[0]))
@@ -234,8 +235,6 @@ static chat_status show(const struct cache_outgoing *o, void *user)
 
     if (!text || (o->extra_len && !extra) || (o->mentions_count && !ids))
         return CHAT_E_NOMEM;
-    memcpy(text, o->text, o->text_len);
-    text[o->text_len] = '\0';
     out->text = text;
     out->text_len = o->text_len;
     out->extra = extra;

@@ -386,6 +386,7 @@ static void init(struct client_core *core)
     arena_init(&core->row_arena, core->allocator, 65536);
     map_init(&core->requests_by_id, core->allocator);
     map_init(&core->known_users, core->allocator);
+    map_init(&core->receipts_wanted, core->allocator);
     list_init(&core->requests);
     list_init(&core->dirty);
     list_init(&core->lagging);
@@ -464,6 +465,7 @@ void client_free(struct client_core *core)
     frame_unref(core->goodbye);
     map_fini(&core->requests_by_id);
     map_fini(&core->known_users);
+    map_fini(&core->receipts_wanted);
     ops_fini(core);
     arena_fini(&core->arena);
     arena_fini(&core->shown_arena);

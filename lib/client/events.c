@@ -247,16 +247,6 @@ void events_reset(struct client_core *core, struct channel *ch)
         make_reread(core, ch);
 }
 
-static char *copy_text(struct reply *reply, const char *text)
-{
-    size_t len = strlen(text);
-    char *copy = arena_alloc(&reply->arena, len + 1);
-
-    if (copy)
-        memcpy(copy, text, len + 1);
-    return copy;
-}
-
 void events_outgoing(struct client_core *core, const struct out_op *op, chat_outgoing_state state,
                      chat_status status, uint64_t seq, const char *rule)
 {
@@ -276,7 +266,7 @@ void events_outgoing(struct client_core *core, const struct out_op *op, chat_out
         return;
     p->reply = reply_new(core, 256);
     if (p->reply)
-        p->reply->rule = copy_text(p->reply, rule);
+        p->reply->rule = arena_copy_text(&p->reply->arena, rule, strlen(rule));
 }
 
 const struct chat_outgoing *events_find_done(const struct client_core *core,
@@ -463,6 +453,19 @@ void events_put_back(struct client_core *core, struct pending *p)
     list_push_front(&core->events, &p->link);
     if (p->was_last)
         p->channel->last_news = p;
+}
+
+void events_find_news(struct client_core *core)
+{
+    for (uint32_t i = 0; i < core->channel_count; i++)
+        core->channels[i]->news_from = UINT64_MAX;
+    LIST_EACH(node, &core->events)
+    {
+        const struct pending *p = LIST_ENTRY(node, struct pending, link);
+
+        if (p->type == CHAT_EVENT_MESSAGE && p->channel)
+            p->channel->news_from = least_u64(p->channel->news_from, p->from_seq);
+    }
 }
 
 void events_release(struct client_core *core, struct pending *p) { free_pending(core, p); }

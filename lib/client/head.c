@@ -81,6 +81,7 @@ void head_rebuild(struct client_core *core, struct channel *ch, const WirePositi
     ch->verify = false;
     ch->scan_at = ch->scan_at ? 1 : 0;
     ch->c.deleted_unread = 0;
+    ch->counted_rev = head->rev;
     ch->unread_stale = true;
     channel_touch(core, ch);
     request_forget_lanes(core, ch);

@@ -100,6 +100,7 @@ struct receipt_state {
     uint64_t foreign_seq;                   /* the newest message of somebody else that is stored */
     uint64_t peer_delivered, peer_read;     /* of a direct */
     bool wanted;                            /* the application looks at them */
+    bool raised;                            /* some were, since those of all were asked for */
 };
 
 struct channel {
@@ -118,11 +119,13 @@ struct channel {
     struct pending *last_info;                 /* a CHANNEL event that waits */
     struct pending *last_read;                 /* a READ event that waits */
     struct pending *last_receipt, *last_draft; /* the same */
-    uint64_t snap_seq; /* head of the newest snapshot: live messages up to it are old news */
+    uint64_t news_from; /* the oldest message that waits to be pulled; set by events_find_news() */
+    uint64_t snap_seq;  /* head of the newest snapshot: live messages up to it are old news */
     /* Our own message acknowledged last: the history it is in, and the last request made
      * before we heard. */
     uint64_t told_seq, told_id;
     uint32_t told_epoch, told_request;
+    uint64_t counted_rev; /* deletions up to it are in deleted_unread, as far as it is known */
     uint64_t expect_rev;  /* an own alteration is in; its publication should come by */
     int64_t expect_at_ms; /* then, else it is pulled */
     uint64_t scan_at;     /* NONCE_STALE: next seq to look at; 0: not looking */
@@ -413,7 +416,8 @@ struct client_core {
 
     /* receipts.c */
     struct list telling, stale_receipts;
-    bool hides_reads; /* others are not told what was read */
+    bool hides_reads;           /* others are not told what was read */
+    struct map receipts_wanted; /* channels: what the cache does not know of them */
     int64_t tell_at_ms;
     uint32_t tell_request, receipts_request;
 
@@ -564,6 +568,16 @@ void channel_read_moved(struct client_core *core, struct channel *ch, uint64_t s
 /* The server counted. */
 void channel_mentions(struct client_core *core, const WireMentions *mentions);
 
+/* unread.c */
+/* Up to here nothing is unread: as the server says, or as it will be told. */
+uint64_t unread_from(const struct channel *ch);
+/* It was `from`. */
+void unread_moved(struct client_core *core, struct channel *ch, uint64_t from);
+void unread_listed(struct client_core *core, struct channel *ch, const WireChannel *w);
+/* An alteration came by. */
+void unread_changed(struct channel *ch, const WireMessage *m);
+void unread_count(struct client_core *core, struct channel *ch, struct chat_channel *out);
+
 /* head.c: what the server says about where a channel stands */
 void head_hint(struct client_core *core, struct channel *ch, const WirePosition *head);
 /* Of a page: it comes from the store. False: the channel was rebuilt, or the page lies. */
@@ -663,6 +677,10 @@ void receipts_read_here(struct client_core *core, struct channel *ch, uint64_t s
 void receipts_listed(struct client_core *core, struct channel *ch, const WireChannel *w);
 void receipts_push(struct client_core *core, const WireReceipts *receipts);
 void receipts_rebuilt(struct client_core *core, struct channel *ch);
+/* The application looks at them: they are kept current from here on. */
+void receipts_want(struct client_core *core, struct channel *ch);
+/* The channel was removed. */
+void receipts_gone(struct client_core *core, const struct channel *ch);
 void client_receipts_pump(struct client_core *core);
 void receipts_marked(struct client_core *core, const WireServerFrame *frame);
 void receipts_answer(struct client_core *core, struct request *r, const WireServerFrame *frame);
@@ -749,6 +767,8 @@ struct pending *events_take(struct client_core *core);
 /* News that go on: first in the queue again. */
 void events_put_back(struct client_core *core, struct pending *p);
 void events_release(struct client_core *core, struct pending *p);
+/* Brings every channel's news_from up to date; UINT64_MAX: none waits. */
+void events_find_news(struct client_core *core);
 struct reply *reply_new(struct client_core *core, size_t max);
 void reply_free(struct client_core *core, struct reply *reply);
 

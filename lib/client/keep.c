@@ -6,6 +6,7 @@
  * never what the stream has not reached, never anything but messages. What waits to be pulled
  * gives way only after what was pulled.
  */
+#include "base/plant.h"
 #include "client/inner.h"
 
 #define KEEP_SPARED 200u      /* the newest of a channel go last, when all are kept */
@@ -34,7 +35,7 @@ bool keep_drop(struct client_core *core, struct channel *ch, uint64_t from, uint
         uint64_t low = most_u64(from, it->from);
         uint64_t high = least_u64(least_u64(to, it->to), ch->c.stream_seq);
 
-        if (low <= high)
+        if (low <= high && !PLANTED(EVICTION_NOT_TOLD))
             events_gap(core, ch, CHAT_EVENT_GAP, low, high, CHAT_OK);
     }
     if (!core_ok(core, ranges_remove(&ch->c.ranges, core->allocator, from, to)) ||
@@ -69,7 +70,8 @@ static bool avoid_windows(const struct client_core *core, const struct channel *
 {
     uint64_t from, to;
 
-    while (*low <= *high && view_shows(core, ch->c.channel_id, *low, *high, &from, &to)) {
+    while (*low <= *high && !PLANTED(EVICTS_SHOWN) &&
+           view_shows(core, ch->c.channel_id, *low, *high, &from, &to)) {
         if (from > *low)
             *high = from - 1;
         else
@@ -91,8 +93,8 @@ static bool find_piece(const struct client_core *core, struct channel *ch, struc
     uint64_t head = ch->c.head_seq;
     uint64_t top = least_u64(ch->c.stream_seq, head - least_u64(mercy.newest, head));
 
-    if (mercy.news && ch->last_news)
-        top = least_u64(top, ch->last_news->from_seq - 1);
+    if (mercy.news)
+        top = least_u64(top, ch->news_from - 1);
     for (uint32_t i = 0; i < ch->c.ranges.count; i++) {
         const struct range *it = &ch->c.ranges.items[i];
         uint64_t low = it->from, high = least_u64(it->to, top);
@@ -114,11 +116,13 @@ static bool goes_before(const struct channel *a, const struct channel *b)
     return a->c.head_message_id < b->c.head_message_id;
 }
 
-static bool find_victim(const struct client_core *core, struct mercy mercy, struct victim *out)
+static bool find_victim(struct client_core *core, struct mercy mercy, struct victim *out)
 {
     struct victim found;
 
     out->ch = NULL;
+    if (mercy.news)
+        events_find_news(core);
     for (uint32_t i = 0; i < core->channel_count; i++) {
         if (out->ch && !goes_before(core->channels[i], out->ch))
             continue;
@@ -150,12 +154,18 @@ bool keep_turn(struct client_core *core)
     const uint64_t wanted = core->cfg.cache_bytes_max - core->cfg.cache_bytes_max / 16;
     const uint64_t newest = core->cfg.keep_max ? core->cfg.keep_max : KEEP_SPARED;
     struct victim v;
+    bool behind = false;
 
     if (!core->evicting)
         return false;
     if (cache_bytes_used(core->cache) <= wanted) {
         core->evicting = false;
         return false;
+    }
+    /* What was dropped is in the index still: only without it is known what it took. */
+    if (!core_ok(core, cache_index_is_behind(core->cache, &behind)) || behind) {
+        (void)core_ok(core, cache_index_step(core->cache, KEEP_PIECE));
+        return true;
     }
     if (!find_victim(core, (struct mercy){newest, true}, &v) &&
         !find_victim(core, (struct mercy){newest, false}, &v) &&
@@ -165,7 +175,6 @@ bool keep_turn(struct client_core *core)
         core->evicting = false;
         return false;
     }
-    if (keep_drop(core, v.ch, v.from, v.to))
-        (void)core_ok(core, cache_index_step(core->cache, KEEP_PIECE));
+    (void)keep_drop(core, v.ch, v.from, v.to);
     return true;
 }

@@ -86,23 +86,11 @@ chat_status message_of_wire(struct arena *arena, const WireMessage *m, struct ch
     return reactions_of_wire(arena, m, out);
 }
 
-/* Bytes, and a NUL behind them. */
-static const char *copy_text(struct arena *arena, const char *text, size_t len)
-{
-    char *copy = arena_alloc(arena, len + 1);
-
-    if (!copy)
-        return NULL;
-    memcpy(copy, text, len);
-    copy[len] = '\0';
-    return copy;
-}
-
 static bool copy_reaction(struct arena *arena, const struct chat_reaction *from,
                           struct chat_reaction *to)
 {
     *to = *from;
-    to->emoji = copy_text(arena, from->emoji, from->emoji_len);
+    to->emoji = arena_copy_text(arena, from->emoji, from->emoji_len);
     to->user_ids = arena_copy(arena, from->user_ids, from->count * sizeof(from->user_ids[0]));
     return to->emoji && to->user_ids;
 }
@@ -134,7 +122,7 @@ chat_status message_copy(struct arena *arena, const struct chat_message *from,
                          struct chat_message *to)
 {
     *to = *from;
-    to->text = copy_text(arena, from->text, from->text_len);
+    to->text = arena_copy_text(arena, from->text, from->text_len);
     to->extra = from->extra_len ? arena_copy(arena, from->extra, from->extra_len) : NULL;
     to->mention_ids = from->mentions_count ? arena_copy(arena, from->mention_ids,
                                                         from->mentions_count * sizeof(uint64_t))

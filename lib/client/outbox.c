@@ -240,17 +240,6 @@ struct whole {
     bool same;
 };
 
-static char *terminated(struct client_core *core, const char *text, size_t len)
-{
-    char *copy = arena_alloc(&core->arena, len + 1);
-
-    if (!copy)
-        return NULL;
-    memcpy(copy, text, len);
-    copy[len] = '\0';
-    return copy;
-}
-
 /* Our own message, as the store acknowledged it: from the outbox into the history. */
 static chat_status keep_sent(const struct cache_outgoing *o, void *user)
 {
@@ -258,7 +247,7 @@ static chat_status keep_sent(const struct cache_outgoing *o, void *user)
     WireMessage m = WIRE_MESSAGE__INIT;
     WireNonce nonce = WIRE_NONCE__INIT;
     struct channel *ch = w->ch;
-    char *text = terminated(w->core, o->text, o->text_len);
+    char *text = arena_copy_text(&w->core->arena, o->text, o->text_len);
 
     if (!text)
         return CHAT_E_NOMEM;
@@ -519,10 +508,12 @@ void outbox_mark_answer(struct client_core *core, struct request *r, const WireS
         if (ch->c.mark_seq <= most_u64(frame->cursor->read_seq, r->start_seq))
             ch->c.mark_seq = 0;
     } else if (frame->body_case == WIRE_SERVER_FRAME__BODY_PROBLEM) {
-        if (dispatch_is_temporary(frame->problem))
+        if (dispatch_is_temporary(frame->problem)) {
             wait_and_retry(core, ch, frame->problem->retry_after_ms);
-        else
+        } else {
             ch->c.mark_seq = 0;
+            ch->unread_stale = true;
+        }
     } else {
         session_protocol_error(core, "a read mark answered by something else");
         return;

@@ -205,7 +205,7 @@ chat_status client_fetch_receipts(struct client_core *core, uint64_t channel_id,
     status = ask_new(core, ASK_RECEIPTS, NULL, 0, NULL, 0, &ask);
     if (status != CHAT_OK)
         return status;
-    ch->receipts.wanted = true; /* kept current from here on */
+    receipts_want(core, ch);
     ask->id = channel_id;
     *out_ticket = ask->ticket;
     return CHAT_OK;

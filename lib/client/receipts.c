@@ -2,13 +2,20 @@
  * Receipts. What arrived here and what was read is said to the channel's home, all channels
  * together, once in a while; what the others say is kept in the cache. Both numbers only rise,
  * so nothing here can contradict: what gets lost is said, or asked for, again.
+ *
+ * Those of former members are kept, for who comes back must not seem to have read less. Once
+ * there are more than a channel can have members, an answer that has all members drops the
+ * others. Whatever the server says, no more than KEPT_MAX are kept: those that say least go, and
+ * if they are looked at all are asked for again.
  */
 #include <string.h>
 
 #include "client/inner.h"
 
 #define TELL_MS 1000 /* between two MarkReceipts */
+#define MARK_MS 100  /* and for each channel in one: what signals_per_second grants */
 #define KEEP_MAX 65536u
+#define KEPT_MAX (2u * CHAT_GROUP_MEMBERS_MAX) /* of one channel */
 
 static chat_status take_peer(const struct cache_receipt *r, void *user)
 {
@@ -23,8 +30,12 @@ static chat_status take_peer(const struct cache_receipt *r, void *user)
 
 chat_status receipts_load(struct client_core *core)
 {
-    for (uint32_t i = 0; i < core->channel_count; i++)
-        core->channels[i]->receipts.foreign_seq = core->channels[i]->c.stream_seq;
+    for (uint32_t i = 0; i < core->channel_count; i++) {
+        struct channel *ch = core->channels[i];
+
+        ch->receipts.foreign_seq = ch->c.stream_seq;
+        ch->receipts.wanted = map_get(&core->receipts_wanted, ch->c.channel_id) != NULL;
+    }
     return cache_receipts_load_peers(core->cache, take_peer, core);
 }
 
@@ -106,7 +117,7 @@ static void tell(struct client_core *core)
     if (!request_send(core, r, &frame))
         return;
     core->tell_request = id;
-    core->tell_at_ms = core->now.mono_ms + TELL_MS;
+    core->tell_at_ms = core->now.mono_ms + (int64_t)most_u64(TELL_MS, body.n_marks * MARK_MS);
     for (size_t i = 0; i < body.n_marks; i++) {
         struct channel *ch = channel_find(core, marks[i].channel_id);
 
@@ -187,22 +198,47 @@ void receipts_listed(struct client_core *core, struct channel *ch, const WireCha
     receipts_check(core, ch);
 }
 
-static void take(struct client_core *core, struct channel *ch, const WireReceipts *receipts)
+/* True: some were more than are kept. */
+static bool trim(struct client_core *core, struct channel *ch)
+{
+    bool any = false;
+
+    (void)core_ok(core, cache_receipts_trim(core->cache, ch->c.channel_id, KEPT_MAX, &any));
+    return any;
+}
+
+/* Some of them. True: news. */
+static bool take(struct client_core *core, struct channel *ch, const WireReceipts *receipts)
 {
     bool news = false;
 
     for (size_t i = 0; i < receipts->n_receipts; i++)
         news |= learn(core, ch, receipts->receipts[i]);
-    if (news)
-        events_receipt(core, ch);
+    if (!news)
+        return false;
+    ch->receipts.raised = true;
+    events_receipt(core, ch);
+    return true;
 }
 
 void receipts_push(struct client_core *core, const WireReceipts *receipts)
 {
     struct channel *ch = channel_find(core, receipts->channel_id);
 
-    if (ch)
-        take(core, ch, receipts);
+    if (ch && take(core, ch, receipts) && trim(core, ch))
+        is_stale(core, ch); /* perhaps members were among those that went */
+}
+
+void receipts_want(struct client_core *core, struct channel *ch)
+{
+    ch->receipts.wanted = true;
+    /* Without memory an undone turn forgets it, and the application looks again. */
+    (void)map_put(&core->receipts_wanted, ch->c.channel_id, core);
+}
+
+void receipts_gone(struct client_core *core, const struct channel *ch)
+{
+    (void)map_take(&core->receipts_wanted, ch->c.channel_id);
 }
 
 void receipts_rebuilt(struct client_core *core, struct channel *ch)
@@ -236,8 +272,45 @@ static void ask(struct client_core *core, struct channel *ch)
     if (!request_send(core, r, &frame))
         return;
     core->receipts_request = id;
+    ch->receipts.raised = false;
     list_remove(&ch->stale);
     request_spend(core, BUDGET_READS);
+}
+
+struct leaving {
+    const WireReceipts *said;
+    uint64_t peer_id;
+    size_t kept, count;
+    uint64_t ids[KEPT_MAX];
+};
+
+static chat_status find_leaving(const struct cache_receipt *r, void *user)
+{
+    struct leaving *l = user;
+
+    l->kept++;
+    for (size_t i = 0; i < l->said->n_receipts; i++)
+        if (l->said->receipts[i]->user_id == r->user_id)
+            return CHAT_OK;
+    if (r->user_id != l->peer_id && l->count < KEPT_MAX)
+        l->ids[l->count++] = r->user_id;
+    return CHAT_OK;
+}
+
+/* Those of all members: whom it does not name has left, unless somebody was heard of meanwhile. */
+static void take_all(struct client_core *core, struct channel *ch, const WireReceipts *receipts)
+{
+    struct leaving l = {.said = receipts, .peer_id = ch->c.peer_id};
+    const bool raised = ch->receipts.raised;
+
+    (void)take(core, ch, receipts);
+    if (!core_ok(core, cache_receipts_read(core->cache, ch->c.channel_id, find_leaving, &l)) ||
+        l.kept <= CHAT_GROUP_MEMBERS_MAX || raised)
+        return;
+    for (size_t i = 0; i < l.count; i++)
+        if (!core_ok(core, cache_receipt_drop(core->cache, ch->c.channel_id, l.ids[i])))
+            return;
+    events_receipt(core, ch);
 }
 
 void receipts_answer(struct client_core *core, struct request *r, const WireServerFrame *frame)
@@ -245,7 +318,7 @@ void receipts_answer(struct client_core *core, struct request *r, const WireServ
     core->receipts_request = 0;
     if (frame->body_case == WIRE_SERVER_FRAME__BODY_RECEIPTS) {
         if (r->channel && frame->receipts->channel_id == r->channel->c.channel_id)
-            take(core, r->channel, frame->receipts);
+            take_all(core, r->channel, frame->receipts);
     } else if (frame->body_case != WIRE_SERVER_FRAME__BODY_PROBLEM) {
         session_protocol_error(core, "receipts answered by something else");
     } else if (dispatch_aside_later(core, frame) && r->channel) {
@@ -294,7 +367,7 @@ static chat_status keep(const struct cache_receipt *r, void *user)
     struct chat_receipt *out = &k->list[k->reply->receipts_count];
 
     if (k->reply->receipts_count == k->room)
-        return CHAT_OK; /* some left since; who was removed says nothing any more */
+        return CHAT_OK; /* a file that others wrote */
     *out = (struct chat_receipt){.user_id = r->user_id,
                                  .delivered_seq = least_u64(r->delivered_seq, k->head_seq),
                                  .read_seq = least_u64(r->read_seq, k->head_seq)};
@@ -305,10 +378,10 @@ static chat_status keep(const struct cache_receipt *r, void *user)
 struct reply *receipts_keep(struct client_core *core, struct channel *ch,
                             const WireReceipts *receipts)
 {
-    struct keeping k = {.room = CHAT_GROUP_MEMBERS_MAX, .head_seq = ch->c.head_seq};
+    struct keeping k = {.room = KEPT_MAX, .head_seq = ch->c.head_seq};
 
-    if (receipts)
-        take(core, ch, receipts);
+    if (receipts && take(core, ch, receipts))
+        (void)trim(core, ch);
     k.reply = reply_new(core, KEEP_MAX);
     if (!k.reply)
         return NULL;
@@ -334,7 +407,7 @@ chat_status client_receipts(struct client_core *core, uint64_t channel_id,
     if (!ch)
         return CHAT_E_NOT_FOUND;
     if (!ch->receipts.wanted) {
-        ch->receipts.wanted = true;
+        receipts_want(core, ch);
         is_stale(core, ch);
     }
     reply_free(core, core->view_reply);

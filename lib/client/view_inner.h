@@ -72,6 +72,9 @@ void view_place(chat_view *view, const struct channel *ch);
 bool view_place_gap(const chat_view *view, const struct channel *ch, struct stretch *out);
 uint64_t view_first_seq(const struct channel *ch);
 
+/* view_react.c: lays own reactions that are not in over the message shown */
+chat_status view_react_show(chat_view *view, const struct view_row *row);
+
 /* view_row.c: rows and status as the application gets them */
 chat_status view_row_show(chat_view *view, const struct view_row *row);
 void view_status_make(chat_view *view, struct chat_view_status *out);

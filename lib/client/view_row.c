@@ -9,12 +9,10 @@ static const uint64_t key[2] = {UINT64_C(0x766965772d73686f), UINT64_C(0x776e2d6
 static chat_status copy_text(struct client_core *core, const char *text, size_t len,
                              const char **out)
 {
-    char *copy = arena_alloc(&core->row_arena, len + 1);
+    const char *copy = arena_copy_text(&core->row_arena, text, len);
 
     if (!copy)
         return CHAT_E_NOMEM;
-    memcpy(copy, text, len);
-    copy[len] = '\0';
     *out = copy;
     return CHAT_OK;
 }
@@ -123,7 +121,9 @@ static chat_status keep_change(const struct cache_outgoing *o, void *user)
     if (row->change_state != CHAT_OUTGOING_QUEUED)
         return CHAT_OK;
     m->deleted = o->kind == CHAT_OUTGOING_DELETE;
-    if (!m->deleted)
+    if (m->deleted)
+        m->reactions_count = 0;
+    else
         m->edited_at_ms = o->created_at_ms;
     return keep_body(core, o);
 }
@@ -148,6 +148,22 @@ static chat_status show_author(struct client_core *core)
     return show_name(core, row->message->author_id, &row->author_name, &row->author_name_len);
 }
 
+/* What the user did to it and is not in. */
+static chat_status show_changes(chat_view *view, const struct view_row *from)
+{
+    struct client_core *core = view->core;
+    chat_status status = CHAT_E_NOT_FOUND;
+
+    if (from->change)
+        status = cache_outbox_get(core->cache, from->change_row, keep_change, core);
+    if (status != CHAT_OK && status != CHAT_E_NOT_FOUND) /* it may be in since it was pulled */
+        return status;
+    if (!from->reactions || core->row_message.deleted)
+        return CHAT_OK;
+    core->row.reactions_waiting = from->reactions;
+    return view_react_show(view, from);
+}
+
 static chat_status show_message(chat_view *view, const struct view_row *from)
 {
     struct client_core *core = view->core;
@@ -159,8 +175,8 @@ static chat_status show_message(chat_view *view, const struct view_row *from)
         status = show_held(view, view->channel_id, from->from);
     if (status == CHAT_OK && !core->row.message)
         status = CHAT_E_NOT_FOUND;
-    if (status == CHAT_OK && from->from && from->change)
-        status = cache_outbox_get(core->cache, from->row, keep_change, core);
+    if (status == CHAT_OK)
+        status = show_changes(view, from);
     if (status == CHAT_OK)
         status = show_author(core);
     core->row.presence = view_presence(core, from->author_id);
@@ -209,8 +225,9 @@ chat_status view_row_show(chat_view *view, const struct view_row *from)
 {
     struct chat_row *row = &view->core->row;
 
-    *row = (struct chat_row){.kind = from->kind, .key = from->key, .title = "", .author_name = ""};
-    switch (from->kind) {
+    *row = (struct chat_row){
+        .kind = (chat_row_kind)from->kind, .key = from->key, .title = "", .author_name = ""};
+    switch (row->kind) {
     case CHAT_ROW_CHANNEL: return show_channel(view, from);
     case CHAT_ROW_MESSAGE: return show_message(view, from);
     case CHAT_ROW_GAP: break;

@@ -12,20 +12,23 @@
 #include <libchat/status.h>
 #include <libchat/view.h>
 
-/* What a row is, and in which version; not what it says. */
+/* What a row is, and in which version; not what it says. A window has three lists of them. */
 struct view_row {
     uint64_t key; /* of a row that is shown */
     /* A channel's id; a message's seq, 0 in the outbox; a gap's first and last seq. */
     uint64_t from, to;
     struct chat_nonce nonce; /* of an own message, else zeros */
     uint64_t author_id;
-    uint64_t content; /* a hash: of a message in the history, what and in which alteration */
-    int64_t row;      /* in the outbox: of a message there, or of what changes one */
-    uint64_t version; /* differs when there is something else to show; never 0 */
-    chat_row_kind kind;
-    chat_outgoing_kind change;
-    chat_outgoing_state state; /* of the message in the outbox, or of the change */
-    bool loading;              /* a gap */
+    uint64_t content;   /* a hash: of a message in the history, what and in which alteration */
+    int64_t row;        /* of a message in the outbox; 0: it is in the history */
+    uint64_t version;   /* differs when there is something else to show; never 0 */
+    int64_t change_row; /* in the outbox, of an own edit or deletion of it; see change */
+    uint32_t reactions; /* own ones to it that are on their way */
+    uint32_t reacted;   /* a hash: which */
+    uint8_t kind;       /* chat_row_kind */
+    uint8_t state;      /* chat_outgoing_state of the message */
+    uint8_t change, change_state; /* chat_outgoing_kind and _state; 0: none */
+    bool loading;                 /* a gap */
 };
 
 struct view_rows {

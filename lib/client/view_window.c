@@ -8,15 +8,18 @@ static bool is_in(struct stretch s, uint64_t seq) { return seq >= s.from && seq 
 static void seal(struct view_row *row)
 {
     const uint64_t values[] = {
-        (uint64_t)row->kind,
+        row->kind,
         row->from,
         row->to,
         row->nonce.device_id,
         row->nonce.counter,
         row->content,
         (uint64_t)row->row,
-        (uint64_t)row->change,
-        (uint64_t)row->state,
+        row->state,
+        row->change,
+        (uint64_t)row->change_row,
+        row->change_state,
+        row->reacted,
         row->loading,
     };
     uint64_t hash = 1;
@@ -107,9 +110,11 @@ static chat_status add_held(chat_view *view, struct view_rows *rows, const struc
         if (!row)
             return status == CHAT_OK ? CHAT_E_NOMEM : status;
         *row = *known;
-        row->row = 0;
-        row->change = (chat_outgoing_kind)0;
-        row->state = CHAT_OUTGOING_DONE;
+        row->change = 0;
+        row->change_state = 0;
+        row->change_row = 0;
+        row->reactions = 0;
+        row->reacted = 0;
     }
     return unknown && status == CHAT_OK ? read_part(view, rows, unknown, run.to) : status;
 }
@@ -149,9 +154,9 @@ static chat_status add_history(chat_view *view, const struct channel *ch, struct
 
 /* --- the outbox --- */
 
-static struct view_row *find_seq(struct view_rows *rows, uint64_t seq)
+static struct view_row *find_seq(struct view_rows *rows, uint32_t count, uint64_t seq)
 {
-    uint32_t low = 0, high = rows->count;
+    uint32_t low = 0, high = count;
 
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
@@ -161,23 +166,39 @@ static struct view_row *find_seq(struct view_rows *rows, uint64_t seq)
         else
             high = middle;
     }
-    return low < rows->count && rows->items[low].from == seq &&
-                   rows->items[low].kind == CHAT_ROW_MESSAGE
+    return low < count && rows->items[low].from == seq && rows->items[low].kind == CHAT_ROW_MESSAGE
                ? &rows->items[low]
                : NULL;
 }
 
-/* An edit or deletion shows on its message; the newest one counts. Only an own edit of what
- * is held has a row to show on: one of a message that is still on its way shows with its seq. */
-static void mark_change(struct view_rows *history, const struct out_op *op)
+/* Behind the first `history` rows, by rising row of the outbox. */
+static struct view_row *find_sending(struct view_rows *rows, uint32_t history, int64_t row)
 {
-    struct view_row *row = find_seq(history, op->seq);
+    uint32_t low = history, high = rows->count;
 
-    if (!row)
-        return;
-    row->row = op->row;
-    row->change = (chat_outgoing_kind)op->kind;
-    row->state = (chat_outgoing_state)op->state;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (rows->items[middle].row < row)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < rows->count && rows->items[low].row == row ? &rows->items[low] : NULL;
+}
+
+/* What changes a message shows on its row, wherever that is; of edits and deletions the newest
+ * one counts. A reaction that was refused is none. */
+static void mark_change(struct view_row *row, const struct out_op *op)
+{
+    if (op->kind != CHAT_OUTGOING_REACT) {
+        row->change = (uint8_t)op->kind;
+        row->change_row = op->row;
+        row->change_state = (uint8_t)op->state;
+    } else if (op->state == CHAT_OUTGOING_QUEUED && !PLANTED(VIEW_REACTION_MISSED)) {
+        row->reactions++;
+        row->reacted = (uint32_t)hash_pair(row->reacted, (uint64_t)op->row);
+    }
 }
 
 static chat_status add_outgoing(chat_view *view, struct view_rows *rows, const struct out_op *op)
@@ -191,26 +212,31 @@ static chat_status add_outgoing(chat_view *view, struct view_rows *rows, const s
     row->author_id = client_user_id(view->core);
     row->row = op->row;
     row->content = op->edits;
-    row->state = (chat_outgoing_state)op->state;
+    row->state = (uint8_t)op->state;
     return CHAT_OK;
 }
 
 /* Sends go behind the newest message; the history is all of `rows` so far. */
 static chat_status add_outbox(chat_view *view, struct view_rows *rows)
 {
-    struct view_rows history = *rows;
+    const uint32_t history = rows->count;
     chat_status status = CHAT_OK;
     const struct out_op *op;
 
-    for (uint32_t i = 0; status == CHAT_OK && (op = ops_at(view->core, i)) != NULL; i++) {
-        if (op->channel_id != view->channel_id || op->kind == CHAT_OUTGOING_REACT)
-            continue;
-        if (op->kind != CHAT_OUTGOING_SEND) {
-            history.items = rows->items;
-            mark_change(&history, op);
-        } else if (view->latest) {
+    for (uint32_t i = 0; view->latest && status == CHAT_OK && (op = ops_at(view->core, i)); i++)
+        if (op->channel_id == view->channel_id && op->kind == CHAT_OUTGOING_SEND)
             status = add_outgoing(view, rows, op);
-        }
+    for (uint32_t i = 0; status == CHAT_OK && (op = ops_at(view->core, i)) != NULL; i++) {
+        struct view_row *row = NULL;
+
+        if (op->channel_id != view->channel_id || op->kind == CHAT_OUTGOING_SEND)
+            continue;
+        if (op->seq)
+            row = find_seq(rows, history, op->seq);
+        else if (op->parent)
+            row = find_sending(rows, history, op->parent->row);
+        if (row)
+            mark_change(row, op);
     }
     return status;
 }

@@ -282,7 +282,7 @@ static chat_status check_claims(const json_t *payload, const char *audience, int
                                 struct token_claims *out, const char **out_reason)
 {
     const json_t *nbf = json_object_get(payload, "nbf");
-    int64_t expires_s, begins_s = 0;
+    int64_t expires_s, begins_s = 0, issued_s = 0;
 
     *out_reason = NULL;
     if (!is_audience(payload, audience))
@@ -298,6 +298,7 @@ static chat_status check_claims(const json_t *payload, const char *audience, int
     if (*out_reason)
         return CHAT_E_AUTH;
     out->expires_at_ms = expires_s * 1000;
+    out->issued_at_ms = read_time(json_object_get(payload, "iat"), &issued_s) ? issued_s * 1000 : 0;
     if (nbf && wall_ms < (begins_s - AUTH_LEEWAY_S) * 1000) {
         *out_reason = "nbf";
         return CHAT_E_AUTH;

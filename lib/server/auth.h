@@ -6,8 +6,8 @@
  * never chooses it. A `kid` is looked up among the keys of the token's issuer only.
  *
  * Required of a token: iss (known), aud (the issuer's audience, as text or in a list), exp
- * and sub. nbf is kept when there. exp and nbf have a leeway of 60 s; iat is not looked
- * at. `crit`, repeated names, padding, and anything but the three segments are refused.
+ * and sub. nbf is kept when there. exp and nbf have a leeway of 60 s; iat is told, not
+ * judged. `crit`, repeated names, padding, and anything but the three segments are refused.
  *
  * Threads: auth_verify() may be called from several at once while no key is added.
  */
@@ -72,6 +72,7 @@ struct token_claims {
     char subject[CHAT_SUBJECT_MAX + 1];
     char name[CHAT_NAME_MAX + 1]; /* empty when absent; cut at a character */
     int64_t expires_at_ms;        /* wall; the leeway is not in it */
+    int64_t issued_at_ms;         /* 0: it does not say */
 };
 
 /*

@@ -33,8 +33,7 @@ struct ticket {
     uint64_t user_id;
     uint64_t device_id;
     uint64_t auth_epoch;
-    uint64_t
-        session_no; /* that it was given to, for signing out; 0: of version 1, which has none */
+    uint64_t session_no; /* that it was given to; 0: of version 1, which has none */
     int64_t issued_at_ms;
     int64_t expires_at_ms;       /* cut to issued + TICKET_LIFE_MAX_MS and the token's end */
     int64_t token_expires_at_ms; /* of the token it came from: tickets renew up to here */

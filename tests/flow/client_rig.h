@@ -286,6 +286,42 @@ static inline uint64_t rig_post(struct rig *rig, uint64_t channel_id, const char
     return seq;
 }
 
+/* A message with as much of everything as there may be. */
+static inline void rig_post_greatest(struct rig *rig, uint64_t author)
+{
+    static char text[CHAT_TEXT_MAX + 1], emoji[CHAT_REACTION_KINDS_MAX][CHAT_EMOJI_MAX + 1];
+    static uint8_t extra[CHAT_EXTRA_MAX];
+    static uint64_t users[CHAT_REACTIONS_MAX];
+    static WireReaction reactions[CHAT_REACTION_KINDS_MAX];
+    static WireReaction *pointers[CHAT_REACTION_KINDS_MAX];
+    const size_t each = CHAT_REACTIONS_MAX / CHAT_REACTION_KINDS_MAX;
+    uint64_t seq = rig_store(rig, CH, author, "", 9, rig_channel(rig, CH)->seq + 1);
+    WireMessage m;
+    WireNonce n;
+
+    rig_wire(rig_channel(rig, CH), seq, &m, &n);
+    memset(text, 'x', CHAT_TEXT_MAX);
+    memcpy(text, "needle ", 7);
+    for (size_t i = 0; i < CHAT_REACTIONS_MAX; i++)
+        users[i] = UINT64_MAX / 2 + i;
+    for (size_t i = 0; i < CHAT_REACTION_KINDS_MAX; i++) {
+        memset(emoji[i], 'a' + (int)i, CHAT_EMOJI_MAX);
+        wire_reaction__init(&reactions[i]);
+        reactions[i].emoji = emoji[i];
+        reactions[i].user_ids = users + i * each;
+        reactions[i].n_user_ids = each;
+        pointers[i] = &reactions[i];
+    }
+    m.text = text;
+    m.extra = (ProtobufCBinaryData){sizeof(extra), extra};
+    m.mention_ids = users;
+    m.n_mention_ids = CHAT_MENTIONS_MAX;
+    m.reactions = pointers;
+    m.n_reactions = CHAT_REACTION_KINDS_MAX;
+    RIG_SAY(rig, 0, MESSAGE, message, &m);
+    rig_turn(rig);
+}
+
 static inline void rig_open(struct rig *rig)
 {
     ck_assert_int_eq(client_new(&rig->config, &rig->core), CHAT_OK);

@@ -274,6 +274,15 @@ static inline void rig_add_channel(struct rig *rig, uint64_t id)
 
 /* --- answering --- */
 
+static inline uint64_t rig_deleted_unread(const struct rig_channel *ch)
+{
+    uint64_t count = 0;
+
+    for (uint64_t seq = ch->read_seq + 1; seq <= ch->seq; seq++)
+        count += ch->messages[seq].deleted;
+    return count;
+}
+
 static inline void rig_list(struct rig *rig)
 {
     WireChannelList list = WIRE_CHANNEL_LIST__INIT;
@@ -296,6 +305,8 @@ static inline void rig_list(struct rig *rig)
         wire[i].peer_id = rig->channels[i].peer;
         wire[i].read_seq = rig->channels[i].read_seq;
         wire[i].settings = rig->channels[i].settings;
+        /* As what is set: the user's home tells both or neither. */
+        wire[i].deleted_unread = wire[i].settings ? rig_deleted_unread(&rig->channels[i]) : 0;
         wire[i].receipts = rig->channels[i].receipts;
         wire[i].n_receipts = rig->channels[i].receipts_count;
         pointers[i] = &wire[i];

@@ -113,6 +113,7 @@ static chat_status rig_verify(void *user, const char *token, size_t len, int64_t
     if (strncmp(text, "bad", 3) == 0)
         return CHAT_E_AUTH;
     memset(out, 0, sizeof(*out));
+    out->issued_at_ms = wall_ms - 7000;
     out->expires_at_ms = wall_ms + 3600000;
     at = strchr(text, '@');
     if (at) {

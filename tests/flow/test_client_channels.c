@@ -330,6 +330,89 @@ START_TEST(c9_what_is_held_counts_even_when_not_all_is)
 }
 END_TEST
 
+/* 100 messages of which the newest 10 are held; 3, 4 and 95 are deleted. */
+static void start_with_a_part(void)
+{
+    static WireChannelSettings settings = WIRE_CHANNEL_SETTINGS__INIT;
+
+    settings.channel_id = CH;
+    rig.config.keep_max = 10;
+    start();
+    rig_cut(&rig, 1006);
+    rig_channel(&rig, CH)->settings = &settings;
+    rig_store_many(&rig, CH, 100);
+    for (int i = 0; i < 3; i++) {
+        const uint64_t seq = (const uint64_t[]){3, 4, 95}[i];
+
+        rig_channel(&rig, CH)->messages[seq].deleted = true;
+        rig_alter(&rig, CH, seq, "");
+    }
+    settle(3000);
+}
+
+static void delete_live(uint64_t seq)
+{
+    rig_channel(&rig, CH)->messages[seq].deleted = true;
+    rig_alter(&rig, CH, seq, "");
+    rig_publish(&rig, CH, seq, true);
+    rig_publish(&rig, CH, seq, true); /* twice: as good as once */
+    settle(10);
+}
+
+START_TEST(c9_deleted_ones_that_are_not_held_do_not_count)
+{
+    start_with_a_part();
+    ck_assert_uint_eq(unread_of(CH), 97);
+    delete_live(5); /* not held */
+    ck_assert_uint_eq(unread_of(CH), 96);
+    delete_live(96); /* held */
+    ck_assert_uint_eq(unread_of(CH), 95);
+    ck_assert_uint_eq(copy.status.unread, 95);
+    rig_channel(&rig, CH)->settings = NULL; /* a list that does not say */
+    rig_list(&rig);
+    settle(10);
+    ck_assert_uint_eq(unread_of(CH), 95);
+    rig_post(&rig, CH, "new");
+    settle(10);
+    ck_assert_uint_eq(unread_of(CH), 96);
+}
+END_TEST
+
+START_TEST(c9_what_the_cursor_passed_is_known_where_it_is_held)
+{
+    uint64_t ticket;
+
+    start_with_a_part();
+    ck_assert_int_eq(client_fetch_history(rig.core, CH, 1, 6, false, &ticket), CHAT_OK);
+    settle(100);
+    ck_assert_uint_eq(unread_of(CH), 97);
+    ck_assert_int_eq(client_mark_read(rig.core, CH, 3), CHAT_OK);
+    settle(100);
+    ck_assert_uint_eq(unread_of(CH), 95); /* of 4 to 100 all but 4 and 95 */
+    delete_live(50);
+    ck_assert_uint_eq(unread_of(CH), 94);
+    ck_assert_int_eq(client_mark_read(rig.core, CH, 100), CHAT_OK);
+    ck_assert_uint_eq(unread_of(CH), 0);
+}
+END_TEST
+
+/* Then they count as unread, until the server says it anew: nothing unread is ever hidden. */
+START_TEST(c9_what_another_device_passed_unseen_is_counted_at_the_next_list)
+{
+    WireCursor cursor = WIRE_CURSOR__INIT;
+
+    start_with_a_part();
+    cursor.channel_id = CH;
+    cursor.read_seq = rig_channel(&rig, CH)->read_seq = 3;
+    RIG_SAY(&rig, 0, CURSOR, cursor, &cursor);
+    settle(10);
+    ck_assert_uint_eq(unread_of(CH), 96); /* 4 may be deleted, or not; 95 is held */
+    rig_cut(&rig, 1006);
+    settle(3000);
+    ck_assert_uint_eq(unread_of(CH), 95);
+}
+END_TEST
+
 START_TEST(rewritten_history_counts_anew)
 {
     start();
@@ -456,6 +539,9 @@ int main(void)
     tcase_add_test(unread, c9_a_resume_brings_each_message_once);
     tcase_add_test(unread, c9_own_messages_from_another_device_are_read);
     tcase_add_test(unread, c9_what_is_held_counts_even_when_not_all_is);
+    tcase_add_test(unread, c9_deleted_ones_that_are_not_held_do_not_count);
+    tcase_add_test(unread, c9_what_the_cursor_passed_is_known_where_it_is_held);
+    tcase_add_test(unread, c9_what_another_device_passed_unseen_is_counted_at_the_next_list);
     tcase_add_test(unread, rewritten_history_counts_anew);
     suite_add_tcase(suite, unread);
 

@@ -1,4 +1,5 @@
 /* What messages are made of beside text: mentions, reactions, replies, as the cache has them. */
+#include "client/inner.h"
 #include "client_rig.h"
 
 #define SMILE "\xf0\x9f\x98\x80"
@@ -292,6 +293,29 @@ START_TEST(bad_reactions_are_refused)
 }
 END_TEST
 
+/* What was read does not count, so what happens to it costs no count of the messages behind. */
+START_TEST(what_happens_to_messages_that_were_read_costs_no_count)
+{
+    struct channel *ch;
+
+    rig_store_many(&rig, CH, 9);
+    rig_start(&rig);
+    ck_assert_int_eq(client_mark_read(rig.core, CH, 5), CHAT_OK);
+    rig_turn(&rig);
+    ck_assert_uint_eq(client_channel(rig.core, CH)->unread, 4);
+    ch = channel_find(rig.core, CH);
+    ck_assert(!ch->unread_stale);
+    rig_alter(&rig, CH, 5, "edited");
+    rig_publish(&rig, CH, 5, true);
+    ck_assert(!ch->unread_stale);
+    rig_alter(&rig, CH, 6, "");
+    rig.channels[0].messages[6].deleted = true;
+    rig_publish(&rig, CH, 6, true);
+    ck_assert(ch->unread_stale);
+    ck_assert_uint_eq(client_channel(rig.core, CH)->unread, 3);
+}
+END_TEST
+
 /* A server that says more than the protocol allows, or nonsense. */
 START_TEST(impossible_reactions_and_mentions_end_the_link)
 {
@@ -450,6 +474,7 @@ int main(void)
     tcase_add_test(tc, a_reaction_is_sent_and_shown_once_the_server_has_it);
     tcase_add_test(tc, a_reaction_that_changed_nothing_is_done);
     tcase_add_test(tc, bad_reactions_are_refused);
+    tcase_add_test(tc, what_happens_to_messages_that_were_read_costs_no_count);
     tcase_add_loop_test(tc, impossible_reactions_and_mentions_end_the_link, 0, 5);
     tcase_add_loop_test(tc, C1_a_page_around_is_as_long_as_asked_for_wherever_it_is, 0, 2);
     tcase_add_test(tc, a_message_is_found_by_its_id_here_and_there);

@@ -302,6 +302,39 @@ START_TEST(a_refused_message_refuses_what_waits_and_takes_it_along_again)
 }
 END_TEST
 
+/* Sent again it has a later row than what waits for it, and that is how the file is read. */
+START_TEST(an_edit_of_a_message_that_was_sent_again_waits_for_it_over_a_restart)
+{
+    struct chat_nonce nonce, edited, again;
+    const struct chat_outgoing *out;
+
+    rig_start(&rig);
+    rig.keep_sends = true;
+    nonce = rig_type(&rig, CH, "one");
+    rig_turn(&rig);
+    ck_assert_int_eq(edit(&nonce, "ONE", &edited), CHAT_OK); /* it is out: the edit follows it */
+    ck_assert(!same(&nonce, &edited));
+    rig_problem(&rig, rig_heard_last(&rig, WIRE_CLIENT_FRAME__BODY_SEND_MESSAGE)->request_id,
+                WIRE_PROBLEM_CODE__PROBLEM_FORBIDDEN, WIRE_RETRY__RETRY_NEVER, 0);
+    go_offline();
+    ck_assert_int_eq(client_resend(rig.core, &nonce, &again), CHAT_OK);
+    if (_i) /* behind it again, or with it after the restart */
+        ck_assert_int_eq(client_resend(rig.core, &edited, &edited), CHAT_OK);
+    restart();
+    for (uint32_t i = 0; client_outgoing(rig.core, i, &out); i++)
+        if (out->kind == CHAT_OUTGOING_EDIT)
+            ck_assert(same(&out->message_nonce, &again));
+    if (!_i)
+        ck_assert_int_eq(client_resend(rig.core, &edited, NULL), CHAT_OK);
+    rig.keep_sends = false;
+    go_online();
+    ck_assert_uint_eq(client_outgoing_count(rig.core), 0);
+    ck_assert_uint_eq(rig.channels[0].seq, 1);
+    ck_assert_str_eq(stored(1)->text, "ONE");
+    ck_assert_uint_eq(stored(1)->rev, 1);
+}
+END_TEST
+
 START_TEST(what_waited_for_a_message_that_was_discarded_stays_refused)
 {
     struct chat_nonce nonce, reaction;
@@ -431,6 +464,8 @@ int main(void)
     tcase_add_test(tc, a_publication_is_enough_for_what_waits);
     tcase_add_test(tc, a_nonce_names_its_message_until_it_was_told_that_it_is_in);
     tcase_add_loop_test(tc, a_refused_message_refuses_what_waits_and_takes_it_along_again, 0, 2);
+    tcase_add_loop_test(tc, an_edit_of_a_message_that_was_sent_again_waits_for_it_over_a_restart, 0,
+                        2);
     tcase_add_test(tc, what_waited_for_a_message_that_was_discarded_stays_refused);
     tcase_add_test(tc, a_removed_channel_refuses_both);
     tcase_add_test(tc, only_own_messages_that_wait_can_be_followed);

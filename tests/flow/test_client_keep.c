@@ -1,5 +1,5 @@
 /* What the cache keeps and what gives way; and searching it, through the whole client. */
-#include "client/view.h"
+#include "client/inner.h"
 #include "client_rig.h"
 
 static struct rig rig;
@@ -141,6 +141,63 @@ START_TEST(a_cache_that_outgrows_its_size_drops_the_oldest_and_tells)
     note(CH, true, told);
     for (uint64_t seq = 1; seq <= POSTS; seq++)
         ck_assert(told[seq]);
+}
+END_TEST
+
+/* What is dropped is in the index for a while, and its room is not free before. */
+START_TEST(a_cache_that_is_a_little_too_large_loses_a_little)
+{
+    const uint64_t max = 512u << 10;
+    uint64_t posts = 0;
+
+    rig.config.keep_max = 20;
+    rig.config.cache_bytes_max = max;
+    rig_start(&rig);
+    while (cache_bytes_used(rig.core->cache) <= max) {
+        char text[48];
+
+        posts++;
+        snprintf(text, sizeof(text), "a%x b%x c%x d%x", (unsigned)posts * 7919,
+                 (unsigned)posts * 104729, (unsigned)posts * 1299709, (unsigned)posts * 15485863);
+        rig_post(&rig, CH, text);
+        if (posts % 100 == 0)
+            rig_wait(&rig, 2000); /* the index is up to date */
+        ck_assert_uint_lt(posts, RIG_MESSAGES_MAX - 500);
+    }
+    for (int i = 0; i < 300; i++) /* it is looked at once in a while */
+        rig_post(&rig, CH, "more");
+    rig_wait(&rig, 20000);
+    ck_assert_uint_le(cache_bytes_used(rig.core->cache), max);
+    ck_assert_uint_ge(count_held(CH), posts * 2 / 3);
+}
+END_TEST
+
+static void post_many(uint64_t channel_id, int count)
+{
+    for (int i = 0; i < count; i++) {
+        rig_post(&rig, channel_id, "a text of some length, so it takes its room");
+        if (i % 50 == 0)
+            rig_wait(&rig, 100);
+    }
+}
+
+/* News that an event of another kind parted wait as two entries: neither is to go early. */
+START_TEST(all_that_waits_to_be_pulled_gives_way_after_what_was_pulled)
+{
+    rig.config.keep_max = 20;
+    rig.config.cache_bytes_max = 256u << 10;
+    rig.keep_sends = true;
+    rig_add_channel(&rig, CH2);
+    rig_start(&rig);
+    post_many(CH2, 400);
+    rig_pull(&rig);
+    post_many(CH, 60);
+    rig_type(&rig, CH, "parts them");
+    post_many(CH, 60);
+    post_many(CH2, 850);
+    rig_wait(&rig, 10000);
+    ck_assert(!is_held(CH2, 1));
+    ck_assert_uint_eq(count_held(CH), 120);
 }
 END_TEST
 
@@ -310,6 +367,40 @@ START_TEST(a_search_is_answered_from_the_newest_on_page_by_page)
 }
 END_TEST
 
+static void expect_greatest(const struct chat_message *m)
+{
+    ck_assert_uint_eq(strlen(m->text), CHAT_TEXT_MAX);
+    ck_assert_uint_eq(m->extra_len, CHAT_EXTRA_MAX);
+    ck_assert_uint_eq(m->mentions_count, CHAT_MENTIONS_MAX);
+    ck_assert_uint_eq(m->reactions_count, CHAT_REACTION_KINDS_MAX);
+    for (size_t i = 0; i < m->reactions_count; i++) {
+        ck_assert_uint_eq(strlen(m->reactions[i]->emoji), CHAT_EMOJI_MAX);
+        ck_assert_uint_eq(m->reactions[i]->count, CHAT_REACTIONS_MAX / CHAT_REACTION_KINDS_MAX);
+        ck_assert_uint_gt(m->reactions[i]->user_ids[m->reactions[i]->count - 1], UINT64_MAX / 2);
+    }
+}
+
+START_TEST(pages_and_hits_of_the_greatest_messages_come_whole)
+{
+    chat_page *page = NULL;
+
+    rig_start(&rig);
+    for (uint64_t seq = 1; seq <= CHAT_HISTORY_PAGE_MAX; seq++)
+        rig_post_greatest(&rig, BOB);
+    rig_wait(&rig, 5000);
+    await(search("needle", 0, 0, CHAT_SEARCH_PAGE_MAX));
+    ck_assert_int_eq(answer.status, CHAT_OK);
+    ck_assert_uint_eq(answer.hits_count, CHAT_SEARCH_PAGE_MAX);
+    for (size_t i = 0; i < answer.hits_count; i++)
+        expect_greatest(answer.hits[i]);
+    ck_assert_int_eq(client_read(rig.core, CH, 1, CHAT_HISTORY_PAGE_MAX, false, &page), CHAT_OK);
+    ck_assert_uint_eq(chat_page_get_count(page), CHAT_HISTORY_PAGE_MAX);
+    for (size_t i = 0; i < CHAT_HISTORY_PAGE_MAX; i++)
+        expect_greatest(chat_page_get_message(page, i));
+    chat_page_free(page);
+}
+END_TEST
+
 START_TEST(new_messages_are_found_soon_even_while_more_keep_coming)
 {
     rig_start(&rig);
@@ -388,6 +479,8 @@ int main(void)
     tcase_add_test(keeps, by_default_the_newest_200_are_caught_up);
     tcase_add_test(keeps, what_is_on_screen_is_asked_for_first_when_all_is_kept);
     tcase_add_test(keeps, a_cache_that_outgrows_its_size_drops_the_oldest_and_tells);
+    tcase_add_test(keeps, a_cache_that_is_a_little_too_large_loses_a_little);
+    tcase_add_test(keeps, all_that_waits_to_be_pulled_gives_way_after_what_was_pulled);
     tcase_add_test(keeps, who_follows_the_stream_is_told_what_was_dropped_of_it);
     tcase_add_test(keeps, what_is_on_screen_and_what_is_queued_never_give_way);
     tcase_add_test(keeps, the_channel_shown_longest_ago_gives_way_first);
@@ -395,6 +488,7 @@ int main(void)
     suite_add_tcase(suite, keeps);
     tcase_add_checked_fixture(searches, setup, teardown);
     tcase_add_test(searches, a_search_is_answered_from_the_newest_on_page_by_page);
+    tcase_add_test(searches, pages_and_hits_of_the_greatest_messages_come_whole);
     tcase_add_test(searches, new_messages_are_found_soon_even_while_more_keep_coming);
     tcase_add_test(searches, a_search_works_without_any_link);
     tcase_add_test(searches, what_cannot_be_searched_for_is_refused);

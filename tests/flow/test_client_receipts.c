@@ -1,4 +1,7 @@
 /* Receipts and typing, as a client says and hears them. */
+#include "../support/faulty_alloc.h"
+#include "view_copy.h"
+
 #include "client_own.h"
 
 /* --- receipts: what we say --- */
@@ -175,6 +178,29 @@ START_TEST(receipts_that_wait_are_one_event)
 }
 END_TEST
 
+START_TEST(a_receipt_of_the_peer_is_told_by_views)
+{
+    static struct copy list, window;
+    const struct chat_row *row;
+
+    rig_store_many(&rig, CH, 5);
+    rig_start(&rig);
+    rig_wait(&rig, 2000);
+    rig_pull(&rig);
+    copy_open(&list, &rig, 0, NULL);
+    copy_open(&window, &rig, CH, NULL);
+    say_receipts(0, BOB, 5, 4);
+    ck_assert(chat_view_is_ready(list.view) && chat_view_is_ready(window.view));
+    (void)copy_pull(&list);
+    ck_assert_uint_eq(list.diffs[CHAT_DIFF_UPDATE], 1);
+    ck_assert(view_get_row(list.view, 0, &row));
+    ck_assert_uint_eq(row->channel->peer_read_seq, 4);
+    (void)copy_pull(&window);
+    ck_assert_uint_eq(window.diffs[CHAT_DIFF_STATUS], 1);
+    ck_assert_uint_eq(view_get_status(window.view)->channel->peer_delivered_seq, 5);
+}
+END_TEST
+
 START_TEST(a_receipt_is_never_shown_beyond_the_head)
 {
     const struct chat_receipt *const *list;
@@ -216,6 +242,149 @@ START_TEST(receipts_that_are_looked_at_are_kept_current)
     ck_assert_uint_eq(rig_heard(&rig, WIRE_CLIENT_FRAME__BODY_FETCH_RECEIPTS), 1);
     reconnect();
     ck_assert_uint_eq(rig_heard(&rig, WIRE_CLIENT_FRAME__BODY_FETCH_RECEIPTS), 2);
+}
+END_TEST
+
+/* Of CH: BOB is the peer, EVE the one that an answer names. */
+static void tell_removed(uint64_t user)
+{
+    WireMemberChanged changed = WIRE_MEMBER_CHANGED__INIT;
+    WireMember member = WIRE_MEMBER__INIT;
+
+    member.user_id = user;
+    changed.home_id = CH;
+    changed.lsn = 1;
+    changed.member = &member;
+    RIG_SAY(&rig, 0, MEMBER_CHANGED, member_changed, &changed);
+    rig_turn(&rig);
+}
+
+static size_t count_receipts(void)
+{
+    const struct chat_receipt *const *list;
+    size_t count;
+
+    ck_assert_int_eq(client_receipts(rig.core, CH, &list, &count), CHAT_OK);
+    return count;
+}
+
+static uint64_t read_by(uint64_t user)
+{
+    const struct chat_receipt *const *list;
+    size_t count;
+
+    ck_assert_int_eq(client_receipts(rig.core, CH, &list, &count), CHAT_OK);
+    for (size_t i = 0; i < count; i++)
+        if (list[i]->user_id == user)
+            return list[i]->read_seq;
+    return 0;
+}
+
+static void say_many(uint64_t count, uint64_t read)
+{
+    for (uint64_t i = 0; i < count; i++)
+        say_receipts(0, 5000 + i, read, read);
+}
+
+/* The store begins anew with a member who was removed and came back. */
+START_TEST(who_comes_back_has_read_what_he_had_read)
+{
+    rig_store_many(&rig, CH, 9);
+    rig_start(&rig);
+    say_receipts(0, 3001, 4, 4);
+    tell_removed(3001);
+    (void)count_receipts(); /* a look: all are asked for, and he is not named */
+    rig_turn(&rig);
+    ck_assert_uint_eq(rig_heard(&rig, WIRE_CLIENT_FRAME__BODY_FETCH_RECEIPTS), 1);
+    say_receipts(0, 3001, 9, 0);
+    ck_assert_uint_eq(read_by(3001), 4);
+}
+END_TEST
+
+START_TEST(receipts_of_who_has_left_go_when_they_are_more_than_members_can_be)
+{
+    rig_store_many(&rig, CH, 5);
+    rig_start(&rig);
+    say_receipts(0, BOB, 5, 5);
+    say_many(CHAT_GROUP_MEMBERS_MAX - 2, 3);
+    (void)count_receipts();
+    rig_turn(&rig); /* the answer has EVE alone */
+    ck_assert_uint_eq(count_receipts(), CHAT_GROUP_MEMBERS_MAX);
+    say_receipts(0, 4000, 4, 4);
+    ck_assert_uint_eq(count_receipts(), CHAT_GROUP_MEMBERS_MAX + 1);
+    rig_pull(&rig);
+    reconnect();
+    ck_assert_uint_eq(count_receipts(), 2);
+    ck_assert_uint_eq(read_by(EVE), 1);
+    ck_assert_uint_eq(read_by(BOB), 5); /* a direct's peer stays whatever is said */
+    rig_pull(&rig);
+    ck_assert_uint_eq(rig_count(&rig, CHAT_EVENT_RECEIPT), 1);
+}
+END_TEST
+
+/* 3003 reads while the answer is on its way, which was made before. */
+static bool raise_first(struct rig *r, const WireClientFrame *f)
+{
+    if (f->body_case == WIRE_CLIENT_FRAME__BODY_FETCH_RECEIPTS)
+        say_receipts(0, 3003, 5, 5);
+    return on_frame(r, f);
+}
+
+START_TEST(an_answer_does_not_take_away_what_was_heard_meanwhile)
+{
+    rig.on_frame = raise_first;
+    rig_store_many(&rig, CH, 5);
+    rig_start(&rig);
+    say_many(CHAT_GROUP_MEMBERS_MAX, 3);
+    (void)count_receipts();
+    rig_turn(&rig);
+    ck_assert_uint_eq(rig_heard(&rig, WIRE_CLIENT_FRAME__BODY_FETCH_RECEIPTS), 1);
+    ck_assert_uint_eq(read_by(3003), 5);
+    ck_assert_uint_eq(read_by(EVE), 1);
+}
+END_TEST
+
+/* Whatever is said. */
+START_TEST(receipts_are_bounded_and_a_member_who_is_pushed_out_comes_back)
+{
+    const uint64_t max = 2 * CHAT_GROUP_MEMBERS_MAX;
+
+    rig_store_many(&rig, CH, 5);
+    rig_start(&rig);
+    (void)count_receipts();
+    rig_turn(&rig);
+    ck_assert_uint_eq(read_by(EVE), 1); /* who says least */
+    say_many(max - 1, 3);
+    ck_assert_uint_eq(count_receipts(), max);
+    ck_assert_uint_eq(rig_heard(&rig, WIRE_CLIENT_FRAME__BODY_FETCH_RECEIPTS), 1);
+    say_receipts(0, 4999, 3, 3); /* one too many: and all are asked for again */
+    ck_assert_uint_eq(rig_heard(&rig, WIRE_CLIENT_FRAME__BODY_FETCH_RECEIPTS), 2);
+    ck_assert_uint_eq(count_receipts(), 1);
+    ck_assert_uint_eq(read_by(EVE), 1);
+}
+END_TEST
+
+START_TEST(what_is_looked_at_is_kept_current_after_an_undone_turn)
+{
+    static struct faulty_alloc memory;
+
+    faulty_alloc_init(&memory);
+    rig.config.allocator = &memory.allocator;
+    rig_start(&rig);
+    (void)count_receipts();
+    rig_turn(&rig);
+    ck_assert_uint_eq(rig_heard(&rig, WIRE_CLIENT_FRAME__BODY_FETCH_RECEIPTS), 1);
+    rig_pull(&rig);
+    faulty_alloc_fail_at(&memory, 0, false);
+    rig_post(&rig, CH, "there is no memory for this");
+    faulty_alloc_fail_at(&memory, FAULTY_ALLOC_NEVER, false);
+    rig_pull(&rig);
+    ck_assert_ptr_nonnull(rig_last(&rig, CHAT_EVENT_REREAD));
+    rig_wait(&rig, 5000);
+    ck_assert_int_eq(client_state(rig.core), CHAT_CONN_LIVE);
+    ck_assert_uint_eq(rig_heard(&rig, WIRE_CLIENT_FRAME__BODY_FETCH_RECEIPTS), 2);
+    rig_crash(&rig);
+    ck_assert_uint_eq(memory.live, 0);
 }
 END_TEST
 
@@ -411,8 +580,14 @@ int main(void)
     tcase_add_test(all, who_answers_has_read);
     tcase_add_test(all, a_direct_has_its_two_ticks_at_hand);
     tcase_add_test(all, receipts_that_wait_are_one_event);
+    tcase_add_test(all, a_receipt_of_the_peer_is_told_by_views);
     tcase_add_test(all, a_receipt_is_never_shown_beyond_the_head);
     tcase_add_test(all, receipts_that_are_looked_at_are_kept_current);
+    tcase_add_test(all, who_comes_back_has_read_what_he_had_read);
+    tcase_add_test(all, receipts_of_who_has_left_go_when_they_are_more_than_members_can_be);
+    tcase_add_test(all, an_answer_does_not_take_away_what_was_heard_meanwhile);
+    tcase_add_test(all, receipts_are_bounded_and_a_member_who_is_pushed_out_comes_back);
+    tcase_add_test(all, what_is_looked_at_is_kept_current_after_an_undone_turn);
     tcase_add_test(all, fetched_receipts_come_with_the_ticket);
     tcase_add_test(all, typing_is_told_at_once_repeated_and_given_up_by_itself);
     tcase_add_test(all, typing_that_ends_is_told_once_and_a_message_says_it_by_itself);

@@ -100,6 +100,94 @@ START_TEST(a_stale_edit_does_not_overtake_a_later_one_of_its_message)
 }
 END_TEST
 
+static uint32_t stale_request; /* of the edit, not answered yet */
+
+static bool hold_the_edit(struct rig *r, const WireClientFrame *f)
+{
+    (void)r;
+    if (f->body_case == WIRE_CLIENT_FRAME__BODY_EDIT_MESSAGE &&
+        f->edit_message->nonce->counter == stale_counter)
+        stale_request = f->request_id;
+    return f->request_id == stale_request || no_answers_to_reads(r, f);
+}
+
+/* The reaction is known to be in before it is told that the edit is stale, or after. */
+START_TEST(a_reaction_to_its_message_does_not_stand_for_a_stale_edit)
+{
+    const struct chat_content content = rig_content("first", 5);
+    struct chat_nonce edit;
+
+    own_messages(3);
+    rig_start(&rig);
+    rig_cut(&rig, 1006);
+    rig.no_publish = true;
+    ck_assert_int_eq(client_edit(rig.core, CH, 2, &content, &edit), CHAT_OK);
+    ck_assert_int_eq(client_react(rig.core, CH, 2, "+", 1, false, NULL), CHAT_OK);
+    stale_counter = edit.counter;
+    rig.on_frame = _i ? hold_the_edit : forgot_the_first;
+    rig_wait(&rig, 1000);
+    ck_assert_uint_eq(rig_heard(&rig, WIRE_CLIENT_FRAME__BODY_REACT), 1);
+    if (_i) {
+        ck_assert_str_eq(rig.channels[0].messages[2].emoji, "+");
+        rig.on_frame = NULL;
+        rig_problem(&rig, stale_request, WIRE_PROBLEM_CODE__PROBLEM_NONCE_STALE,
+                    WIRE_RETRY__RETRY_NEVER, 0);
+    }
+    rig_wait(&rig, 60000);
+    ck_assert_uint_eq(client_outgoing_count(rig.core), 0);
+    ck_assert_str_eq(rig.channels[0].messages[2].text, "first");
+    ck_assert_uint_eq(rig_heard(&rig, WIRE_CLIENT_FRAME__BODY_EDIT_MESSAGE), 2);
+}
+END_TEST
+
+static size_t sends_on_wire;
+
+/* Power may fail when the service has it. */
+static bool expect_synced(struct rig *r, const WireClientFrame *f)
+{
+    (void)r;
+    if (f->body_case != WIRE_CLIENT_FRAME__BODY_SEND_MESSAGE)
+        return false;
+    ck_assert(memory_vfs_is_synced(&disk));
+    sends_on_wire++;
+    return true;
+}
+
+/* A crash between the two would send it again under another nonce, or let it be cancelled. */
+START_TEST(what_is_marked_as_sent_is_synced_before_its_frame_leaves)
+{
+    rig_start(&rig);
+    rig_cut(&rig, 1006);
+    rig_type(&rig, CH, "typed offline");
+    rig_type(&rig, CH, "this too");
+    ck_assert(!memory_vfs_is_synced(&disk)); /* so far nothing had to be */
+    rig.on_frame = expect_synced;
+    sends_on_wire = 0;
+    rig_wait(&rig, 2000);
+    ck_assert_uint_eq(sends_on_wire, 2);
+}
+END_TEST
+
+static bool fail_the_commit(struct rig *r, const WireClientFrame *f)
+{
+    (void)r;
+    if (f->body_case == WIRE_CLIENT_FRAME__BODY_FETCH_USERS && rig.links == 1)
+        memory_vfs_fail_after(&disk, 0, false);
+    return false;
+}
+
+START_TEST(names_whose_turn_was_undone_are_asked_for_again)
+{
+    rig_store_many(&rig, CH, 1);
+    rig.on_frame = fail_the_commit;
+    rig_start(&rig);
+    ck_assert(disk.failed);
+    rig_wait(&rig, 60000);
+    ck_assert_uint_eq(rig_heard(&rig, WIRE_CLIENT_FRAME__BODY_FETCH_USERS), 2);
+    ck_assert_str_eq(client_user(rig.core, BOB)->name, "bob");
+}
+END_TEST
+
 /* Until then the application saw a client without any channel. */
 START_TEST(a_cache_that_can_be_read_again_is_shown_again)
 {
@@ -237,6 +325,36 @@ START_TEST(a_damaged_entry_of_the_outbox_is_refused_and_holds_nobody_up)
 }
 END_TEST
 
+START_TEST(what_waits_for_a_damaged_entry_is_refused_with_it_and_others_go_on)
+{
+    const struct chat_outgoing *outgoing;
+    struct chat_nonce nonce;
+
+    rig_start(&rig);
+    rig_cut(&rig, 1006);
+    nonce = rig_type(&rig, CH, "damaged");
+    ck_assert_int_eq(client_react_outgoing(rig.core, &nonce, "+", 1, false, NULL), CHAT_OK);
+    ck_assert_int_eq(client_react_outgoing(rig.core, &nonce, "-", 1, false, NULL), CHAT_OK);
+    rig_type(&rig, CH, "sound");
+    nonce = rig_type(&rig, CH, "sound, too");
+    ck_assert_int_eq(client_react_outgoing(rig.core, &nonce, "+", 1, false, NULL), CHAT_OK);
+    rig_crash(&rig);
+    damage("UPDATE outbox SET text=CAST(x'ff' AS TEXT) WHERE id=1");
+    rig_start(&rig);
+    rig_wait(&rig, 10); /* at once, not with the next heartbeat */
+    ck_assert_uint_eq(rig.closes, 0);
+    ck_assert_uint_eq(rig.channels[0].seq, 2);
+    ck_assert_str_eq(rig.channels[0].messages[1].text, "sound");
+    ck_assert_str_eq(rig.channels[0].messages[2].emoji, "+");
+    ck_assert_uint_eq(client_outgoing_count(rig.core), 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        ck_assert(client_outgoing(rig.core, i, &outgoing));
+        ck_assert_int_eq(outgoing->state, CHAT_OUTGOING_REFUSED);
+        ck_assert_int_eq(outgoing->status, i ? CHAT_E_NOT_FOUND : CHAT_E_CORRUPT);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("client_restart");
@@ -248,6 +366,10 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, an_acknowledged_edit_is_not_sent_again_after_a_restart);
     tcase_add_loop_test(tc, a_stale_edit_does_not_overtake_a_later_one_of_its_message, 0, 2);
+    tcase_add_loop_test(tc, a_reaction_to_its_message_does_not_stand_for_a_stale_edit, 0, 2);
+    tcase_add_test(tc, what_is_marked_as_sent_is_synced_before_its_frame_leaves);
+    tcase_add_test(tc, names_whose_turn_was_undone_are_asked_for_again);
+    tcase_add_test(tc, what_waits_for_a_damaged_entry_is_refused_with_it_and_others_go_on);
     tcase_add_test(tc, a_cache_that_can_be_read_again_is_shown_again);
     tcase_add_test(tc, want_of_memory_is_not_told_as_the_servers_fault);
     tcase_add_test(tc, an_outbox_that_cannot_be_read_is_told);

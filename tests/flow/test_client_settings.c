@@ -1,4 +1,6 @@
 /* Mute, drafts and devices of a user, as one of his clients keeps them. */
+#include "view_copy.h"
+
 #include "client_own.h"
 
 /* --- mute --- */
@@ -368,6 +370,45 @@ START_TEST(who_was_signed_out_does_not_come_back_by_what_is_kept)
 }
 END_TEST
 
+/* --- live views --- */
+
+static struct copy list;
+
+static const struct chat_channel *first_row(void)
+{
+    const struct chat_row *row;
+
+    ck_assert(view_get_row(list.view, 0, &row));
+    return row->channel;
+}
+
+/* Nothing else happens that a list would be told of. */
+START_TEST(what_another_device_set_is_an_update_of_the_list)
+{
+    rig_start(&rig);
+    rig_wait(&rig, 2000);
+    rig_pull(&rig);
+    copy_open(&list, &rig, 0, NULL);
+    service.muted_until_ms = 777;
+    service.settings_version = ++service.version;
+    answer_settings(0);
+    rig_turn(&rig);
+    ck_assert(chat_view_is_ready(list.view));
+    (void)copy_pull(&list);
+    ck_assert_uint_eq(list.diffs[CHAT_DIFF_UPDATE], 1);
+    ck_assert_int_eq(first_row()->muted_until_ms, 777);
+
+    other_writes("not sent yet");
+    (void)copy_pull(&list);
+    ck_assert_uint_eq(list.diffs[CHAT_DIFF_UPDATE], 1);
+    ck_assert(first_row()->has_draft);
+    other_writes("");
+    (void)copy_pull(&list);
+    ck_assert_uint_eq(list.diffs[CHAT_DIFF_UPDATE], 1);
+    ck_assert(!first_row()->has_draft);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("client_settings");
@@ -394,6 +435,7 @@ int main(void)
     tcase_add_test(all, what_is_no_draft_is_refused_and_the_old_one_stays);
     tcase_add_test(all, a_draft_that_begins_or_ends_is_an_event);
     tcase_add_test(all, devices_are_told_with_the_own_one_marked);
+    tcase_add_test(all, what_another_device_set_is_an_update_of_the_list);
     tcase_add_test(all, signing_out_answers_its_ticket);
     tcase_add_test(all, who_was_signed_out_does_not_come_back_by_what_is_kept);
     suite_add_tcase(suite, all);

@@ -206,11 +206,25 @@ START_TEST(memory_that_ends_while_diffs_are_pulled_costs_nothing)
 }
 END_TEST
 
+static struct chat_nonce last_typed;
+
+/* Nothing is on its way any more. */
+static void expect_settled(void)
+{
+    const struct chat_row *row;
+
+    for (uint32_t i = 0; i < copy.count; i++) {
+        ck_assert(view_get_row(copy.view, i, &row));
+        ck_assert_uint_eq(row->reactions_waiting, 0);
+        ck_assert_int_eq(row->change, 0);
+    }
+}
+
 /* Any history of messages, edits, losses, jumps and pulls: the copy is what the cache has. */
 static void act(struct rng *rng)
 {
     struct rig_channel *ch = rig_channel(&rig, CH);
-    uint64_t what = rng_below(rng, 16);
+    uint64_t what = rng_below(rng, 19);
 
     if (what < 4) {
         rig_post(&rig, CH, "live");
@@ -235,7 +249,16 @@ static void act(struct rng *rng)
     } else if (what == 13 && rig.link) {
         rig_cut(&rig, 1006);
     } else if (what == 14) {
-        rig_type(&rig, CH, "mine");
+        last_typed = rig_type(&rig, CH, "mine");
+    } else if (what == 15 && ch->seq) {
+        (void)client_react(rig.core, CH, 1 + rng_below(rng, ch->seq), "+", 1, rng_below(rng, 2),
+                           NULL);
+    } else if (what == 16) {
+        (void)client_react_outgoing(rig.core, &last_typed, "+", 1, rng_below(rng, 2), NULL);
+    } else if (what == 17) {
+        const struct chat_content content = rig_content("better", 6);
+
+        (void)client_edit_outgoing(rig.core, &last_typed, &content, NULL);
     } else if (copy.count) {
         uint32_t first = (uint32_t)rng_below(rng, copy.count);
 
@@ -272,6 +295,7 @@ START_TEST(any_history_leads_to_what_the_cache_has)
     ck_assert(copy.status.at_latest && !copy.status.loading);
     ck_assert_uint_eq(copy.rows[copy.count - 1].seq, rig_channel(&rig, CH)->seq);
     copy_expect_cache(&copy, &rig, CH);
+    expect_settled();
 }
 END_TEST
 

@@ -6,9 +6,8 @@
 static struct rig g;
 static struct rig_home *room;
 
-static void setup(void)
+static void begin(void)
 {
-    rig_config(&g);
     room = rig_group(&g, 0, (const char *[]){"alice", "bob", NULL});
     room->seq = 5;
     rig_start_all(&g);
@@ -16,6 +15,19 @@ static void setup(void)
     rig_sign_in(&g, 2, "alice", OTHER);
     rig_sign_in(&g, 3, "bob", RIG_DEVICE);
     rig_forget(&g);
+}
+
+static void setup(void)
+{
+    rig_config(&g);
+    begin();
+}
+
+static void setup_short_queue(void)
+{
+    rig_config(&g);
+    g.config.link_queue_max = 1000;
+    begin();
 }
 
 static void teardown(void) { rig_fini(&g); }
@@ -162,6 +174,18 @@ START_TEST(typing_in_many_channels_has_a_rate)
 }
 END_TEST
 
+START_TEST(typing_beyond_the_rate_is_paid_first_and_holds_nothing_back)
+{
+    for (uint32_t i = 0; i < g.config.limits.signals_burst; i++)
+        type(1, RIG_ID(0, 777 + i), false); /* no member there: it costs all the same */
+    type(1, room->home_id, false);
+    ck_assert_uint_eq(rig_asked_count(&g, LINK(TYPING)), 0);
+    rig_wait(&g, 1000); /* the rate grants some again, the pause is not over */
+    type(1, room->home_id, false);
+    ck_assert_uint_eq(rig_asked_count(&g, LINK(TYPING)), 1);
+}
+END_TEST
+
 static void hear_typing(uint64_t session_no)
 {
     WireHomeEvent event = WIRE_HOME_EVENT__INIT;
@@ -194,6 +218,13 @@ END_TEST
 
 START_TEST(typing_is_dropped_before_a_slow_client_is)
 {
+    WireWatchPresence watch = WIRE_WATCH_PRESENCE__INIT;
+    uint64_t alice = rig_user("alice");
+
+    watch.user_ids = &alice;
+    watch.n_user_ids = 1;
+    say(3, 1, CLIENT(WATCH_PRESENCE), &watch);
+    rig_wait(&g, 1000);
     rig_event(&g, EVENT_LINK_BLOCKED, 3);
     for (size_t i = 0; i < 3 * g.config.limits.session_frames_max; i++) {
         hear_typing(1);
@@ -202,6 +233,9 @@ START_TEST(typing_is_dropped_before_a_slow_client_is)
     ck_assert_uint_eq(g.closed[3], 0);
     ck_assert_uint_gt(rig_stats(&g).ephemera_dropped, 0);
     ck_assert_uint_eq(rig_stats(&g).slow, 0);
+    rig_event(&g, EVENT_LINK_DRAINED, 3);
+    rig_wait(&g, 2000);
+    ck_assert_uint_eq(g.sends[3], 0); /* it is over, and of presence nothing was lost */
 }
 END_TEST
 
@@ -248,6 +282,49 @@ START_TEST(marks_have_a_rate_of_their_own_and_a_limit)
     say(3, 2, CLIENT(MARK_RECEIPTS), &body);
     ck_assert_str_eq(rig_problem(&g, 3, PROBLEM(LIMIT))->limit, "MarkReceipts.marks");
     ck_assert_uint_eq(g.closed[3], CHAT_CLOSE_POLICY);
+}
+END_TEST
+
+START_TEST(each_mark_has_its_share_of_the_rate)
+{
+    WireMarkReceipts body = WIRE_MARK_RECEIPTS__INIT;
+    WireReceiptMark mark = WIRE_RECEIPT_MARK__INIT, *pointers[CHAT_RECEIPT_MARKS_MAX];
+    const struct router_limits *limits = &g.config.limits;
+
+    for (size_t i = 0; i < CHAT_RECEIPT_MARKS_MAX; i++)
+        pointers[i] = &mark;
+    mark.channel_id = room->home_id;
+    body.marks = pointers;
+    body.n_marks = CHAT_RECEIPT_MARKS_MAX;
+    say(1, 1, CLIENT(MARK_RECEIPTS), &body);
+    ck_assert_uint_eq(rig_last(&g, 1, SERVER(OK))->request_id, 1);
+    ck_assert_uint_eq(rig_asked_count(&g, LINK(RECEIPT_MARK)), CHAT_RECEIPT_MARKS_MAX);
+    rig_forget(&g);
+    body.n_marks = 1;
+    say(1, 2, CLIENT(MARK_RECEIPTS), &body);
+    ck_assert_str_eq(rig_problem(&g, 1, PROBLEM(RATE_LIMITED))->limit, "signals_per_second");
+    ck_assert_uint_gt(rig_problem(&g, 1, PROBLEM(RATE_LIMITED))->retry_after_ms,
+                      (CHAT_RECEIPT_MARKS_MAX - limits->signals_burst) * 1000 /
+                          limits->signals_per_second);
+}
+END_TEST
+
+START_TEST(marks_that_a_link_has_no_room_for_are_refused)
+{
+    WireMarkReceipts body = WIRE_MARK_RECEIPTS__INIT;
+    WireReceiptMark mark = WIRE_RECEIPT_MARK__INIT, *pointers[] = {&mark};
+    uint32_t id = 0;
+
+    rig_event(&g, EVENT_LINK_BLOCKED, g.peer_links[0]);
+    mark.channel_id = room->home_id;
+    body.marks = pointers;
+    body.n_marks = 1;
+    while (!rig_last(&g, 1, SERVER(PROBLEM)) && id < g.config.limits.signals_burst)
+        say(1, ++id, CLIENT(MARK_RECEIPTS), &body);
+    ck_assert_str_eq(rig_problem(&g, 1, PROBLEM(OVERLOADED))->limit, "link_queue_max");
+    ck_assert_uint_eq(rig_last(&g, 1, SERVER(PROBLEM))->request_id, id);
+    ck_assert_uint_eq(rig_count(&g, 1, SERVER(OK)), id - 1);
+    ck_assert_uint_eq(rig_stats(&g).receipt_marks, id - 1);
 }
 END_TEST
 
@@ -375,7 +452,9 @@ static void answer_open(const WireLinkFrame *asked, const char *name)
     rig_peer_says(&g, shard_of_id(opened.user_id, RIG_SHARDS), &frame);
 }
 
-static void answer_subscribe(void)
+static uint64_t told_deleted; /* by the room's home, of whom it is asked about */
+
+static void answer_subscribe(const char *name)
 {
     WireLinkFrame frame = WIRE_LINK_FRAME__INIT;
     WireSubscribed said = WIRE_SUBSCRIBED__INIT;
@@ -386,7 +465,7 @@ static void answer_subscribe(void)
 
     for (size_t i = 0; i < 2; i++) {
         wire_receipt__init(&receipts[i]);
-        receipts[i].user_id = rig_user(i ? "dave" : "bob");
+        receipts[i].user_id = rig_user(i ? name : "bob");
         receipts[i].delivered_seq = 4 + i;
         list[i] = &receipts[i];
     }
@@ -395,7 +474,8 @@ static void answer_subscribe(void)
     state.head = &head;
     state.receipts = list;
     state.n_receipts = 2;
-    member.user_id = rig_user("dave");
+    state.deleted_unread = told_deleted;
+    member.user_id = rig_user(name);
     member.permissions = MEMBER;
     said.home_id = room->home_id;
     said.lsn = room->lsn;
@@ -450,7 +530,7 @@ START_TEST(what_is_told_before_a_channel_is_listed_is_listed)
     event.body_case = WIRE_HOME_EVENT__BODY_CURSOR;
     event.cursor = &cursor;
     rig_user_event(&g, "dave", 22, 23, &event);
-    answer_subscribe();
+    answer_subscribe("dave");
     channel = first_listed(4);
     ck_assert_int_eq(channel->settings->muted_until_ms, 99);
     ck_assert_uint_eq(channel->settings->version, 21);
@@ -470,7 +550,7 @@ START_TEST(a_list_says_what_the_user_has_set_and_his_own_receipt)
     rig_hello(&g, 4, "dave", RIG_DEVICE);
     answer_open(rig_asked(&g, LINK(OPEN_SESSION)), "dave");
     rig_settle(&g);
-    answer_subscribe();
+    answer_subscribe("dave");
     ck_assert_uint_eq(rig_count(&g, 4, SERVER(CHANNEL_LIST)), 2);
     channel = first_listed(4);
     ck_assert_int_eq(channel->settings->muted_until_ms, 1234);
@@ -479,6 +559,35 @@ START_TEST(a_list_says_what_the_user_has_set_and_his_own_receipt)
     ck_assert(channel->settings->has_draft);
     ck_assert_uint_eq(channel->n_receipts, 1); /* of a group nobody else's */
     ck_assert_uint_eq(channel->receipts[0]->delivered_seq, 5);
+}
+END_TEST
+
+START_TEST(a_list_says_how_many_unread_ones_are_deleted)
+{
+    WireHomeEvent event = WIRE_HOME_EVENT__INIT;
+    WireCursor cursor = WIRE_CURSOR__INIT;
+
+    told_deleted = 3;
+    rig_set_member(room, rig_user("dave"), MEMBER);
+    g.hold_open = g.hold_subscribe = true;
+    rig_open(&g, 4);
+    rig_hello(&g, 4, "dave", RIG_DEVICE);
+    answer_open(rig_asked(&g, LINK(OPEN_SESSION)), "dave");
+    rig_settle(&g);
+    ck_assert_uint_eq(rig_asked(&g, LINK(SUBSCRIBE))->subscribe->read_seq, 0);
+    cursor.channel_id = room->home_id;
+    cursor.read_seq = 2;
+    event.body_case = WIRE_HOME_EVENT__BODY_CURSOR;
+    event.cursor = &cursor;
+    rig_user_event(&g, "dave", 20, 21, &event);
+    answer_subscribe("dave"); /* counted from where the cursor is no more: asked again */
+    ck_assert_uint_eq(rig_count(&g, 4, SERVER(CHANNEL_LIST)), 0);
+    ck_assert_uint_eq(rig_asked(&g, LINK(SUBSCRIBE))->subscribe->read_seq, 2);
+    told_deleted = 1;
+    answer_subscribe("dave");
+    told_deleted = 0;
+    ck_assert_uint_eq(first_listed(4)->read_seq, 2);
+    ck_assert_uint_eq(first_listed(4)->deleted_unread, 1);
 }
 END_TEST
 
@@ -499,9 +608,31 @@ START_TEST(after_a_hole_in_the_users_home_all_settings_are_told_again)
 }
 END_TEST
 
+START_TEST(what_is_still_to_be_listed_is_listed_as_told_after_a_hole)
+{
+    WireHomeEvent event = WIRE_HOME_EVENT__INIT;
+    const WireChannel *channel;
+
+    g.hold_open = g.hold_subscribe = true;
+    event.body_case = WIRE_HOME_EVENT__BODY_CHANNEL_REMOVED; /* of a home it has: asks there */
+    event.channel_removed = room->home_id;
+    rig_user_event(&g, "bob", 7, 8, &event);
+    ck_assert_uint_eq(rig_asked_count(&g, LINK(SUBSCRIBE)), 1);
+    event.body_case = WIRE_HOME_EVENT__BODY_ROUTERS;
+    event.routers = 1;
+    rig_user_event(&g, "bob", 9, 10, &event);
+    answer_open(rig_asked(&g, LINK(OPEN_SESSION)), "bob");
+    answer_subscribe("bob");
+    channel = first_listed(3);
+    ck_assert_ptr_nonnull(channel->settings);
+    ck_assert_int_eq(channel->settings->muted_until_ms, 1234);
+    ck_assert_uint_eq(channel->settings->draft_version, 4);
+}
+END_TEST
+
 /* --- devices --- */
 
-START_TEST(the_home_hears_what_a_device_calls_itself)
+START_TEST(the_home_hears_what_a_device_calls_itself_and_how_old_its_token_is)
 {
     WireClientFrame frame = WIRE_CLIENT_FRAME__INIT;
     WireHello hello = WIRE_HELLO__INIT;
@@ -515,6 +646,8 @@ START_TEST(the_home_hears_what_a_device_calls_itself)
     frame.hello = &hello;
     rig_say(&g, 4, &frame);
     ck_assert_str_eq(rig_asked(&g, LINK(OPEN_SESSION))->open_session->client, "phone/2");
+    ck_assert_int_eq(rig_asked(&g, LINK(OPEN_SESSION))->open_session->token_issued_at_ms,
+                     g.now.wall_ms - 7000);
 }
 END_TEST
 
@@ -535,6 +668,7 @@ START_TEST(a_ticket_says_to_which_session_it_was_given)
     rig_say(&g, 5, &frame);
     ck_assert_uint_eq(rig_asked(&g, LINK(OPEN_SESSION))->open_session->ticket_session_no,
                       welcome->session_no);
+    ck_assert_int_eq(rig_asked(&g, LINK(OPEN_SESSION))->open_session->token_issued_at_ms, 0);
 }
 END_TEST
 
@@ -607,33 +741,41 @@ int main(void)
 {
     Suite *suite = suite_create("router_own");
     TCase *all = tcase_create("all");
+    TCase *few = tcase_create("short queue");
     SRunner *runner = srunner_create(suite);
     int failed;
 
     tcase_add_checked_fixture(all, setup, teardown);
+    tcase_add_checked_fixture(few, setup_short_queue, teardown);
     tcase_add_test(all, typing_is_passed_on_once_in_three_seconds_and_never_answered);
     tcase_add_test(all, a_stop_goes_through_once_after_typing);
     tcase_add_test(all, typing_where_one_may_not_write_is_dropped);
     tcase_add_test(all, typing_never_eats_into_what_messages_may_cost);
     tcase_add_test(all, typing_in_many_channels_has_a_rate);
+    tcase_add_test(all, typing_beyond_the_rate_is_paid_first_and_holds_nothing_back);
     tcase_add_test(all, typing_reaches_every_session_but_the_one_that_types);
     tcase_add_test(all, typing_is_dropped_before_a_slow_client_is);
     tcase_add_test(all, marks_go_to_the_homes_the_user_may_see_and_are_answered_at_once);
     tcase_add_test(all, marks_have_a_rate_of_their_own_and_a_limit);
+    tcase_add_test(all, each_mark_has_its_share_of_the_rate);
+    tcase_add_test(few, marks_that_a_link_has_no_room_for_are_refused);
     tcase_add_test(all, receipts_reach_the_members_behind_the_messages_they_are_of);
     tcase_add_test(all, the_receipts_of_all_are_fetched_from_the_home);
     tcase_add_test(all, a_draft_bears_the_device_that_the_router_knows);
     tcase_add_test(all, who_is_no_member_sets_nothing);
     tcase_add_test(all, what_one_device_sets_the_users_others_hear);
     tcase_add_test(all, a_list_says_what_the_user_has_set_and_his_own_receipt);
+    tcase_add_test(all, a_list_says_how_many_unread_ones_are_deleted);
     tcase_add_test(all, what_is_told_before_a_channel_is_listed_is_listed);
     tcase_add_test(all, after_a_hole_in_the_users_home_all_settings_are_told_again);
-    tcase_add_test(all, the_home_hears_what_a_device_calls_itself);
+    tcase_add_test(all, what_is_still_to_be_listed_is_listed_as_told_after_a_hole);
+    tcase_add_test(all, the_home_hears_what_a_device_calls_itself_and_how_old_its_token_is);
     tcase_add_test(all, a_ticket_says_to_which_session_it_was_given);
     tcase_add_test(all, a_device_signed_out_on_another_router_ends_here_and_no_other);
     tcase_add_test(all, one_whose_signing_out_was_missed_ends_when_it_is_announced_anew);
     tcase_add_test(all, signing_out_is_answered_with_ok);
     suite_add_tcase(suite, all);
+    suite_add_tcase(suite, few);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);

@@ -428,6 +428,102 @@ START_TEST(any_failing_allocation_is_survived)
 }
 END_TEST
 
+/* One of the requests that look for something that is there. */
+static const WireLinkFrame *look_for_it(int which, uint64_t counter, uint64_t message_id)
+{
+    WireLinkFrame frame = WIRE_LINK_FRAME__INIT;
+    WireFetchHistory history = WIRE_FETCH_HISTORY__INIT;
+    WireFetchChanges changes = WIRE_FETCH_CHANGES__INIT;
+    WireFetchUsers users = WIRE_FETCH_USERS__INIT;
+    WireRange range = WIRE_RANGE__INIT, *ranges[] = {&range};
+
+    if (which == 3)
+        return host_edit(&h, link, ann, channel, counter, 1, "edited");
+    frame.user_id = ann;
+    history.channel_id = changes.channel_id = channel;
+    history.limit = 10;
+    history.message_id = message_id;
+    range.from_seq = 1;
+    range.to_seq = 100;
+    changes.ranges = ranges;
+    changes.n_ranges = 1;
+    users.user_ids = &ann;
+    users.n_user_ids = 1;
+    frame.body_case = which == 0   ? WIRE_LINK_FRAME__BODY_FETCH_HISTORY
+                      : which == 1 ? WIRE_LINK_FRAME__BODY_FETCH_CHANGES
+                                   : WIRE_LINK_FRAME__BODY_FETCH_USERS;
+    frame.fetch_history = which == 0 ? &history : (void *)(which == 1 ? (void *)&changes : &users);
+    return store_host_ask(&h, link, &frame);
+}
+
+/* Without an answer, or with one of these, it is asked again. */
+static bool is_for_later(const WireLinkFrame *answer)
+{
+    if (!answer)
+        return true;
+    return answer->body_case == WIRE_LINK_FRAME__BODY_PROBLEM &&
+           (answer->problem->code == PROBLEM_OF(OVERLOADED) ||
+            answer->problem->code == PROBLEM_OF(UNAVAILABLE) ||
+            answer->problem->code == PROBLEM_OF(UNKNOWN_OUTCOME));
+}
+
+static void expect_found(int which, const WireLinkFrame *answer)
+{
+    switch (which) {
+    case 0:
+        ck_assert_int_eq(answer->body_case, WIRE_LINK_FRAME__BODY_HISTORY_PAGE);
+        ck_assert_uint_eq(answer->history_page->n_messages, 10);
+        break;
+    case 1:
+        ck_assert_int_eq(answer->body_case, WIRE_LINK_FRAME__BODY_CHANGES_PAGE);
+        ck_assert_uint_eq(answer->changes_page->n_messages, 5);
+        break;
+    case 2:
+        ck_assert_int_eq(answer->body_case, WIRE_LINK_FRAME__BODY_USERS);
+        ck_assert_uint_eq(answer->users->n_users, 1);
+        break;
+    default: ck_assert_int_eq(answer->body_case, WIRE_LINK_FRAME__BODY_ALTERED);
+    }
+}
+
+START_TEST(without_memory_nothing_that_is_there_is_told_to_be_missing)
+{
+    uint64_t message_id;
+    size_t allowed = 0;
+    char text[4000];
+
+    memset(text, 'x', sizeof(text));
+    text[sizeof(text) - 1] = '\0';
+    faulty_alloc_init(&memory);
+    h.configs[0].allocator = &memory.allocator;
+    begin();
+    for (uint64_t i = 2; i <= 40; i++)
+        expect_sent(host_send(&h, link, ann, channel, i, 0, text), i);
+    for (uint64_t i = 1; i <= 5; i++)
+        (void)host_edit(&h, link, ann, channel, 100 + i, 10 * i - 9 < 40 ? 10 * i - 9 : 40, text);
+    message_id = host_history(&h, link, ann, channel, 20, 1, false)->messages[0]->message_id;
+    store_host_wait(&h, 5000); /* rows */
+    for (; allowed == 0 || memory.failed; allowed++) {
+        const WireLinkFrame *answer;
+
+        store_host_kill(&h, 0);
+        store_host_start(&h, 0);
+        link = store_host_connect(&h, 0);
+        faulty_alloc_fail_at(&memory, allowed, false);
+        answer = look_for_it(_i, 1000 + allowed, message_id);
+        faulty_alloc_fail_after(&memory, FAULTY_ALLOC_NEVER);
+        if (!is_for_later(answer))
+            expect_found(_i, answer);
+        store_host_wait(&h, 5000);
+        ck_assert(store_is_ready(h.stores[0]));
+        store_host_forget(&h);
+    }
+    ck_assert_uint_gt(allowed, 5);
+    store_host_kill(&h, 0);
+    ck_assert_uint_eq(memory.live, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("store_limits");
@@ -448,6 +544,7 @@ int main(void)
     tcase_add_test(cases, a_router_that_does_not_read_is_cut_off);
     tcase_add_test(cases, unknown_requests_are_unsupported);
     tcase_add_test(cases, any_failing_allocation_is_survived);
+    tcase_add_loop_test(cases, without_memory_nothing_that_is_there_is_told_to_be_missing, 0, 4);
     suite_add_tcase(suite, cases);
 
     SRunner *runner = srunner_create(suite);

@@ -239,6 +239,34 @@ START_TEST(a_page_around_a_message_is_exact_wherever_the_rows_are)
 }
 END_TEST
 
+/* Simulator, seed 893: the page ended earlier than what was decided, and began before what was
+ * read. */
+START_TEST(a_page_around_what_is_not_synced_ends_with_what_is)
+{
+    char text[32];
+
+    send_many(1, 9);
+    store_host_wait(&h, 5000); /* rows */
+    store_host_kill(&h, 0);
+    store_host_start(&h, 0);
+    link = store_host_connect(&h, 0);
+    (void)around(9, 1); /* the home is loaded */
+    h.hold[ENGINE_APPEND] = true;
+    for (uint64_t i = 10; i <= 14; i++) {
+        snprintf(text, sizeof(text), "text %llu", (unsigned long long)i);
+        ck_assert_ptr_null(host_send(&h, link, ann, channel, i, 0, text));
+    }
+    for (uint64_t start = 9; start <= 15; start++) {
+        expect_page(around(start, 5), 5, 9, 9);
+        expect_page(around(start, 1), 9, 9, 9);
+        expect_page(around(start, 100), 1, 9, 9);
+    }
+    store_host_release(&h, ENGINE_APPEND);
+    expect_page(around(10, 5), 8, 12, 14);
+    expect_page(around(14, 5), 10, 14, 14);
+}
+END_TEST
+
 START_TEST(around_in_an_empty_channel_there_is_nothing)
 {
     const WireHistoryPage *page = around(5, 10);
@@ -420,6 +448,7 @@ int main(void)
     tcase_add_test(pages, a_page_is_cut_by_size_and_says_so);
     tcase_add_test(pages, a_page_limit_out_of_bounds_is_refused);
     tcase_add_loop_test(pages, a_page_around_a_message_is_exact_wherever_the_rows_are, 0, PLACES);
+    tcase_add_test(pages, a_page_around_what_is_not_synced_ends_with_what_is);
     tcase_add_test(pages, around_in_an_empty_channel_there_is_nothing);
     tcase_add_test(pages, a_page_around_is_cut_by_size_where_it_is_farthest_away);
     tcase_add_loop_test(pages, a_message_is_found_by_its_id_wherever_its_row_is, 0, PLACES);

@@ -231,6 +231,95 @@ START_TEST(a_home_with_gathering_receipts_stays_in_memory)
 }
 END_TEST
 
+START_TEST(receipts_that_gather_are_journaled_before_a_stop)
+{
+    uint64_t group = host_group(&h, link, ann, 9, &bob, 1);
+
+    for (uint64_t i = 1; i <= 5; i++)
+        (void)expect_sent(host_send(&h, link, ann, group, 9 + i, i > 1 ? 8 + i : 0, "hi"), i);
+    for (uint64_t i = 1; i <= 5; i++) {
+        mark(bob, direct, i, i);
+        mark(bob, group, i, 0);
+    }
+    store_host_stop(&h, 0);
+    store_host_kill(&h, 0);
+    store_host_start(&h, 0);
+    link = store_host_connect(&h, 0);
+    expect_receipt(fetch(ann, direct), bob, 5, 5);
+    expect_receipt(fetch(ann, group), bob, 5, 0);
+}
+END_TEST
+
+/* `count` groups of ann and bob with two messages each, then a store of these limits. */
+static void restart_with(uint64_t *groups, uint64_t count, uint32_t queue_records,
+                         uint32_t homes_max)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        groups[i] = host_group(&h, link, ann, 20 + i, &bob, 1);
+        for (uint64_t k = 1; k <= 2; k++)
+            (void)expect_sent(host_send(&h, link, ann, groups[i], 30 + 2 * i + k, 0, "hi"), k);
+    }
+    store_host_wait(&h, 3000);
+    h.configs[0].limits.queue_records = queue_records;
+    h.configs[0].limits.homes_max = homes_max;
+    restart();
+}
+
+START_TEST(a_stop_with_more_receipts_than_the_queue_holds_journals_them_in_turn)
+{
+    uint64_t groups[5];
+
+    restart_with(groups, 5, 1, 100);
+    for (uint64_t k = 1; k <= 2; k++)
+        for (uint64_t i = 0; i < 5; i++)
+            mark(bob, groups[i], k, 0);
+    store_host_stop(&h, 0);
+    ck_assert(h.stopped[0]);
+    store_host_kill(&h, 0);
+    store_host_start(&h, 0);
+    link = store_host_connect(&h, 0);
+    for (uint64_t i = 0; i < 5; i++)
+        expect_receipt(fetch(ann, groups[i]), bob, 2, 0);
+}
+END_TEST
+
+START_TEST(a_stop_without_room_for_receipts_is_a_stop_all_the_same)
+{
+    uint64_t groups[2];
+
+    restart_with(groups, 2, 100, 100);
+    for (uint64_t k = 1; k <= 2; k++)
+        for (uint64_t i = 0; i < 2; i++)
+            mark(bob, groups[i], k, 0);
+    store_host_fail_next(&h, 0, ENGINE_APPEND, CHAT_E_FULL, false);
+    store_host_stop(&h, 0);
+    ck_assert(h.stopped[0]);
+    store_host_kill(&h, 0);
+    store_host_start(&h, 0);
+    link = store_host_connect(&h, 0);
+    for (uint64_t i = 0; i < 2; i++)
+        expect_receipt(fetch(ann, groups[i]), bob, 1, 0);
+}
+END_TEST
+
+START_TEST(homes_whose_receipts_cannot_be_journaled_make_room_for_others)
+{
+    uint64_t groups[5];
+
+    restart_with(groups, 5, 1, 4);
+    h.hold[ENGINE_APPEND] = true;
+    for (uint64_t i = 0; i < 4; i++)
+        mark(bob, groups[i], 1, 0); /* the first one fills the queue */
+    ck_assert_uint_eq(fetch(ann, groups[4])->n_receipts, 0);
+    store_host_release(&h, ENGINE_APPEND);
+    for (uint64_t i = 0; i < 4; i++)
+        mark(bob, groups[i], 1, 0); /* said again */
+    store_host_wait(&h, 2000);
+    for (uint64_t i = 0; i < 4; i++)
+        expect_receipt(fetch(ann, groups[i]), bob, 1, 0);
+}
+END_TEST
+
 /* --- typing --- */
 
 static void type(uint64_t user, uint64_t channel, bool stop)
@@ -326,6 +415,10 @@ int main(void)
     tcase_add_test(receipts, receipts_refused_by_a_full_disk_are_said_again);
     tcase_add_test(receipts, a_subscriber_hears_its_own_and_a_directs_others);
     tcase_add_test(receipts, a_receipt_goes_with_the_membership_and_stays_with_a_changed_one);
+    tcase_add_test(receipts, receipts_that_gather_are_journaled_before_a_stop);
+    tcase_add_test(receipts, a_stop_with_more_receipts_than_the_queue_holds_journals_them_in_turn);
+    tcase_add_test(receipts, a_stop_without_room_for_receipts_is_a_stop_all_the_same);
+    tcase_add_test(receipts, homes_whose_receipts_cannot_be_journaled_make_room_for_others);
     tcase_add_test(receipts, a_group_of_500_is_one_record_and_rarer);
     suite_add_tcase(suite, receipts);
     tcase_add_checked_fixture(few, setup_few_homes, teardown);

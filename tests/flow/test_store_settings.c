@@ -1,4 +1,5 @@
 /* Mute, drafts and devices of a user, as a store keeps them. */
+#include "../support/faulty_alloc.h"
 #include "store_own.h"
 
 /* --- mute --- */
@@ -211,6 +212,18 @@ static const WireLinkFrame *sign_in(const char *name, uint64_t device, const cha
     return ask(0, BODY(OPEN_SESSION), &open);
 }
 
+/* By a token issued so long before now. */
+static const WireLinkFrame *sign_in_by(const char *name, uint64_t device, int64_t before_ms)
+{
+    WireOpenSession open = WIRE_OPEN_SESSION__INIT;
+
+    open.issuer = (char *)(uintptr_t) "https://issuer";
+    open.subject = open.name = (char *)(uintptr_t)name;
+    open.device_id = device;
+    open.token_issued_at_ms = (h.now.wall_ms - before_ms) / 1000 * 1000;
+    return ask(0, BODY(OPEN_SESSION), &open);
+}
+
 static const WireLinkFrame *resume(uint64_t user, uint64_t device, uint64_t ticket_session_no,
                                    uint64_t session_no)
 {
@@ -314,6 +327,38 @@ START_TEST(at_the_limit_the_device_unused_for_longest_goes)
 }
 END_TEST
 
+/* Of what is not noted nothing stays in memory: or a row too many would be written later. */
+START_TEST(at_the_limit_a_failing_allocation_makes_no_device_too_many)
+{
+    static struct faulty_alloc memory;
+    uint64_t device = 1000;
+
+    faulty_alloc_init(&memory);
+    store_host_kill(&h, 0);
+    h.configs[0].allocator = &memory.allocator;
+    store_host_start(&h, 0);
+    link = store_host_connect(&h, 0);
+    while (device < 1000 + CHAT_DEVICES_MAX)
+        (void)sign_in("ann", ++device, "phone/1");
+    for (size_t allowed = 0; allowed == 0 || memory.failed; allowed++) {
+        device++;
+        faulty_alloc_fail_at(&memory, allowed, false);
+        (void)sign_in("ann", device, "phone/1");
+        faulty_alloc_fail_after(&memory, FAULTY_ALLOC_NEVER);
+        store_host_wait(&h, 3000);
+        if (!store_host_is_open(&h, link))
+            link = store_host_connect(&h, 0);
+        (void)sign_in("ann", device, "phone/2");
+        store_host_wait(&h, 3000); /* rows */
+        restart();
+        ck_assert_uint_eq(devices_of(ann)->n_devices, CHAT_DEVICES_MAX);
+        ck_assert(has_device(ann, device));
+    }
+    store_host_kill(&h, 0);
+    ck_assert_uint_eq(memory.live, 0);
+}
+END_TEST
+
 START_TEST(a_signed_out_device_has_no_session_and_no_ticket_any_more)
 {
     const uint64_t session = sign_in("ann", 9, "phone/1")->session_opened->session_no;
@@ -356,6 +401,59 @@ START_TEST(a_clock_set_back_lets_no_signed_out_session_in)
     link = store_host_connect(&h, 0);
     expect_problem(resume(ann, 9, session, 0), PROBLEM_OF(UNAUTHENTICATED));
     ck_assert_uint_gt(sign_in("ann", 9, "phone/1")->session_opened->session_no, number);
+}
+END_TEST
+
+START_TEST(a_token_issued_before_the_device_was_signed_out_is_refused)
+{
+    (void)sign_in_by("ann", 9, 1000);
+    (void)sign_out(ann, 9);
+    for (int i = 0; i < 2; i++) { /* now and after a crash */
+        expect_problem(sign_in_by("ann", 9, 1000), PROBLEM_OF(UNAUTHENTICATED));
+        ck_assert_int_eq(sign_in_by("ann", HOST_DEVICE, 1000)->body_case, BODY(SESSION_OPENED));
+        ck_assert_int_eq(sign_in_by("bob", 9, 1000)->body_case, BODY(SESSION_OPENED));
+        restart();
+    }
+    store_host_wait(&h, 3000); /* and as a row */
+    restart();
+    expect_problem(sign_in_by("ann", 9, 5000), PROBLEM_OF(UNAUTHENTICATED));
+    ck_assert_int_eq(sign_in_by("ann", 9, 0)->body_case, BODY(SESSION_OPENED));
+    /* It is in again, and that makes the old token no better. */
+    expect_problem(sign_in_by("ann", 9, 5000), PROBLEM_OF(UNAUTHENTICATED));
+    /* Of one that does not say when it was issued nothing is known. */
+    ck_assert_int_eq(sign_in("ann", 9, "phone/1")->body_case, BODY(SESSION_OPENED));
+}
+END_TEST
+
+START_TEST(a_token_issued_before_signing_out_everywhere_is_refused)
+{
+    WireSignOutEverywhere s = WIRE_SIGN_OUT_EVERYWHERE__INIT;
+
+    ck_assert_int_eq(ask(ann, BODY(SIGN_OUT_EVERYWHERE), &s)->body_case, BODY(SIGNED_OUT));
+    for (int i = 0; i < 3; i++) {
+        for (uint64_t device = 9; device < 12; device++)
+            expect_problem(sign_in_by("ann", device, 10000), PROBLEM_OF(UNAUTHENTICATED));
+        ck_assert_int_eq(sign_in_by("bob", 9, 10000)->body_case, BODY(SESSION_OPENED));
+        if (i == 1)
+            store_host_wait(&h, 3000); /* rows */
+        restart();
+    }
+    /* The very second counts as after, and another name changes nothing. */
+    ck_assert_int_eq(sign_in_by("ann", 9, 3000)->body_case, BODY(SESSION_OPENED));
+    (void)sign_in("ann", 9, "phone/1");
+    expect_problem(sign_in_by("ann", 9, 10000), PROBLEM_OF(UNAUTHENTICATED));
+}
+END_TEST
+
+START_TEST(a_clock_that_was_far_ahead_locks_nobody_out)
+{
+    WireSignOutEverywhere s = WIRE_SIGN_OUT_EVERYWHERE__INIT;
+
+    ck_assert_int_eq(ask(ann, BODY(SIGN_OUT_EVERYWHERE), &s)->body_case, BODY(SIGNED_OUT));
+    h.now.wall_ms -= 60000;
+    expect_problem(sign_in_by("ann", 9, 0), PROBLEM_OF(UNAUTHENTICATED));
+    h.now.wall_ms -= 1000;
+    ck_assert_int_eq(sign_in_by("ann", 9, 0)->body_case, BODY(SESSION_OPENED));
 }
 END_TEST
 
@@ -416,8 +514,12 @@ int main(void)
     tcase_add_test(devices, devices_are_listed_the_last_one_first);
     tcase_add_test(devices, signing_in_is_noted_once_an_hour);
     tcase_add_test(devices, at_the_limit_the_device_unused_for_longest_goes);
+    tcase_add_test(devices, at_the_limit_a_failing_allocation_makes_no_device_too_many);
     tcase_add_test(devices, a_signed_out_device_has_no_session_and_no_ticket_any_more);
     tcase_add_test(devices, a_clock_set_back_lets_no_signed_out_session_in);
+    tcase_add_test(devices, a_token_issued_before_the_device_was_signed_out_is_refused);
+    tcase_add_test(devices, a_token_issued_before_signing_out_everywhere_is_refused);
+    tcase_add_test(devices, a_clock_that_was_far_ahead_locks_nobody_out);
     tcase_add_test(devices, only_the_users_own_devices_are_signed_out);
     tcase_add_test(devices, signing_out_everywhere_ends_every_session_and_ticket);
     suite_add_tcase(suite, devices);

@@ -5,7 +5,8 @@
  *
  * What is asked of the client: it ends no process, hangs in no loop, sends only what the
  * protocol allows, keeps to its memory, and tells the messages of a channel in order, each
- * once, gaps said. What was queued is in the outbox of the next opening.
+ * once, gaps said. What was queued is in the outbox of the next opening. What views show is
+ * right: see fuzz_pane.h.
  */
 #ifndef CHAT_TESTS_FUZZ_CLIENT_H
 #define CHAT_TESTS_FUZZ_CLIENT_H
@@ -15,7 +16,9 @@
 #include "../support/faulty_alloc.h"
 #include "../support/memory_vfs.h"
 #include "client/core.h"
+#include "client/view.h"
 #include "fuzz_input.h"
+#include "fuzz_pane.h"
 #include "wire/wire.h"
 
 #define EFFECTS_MAX 20000u
@@ -25,6 +28,7 @@
 #define ASKED_MAX 32u
 #define CHANNELS_MAX 32u
 #define LIVE_MAX 60000u
+#define VIEWS_LIVE_MAX 200000u /* of two views, and what rows lend */
 #define FILE_NAME "client.db"
 #define VFS_NAME "memory"
 #define OUTBOX_MAX 24u
@@ -48,6 +52,7 @@ struct run {
     uint32_t asked_count;
     struct shown shown[CHANNELS_MAX];
     uint32_t shown_count;
+    struct pane list, window; /* last: large, and not cleared */
 };
 
 static struct memory_vfs disk;
@@ -301,6 +306,37 @@ static inline void reread(struct run *r, uint64_t channel_id)
     }
 }
 
+/* --- what it shows --- */
+
+static inline chat_status open_view(void *of, uint64_t channel_id,
+                                    const struct chat_view_config *config, chat_view **out_view)
+{
+    if (channel_id)
+        return view_open_messages(of, channel_id, config, NULL, out_view);
+    return view_open_channels(of, config, NULL, out_view);
+}
+
+static const struct pane_calls view_calls = {
+    .open = open_view,
+    .free = view_free,
+    .next = view_next_diff,
+    .get_row = view_get_row,
+    .get_status = view_get_status,
+    .older = view_load_older,
+    .newer = view_load_newer,
+    .jump = view_jump_to,
+    .jump_to_latest = view_jump_to_latest,
+    .set_visible = view_set_visible,
+    .mark_read = view_mark_read,
+};
+
+static inline void watch(struct run *r)
+{
+    const bool list = input_below(&r->in, 2) == 0;
+
+    pane_act(list ? &r->list : &r->window, &r->in, list, !r->unsound);
+}
+
 static inline void see(struct run *r, const struct chat_event *e)
 {
     struct shown *s;
@@ -328,6 +364,10 @@ static inline void see(struct run *r, const struct chat_event *e)
             FUZZ_CHECK(e->message->seq == ++s->seq);
         break;
     case CHAT_EVENT_OUTGOING: FUZZ_CHECK(e->outgoing && e->outgoing->text); break;
+    case CHAT_EVENT_VIEW:
+        FUZZ_CHECK(e->view == r->list.view || e->view == r->window.view);
+        pane_ready(e->view == r->list.view ? &r->list : &r->window, !r->unsound);
+        break;
     default: break;
     }
 }
@@ -382,6 +422,21 @@ static inline void ask_something(struct run *r)
     arena_reset(&r->arena);
 }
 
+static inline void follow_something(struct run *r, const struct chat_nonce *nonce, uint64_t what,
+                                    const struct chat_content *content, const char *text,
+                                    size_t len)
+{
+    if (what % 4 == 0)
+        (void)client_edit_outgoing(r->core, nonce, content, NULL);
+    else if (what % 4 == 1)
+        (void)client_delete_outgoing(r->core, nonce, NULL);
+    else if (what % 4 == 2)
+        (void)client_react_outgoing(r->core, nonce, text, len, what & 8, NULL);
+    else
+        (void)client_react(r->core, content->reply_to_seq % 4, content->reply_to_seq % 8, text, len,
+                           what & 8, NULL);
+}
+
 static inline void write_something(struct run *r)
 {
     uint64_t channel_id = input_number(&r->in), seq = input_number(&r->in);
@@ -389,10 +444,10 @@ static inline void write_something(struct run *r)
     struct chat_nonce nonce = {0}, first = {0};
     size_t len;
     char *text = input_text(&r->in, &r->arena, &len);
-    uint32_t before = client_outgoing_count(r->core);
+    uint32_t before;
     struct chat_content content = CHAT_CONTENT_INIT;
     chat_status status = CHAT_E_INVALID;
-    uint64_t what = input_below(&r->in, 7);
+    uint64_t what = input_byte(&r->in);
 
     if (client_outgoing(r->core, (uint32_t)input_below(&r->in, 4), &outgoing))
         first = outgoing->nonce;
@@ -403,6 +458,10 @@ static inline void write_something(struct run *r)
     content.reply_to_seq = seq;
     content.mention_ids = &seq;
     content.mentions_count = len % 2;
+    if (what >= 0xe0) /* to what is on its way */
+        follow_something(r, &first, what, &content, text, len);
+    before = client_outgoing_count(r->core);
+    what %= 7;
     if (what < 2)
         status = client_send(r->core, channel_id, &content, &nonce);
     else if (what == 2)
@@ -440,6 +499,7 @@ static inline void open_core(struct run *r)
         r->core = NULL;
         return;
     }
+    r->list.of = r->window.of = r->core;
     feed(r, (struct event){.kind = EVENT_TIMER});
     reread(r, 0);
 }
@@ -450,6 +510,8 @@ static inline void reopen(struct run *r)
     uint32_t queued = client_outgoing_count(r->core);
 
     client_free(r->core);
+    pane_forget(&r->list);
+    pane_forget(&r->window);
     FUZZ_CHECK(memory.live == 0 && memory_vfs_open_count(&disk) == 0);
     r->link = 0;
     r->dialing = false;
@@ -499,8 +561,13 @@ static inline void open_link(struct run *r)
 static inline void step(struct run *r)
 {
     struct event e = {.link = r->link};
+    const uint8_t what = input_byte(&r->in);
 
-    switch (input_below(&r->in, 16)) {
+    if (what >= 0xe0) {
+        watch(r);
+        return;
+    }
+    switch (what % 16) {
     case 0: open_link(r); break;
     case 1:
         if (r->link)
@@ -542,7 +609,11 @@ static inline void run_config(struct run *r, const uint8_t *bytes, size_t len)
     registered = true;
     memory_vfs_erase(&disk);
     faulty_alloc_init(&memory);
-    *r = (struct run){.in = {.bytes = bytes, .len = len}};
+    memset(r, 0, offsetof(struct run, list));
+    r->in = (struct input){.bytes = bytes, .len = len};
+    r->list.calls = r->window.calls = &view_calls;
+    pane_forget(&r->list);
+    pane_forget(&r->window);
     r->now = (struct moment){.mono_ms = 1000, .wall_ms = INT64_C(1700000000000)};
     arena_init(&r->arena, NULL, SIZE_MAX / 2);
     client_config_init(&r->config);
@@ -563,10 +634,12 @@ static inline void run_steps(struct run *r)
         if (!r->core)
             return;
         turn(r);
-        FUZZ_CHECK(memory.live < LIVE_MAX);
+        FUZZ_CHECK(memory.live < LIVE_MAX + VIEWS_LIVE_MAX);
     }
     pass_time(r, 100000);
     pull(r, PULLS_MAX);
+    pane_ready(&r->list, !r->unsound);
+    pane_ready(&r->window, !r->unsound);
 }
 
 static inline void run_end(struct run *r)

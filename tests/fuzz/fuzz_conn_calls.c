@@ -1,12 +1,13 @@
 /*
  * The public calls in any order over a transport that does anything it may: two conns on a
  * loop, calls between an event and its use, after stop and suspend, conns freed with links
- * open. The input is steps: a byte for the call, then its arguments; what the network does
- * is read from it within pump().
+ * open, views at any moment. The input is steps: a byte for the call, then its arguments; what
+ * the network does is read from it within pump().
  */
 #include <libchat/libchat.h>
 
 #include "fuzz_input.h"
+#include "fuzz_pane.h"
 #include "wire/wire.h"
 
 #define CONNS 2u
@@ -40,6 +41,7 @@ struct world {
 };
 
 static struct world w;
+static struct pane lists[CONNS], windows[CONNS];
 
 /* --- the transport --- */
 
@@ -261,11 +263,53 @@ static void make_loop(void)
     FUZZ_CHECK(chat_loop_new(&config, &w.loop) == CHAT_OK);
 }
 
+/* --- views --- */
+
+static chat_status open_view(void *of, uint64_t channel_id, const struct chat_view_config *config,
+                             chat_view **out_view)
+{
+    if (channel_id)
+        return chat_view_open_messages(of, channel_id, config, out_view);
+    return chat_view_open_channels(of, config, out_view);
+}
+
+static const struct pane_calls view_calls = {
+    .open = open_view,
+    .free = chat_view_free,
+    .next = chat_view_next_diff,
+    .get_row = chat_view_get_row,
+    .get_status = chat_view_get_status,
+    .older = chat_view_load_older,
+    .newer = chat_view_load_newer,
+    .jump = chat_view_jump_to,
+    .jump_to_latest = chat_view_jump_to_latest,
+    .set_visible = chat_view_set_visible,
+    .mark_read = chat_view_mark_read,
+};
+
+static void view_call(uint32_t at)
+{
+    const bool list = input_below(&w.in, 2) == 0;
+
+    pane_act(list ? &lists[at] : &windows[at], &w.in, list, true);
+}
+
+static void forget_views(uint32_t at)
+{
+    lists[at].calls = windows[at].calls = &view_calls;
+    lists[at].of = windows[at].of = w.conns[at];
+    pane_forget(&lists[at]);
+    pane_forget(&windows[at]);
+}
+
+/* --- life --- */
+
 static void free_conn(uint32_t at)
 {
     chat_conn_free(w.conns[at]);
     w.conns[at] = NULL;
     w.holds[at] = false;
+    forget_views(at);
 }
 
 static void new_conn(uint32_t at)
@@ -282,6 +326,7 @@ static void new_conn(uint32_t at)
     config.presence = (chat_presence_state)(flags >> 5);
     if (chat_conn_new(w.loop, &config, &w.conns[at]) != CHAT_OK)
         FUZZ_CHECK(!w.conns[at]);
+    forget_views(at);
 }
 
 /* Every byte that an event lends must be there for as long as it says. */
@@ -320,6 +365,12 @@ static void pull(uint32_t at)
             return;
         FUZZ_CHECK(strcmp(chat_event_type_name(w.held[at].type), "unknown") != 0);
         use_held(at);
+        if (w.held[at].type == CHAT_EVENT_VIEW) {
+            struct pane *p = w.held[at].view == lists[at].view ? &lists[at] : &windows[at];
+
+            FUZZ_CHECK(w.held[at].view == p->view);
+            pane_ready(p, true);
+        }
     }
 }
 
@@ -438,10 +489,13 @@ static void loop_call(void)
 static void step(void)
 {
     uint32_t what = input_byte(&w.in), at = what & 1;
+    const bool views = what >= 0xe0;
     chat_conn *conn = w.conns[at];
 
     what = (what >> 1) % 12;
-    if (what == 0) {
+    if (views && conn) {
+        view_call(at);
+    } else if (what == 0) {
         loop_call();
     } else if (what < 4) {
         (void)chat_loop_step(w.loop, (int64_t)input_byte(&w.in) * input_byte(&w.in));
@@ -472,9 +526,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     w = (struct world){.in = {.bytes = bytes, .len = len}, .now_ms = 1000};
     arena_init(&w.arena, NULL, SIZE_MAX / 2);
     make_loop();
+    for (uint32_t i = 0; i < CONNS; i++)
+        forget_views(i);
     for (uint32_t i = 0; i < STEPS_MAX && !input_ended(&w.in); i++)
         step();
     for (uint32_t i = 0; i < CONNS; i++) {
+        pane_ready(&lists[i], true);
+        pane_ready(&windows[i], true);
         for (uint32_t n = 0; w.conns[i] && chat_conn_next_event(w.conns[i], &event); n++)
             FUZZ_CHECK(n < PULLS_MAX);
         chat_conn_free(w.conns[i]);

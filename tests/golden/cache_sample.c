@@ -1,7 +1,7 @@
 /*
  * Writes a sample of today's cache schema, once for each version:
  *
- *     build/mine/tests/golden/cache_sample tests/golden/cache/v<version>.db
+ *     build/mine/tests/golden/cache_sample tests/golden/cache/v<version>_own.db
  *
  * A file that is there is never written again: it stands for what is on people's disks.
  */
@@ -37,6 +37,32 @@ static void write_channel(struct cache *c, const struct sample_channel *sample)
     }
     must(cache_channel_save(c, &channel), "channel");
     ranges_fini(&channel.ranges, NULL);
+}
+
+static void write_own(struct cache *c)
+{
+    struct cache_channel channel;
+    int64_t row = 0;
+    cache_put put;
+    bool rose;
+
+    for (size_t i = 0; i < SAMPLE_COUNT(sample_channels); i++) {
+        channel = sample_channels[i].c;
+        channel.mentions = SAMPLE_OWN_MENTIONS;
+        if (channel.channel_id == SAMPLE_OWN_CHANNEL)
+            must(cache_channel_save(c, &channel), "mentions");
+    }
+    must(cache_message_put(c, &sample_own_message, &put), "own message");
+    must(cache_settings_save(c, &sample_settings), "settings");
+    must(cache_draft_save(c, &sample_draft), "draft");
+    for (size_t i = 0; i < SAMPLE_COUNT(sample_receipts); i++)
+        must(cache_receipt_put(c, &sample_receipts[i], &rose), "receipt");
+    for (size_t i = 0; i < SAMPLE_COUNT(sample_own_outbox); i++) {
+        struct cache_outgoing o = sample_own_outbox[i];
+
+        o.parent = row;
+        must(cache_outbox_add(c, &o, &row), "own outbox");
+    }
 }
 
 static void write_all(struct cache *c)
@@ -79,6 +105,7 @@ int main(int argc, char **argv)
     config.path = argv[1];
     must(cache_open(&config, &c), "open");
     write_all(c);
+    write_own(c);
     must(cache_commit(c), "commit");
     must(cache_checkpoint(c), "checkpoint");
     cache_close(c);

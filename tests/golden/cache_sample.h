@@ -1,7 +1,8 @@
 /*
  * What every sample of a cache file holds: a little of everything a user cannot get back.
  * cache_sample.c writes it with the schema of its day, test_cache_golden.c looks for it in
- * the samples of all versions. Only ever appended, for what a later schema keeps beside it.
+ * the samples of all versions. Only ever appended, for what a later schema keeps beside it:
+ * what is "own" is in the samples v<version>_own.db alone, from schema 3 on.
  */
 #ifndef CHAT_TESTS_CACHE_SAMPLE_H
 #define CHAT_TESTS_CACHE_SAMPLE_H
@@ -159,6 +160,74 @@ static const struct cache_outgoing sample_outbox[] = {
      .state = CHAT_OUTGOING_QUEUED,
      .text = "perhaps in",
      .text_len = 10},
+};
+
+/* --- own: what a user sets and is told besides --- */
+
+#define SAMPLE_OWN_CHANNEL UINT64_C(600)
+#define SAMPLE_OWN_MENTIONS 2u /* unread ones of that channel */
+
+static const uint64_t sample_ids[] = {SAMPLE_USER, UINT64_MAX - 1, 3};
+static const struct chat_reaction sample_reactions[] = {
+    {.emoji = "\xf0\x9f\x98\x80", .emoji_len = 4, .count = 3, .user_ids = sample_ids},
+    {.emoji = "+1", .emoji_len = 2, .count = 1, .user_ids = sample_ids + 1},
+};
+static const struct chat_reaction *const sample_reaction_list[] = {&sample_reactions[0],
+                                                                   &sample_reactions[1]};
+
+static const struct chat_message sample_own_message = {
+    .channel_id = SAMPLE_OWN_CHANNEL,
+    .seq = 9,
+    .message_id = 6009,
+    .author_id = UINT64_MAX - 1,
+    .rev = 2,
+    .text = "@me",
+    .text_len = 3,
+    .mention_ids = sample_ids,
+    .mentions_count = 3,
+    .reactions = sample_reaction_list,
+    .reactions_count = 2,
+};
+
+static const struct cache_settings sample_settings = {.channel_id = SAMPLE_OWN_CHANNEL,
+                                                      .muted_until_ms = INT64_MAX,
+                                                      .version = 5,
+                                                      .dirty = true,
+                                                      .shown_seq = 8};
+static const struct cache_draft sample_draft = {.channel_id = SAMPLE_OWN_CHANNEL,
+                                                .version = 6,
+                                                .dirty = true,
+                                                .reply_to_seq = 9,
+                                                .updated_at_ms = INT64_C(1700000003000),
+                                                .text = "half a sent",
+                                                .text_len = 11};
+static const struct cache_receipt sample_receipts[] = {
+    {SAMPLE_OWN_CHANNEL, 1002, 9, 7},
+    {SAMPLE_OWN_CHANNEL, UINT64_MAX - 1, 8, 0}, /* the peer; ids are signed for SQLite */
+};
+
+/* A message, and what waits for it. */
+static const struct cache_outgoing sample_own_outbox[] = {
+    {.device_id = SAMPLE_DEVICE,
+     .counter = (UINT64_C(1) << 32) + 9,
+     .channel_id = SAMPLE_OWN_CHANNEL,
+     .kind = CHAT_OUTGOING_SEND,
+     .state = CHAT_OUTGOING_QUEUED,
+     .base_seq = 9,
+     .text = "@all of you",
+     .text_len = 11,
+     .mention_ids = sample_ids,
+     .mentions_count = 3},
+    {.device_id = SAMPLE_DEVICE,
+     .counter = (UINT64_C(1) << 32) + 10,
+     .channel_id = SAMPLE_OWN_CHANNEL,
+     .kind = CHAT_OUTGOING_REACT,
+     .state = CHAT_OUTGOING_QUEUED,
+     .base_seq = 9,
+     .text = "+1",
+     .text_len = 2,
+     .removes = true,
+     .sent = true},
 };
 
 #endif

@@ -57,6 +57,7 @@ static const struct root {
     {"setting_row", &wire_setting_row__descriptor, NULL},
     {"draft_row", &wire_draft__descriptor, NULL},
     {"device_row", &wire_device_row__descriptor, NULL},
+    {"tombstone_row", &wire_tombstone_row__descriptor, NULL},
 };
 
 #define ROOT_COUNT (sizeof(roots) / sizeof(roots[0]))

@@ -8,48 +8,32 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../support/files.h"
+#include "../support/sound_db.h"
 #include "cache_sample.h"
 
-static char folder[64];
+#define OWN_SINCE 3 /* from this schema on a sample has what is own, too */
+
+static char folder[FOLDER_MAX];
 static char path[200];
 
-static void copy_file(const char *from, const char *to)
-{
-    FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
-    char bytes[4096];
-    size_t len;
-
-    ck_assert_msg(in != NULL, "%s: every schema has its sample, see cache_sample.c", from);
-    ck_assert_ptr_nonnull(out);
-    while ((len = fread(bytes, 1, sizeof(bytes), in)) > 0)
-        ck_assert_uint_eq(fwrite(bytes, 1, len, out), len);
-    fclose(in);
-    ck_assert_int_eq(fclose(out), 0);
-}
-
-static void take_sample(int version)
+static void take_sample(int version, bool own)
 {
     const char *root = getenv("CHAT_SOURCE_ROOT");
     char from[512];
 
-    (void)snprintf(from, sizeof(from), "%s/tests/golden/cache/v%d.db", root ? root : ".", version);
+    (void)snprintf(from, sizeof(from), "%s/tests/golden/cache/v%d%s.db", root ? root : ".", version,
+                   own ? "_own" : "");
     copy_file(from, path);
 }
 
 static void setup(void)
 {
-    (void)snprintf(folder, sizeof(folder), "chat_golden_XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    make_folder(folder);
     (void)snprintf(path, sizeof(path), "%s/cache.db", folder);
 }
 
-static void teardown(void)
-{
-    char command[160];
-
-    (void)snprintf(command, sizeof(command), "rm -r '%s'", folder);
-    ck_assert_int_eq(system(command), 0);
-}
+static void teardown(void) { remove_folder(folder); }
 
 static struct cache *open_sample(void)
 {
@@ -147,9 +131,17 @@ static chat_status see_whole(const struct cache_outgoing *o, void *user)
     return CHAT_OK;
 }
 
+static struct cache_outgoing find_outgoing(uint32_t index)
+{
+    const uint32_t count = SAMPLE_COUNT(sample_outbox);
+
+    ck_assert_uint_lt(index, count + SAMPLE_COUNT(sample_own_outbox));
+    return index < count ? sample_outbox[index] : sample_own_outbox[index - count];
+}
+
 static chat_status see_outgoing(const struct cache_outgoing *o, void *user)
 {
-    struct cache_outgoing want = sample_outbox[operations_seen++];
+    struct cache_outgoing want = find_outgoing(operations_seen++);
 
     ck_assert_uint_eq(o->device_id, want.device_id);
     ck_assert_uint_eq(o->counter, want.counter);
@@ -166,7 +158,126 @@ static chat_status see_outgoing(const struct cache_outgoing *o, void *user)
     return cache_outbox_get(user, o->row, see_whole, &want);
 }
 
-static void expect_sample(struct cache *c)
+/* --- what is own --- */
+
+static int64_t row_before;
+
+static chat_status see_own_whole(const struct cache_outgoing *o, void *user)
+{
+    const struct cache_outgoing *want = user;
+
+    ck_assert_uint_eq(o->mentions_count, want->mentions_count);
+    if (want->mentions_count)
+        ck_assert_mem_eq(o->mention_ids, want->mention_ids, 8 * want->mentions_count);
+    return CHAT_OK;
+}
+
+static chat_status see_own_outgoing(const struct cache_outgoing *o, void *user)
+{
+    struct cache_outgoing want = find_outgoing(operations_seen++);
+
+    if (operations_seen > SAMPLE_COUNT(sample_outbox)) {
+        ck_assert(o->removes == want.removes);
+        ck_assert(o->sent == want.sent);
+        ck_assert_int_eq(o->parent,
+                         operations_seen == SAMPLE_COUNT(sample_outbox) + 1 ? 0 : row_before);
+    }
+    row_before = o->row;
+    return cache_outbox_get(user, o->row, see_own_whole, &want);
+}
+
+static chat_status see_mentions(const struct cache_channel *channel, void *user)
+{
+    struct cache_channel copy = *channel;
+
+    (void)user;
+    if (channel->channel_id == SAMPLE_OWN_CHANNEL)
+        ck_assert_uint_eq(channel->mentions, SAMPLE_OWN_MENTIONS);
+    ranges_fini(&copy.ranges, NULL);
+    return CHAT_OK;
+}
+
+static chat_status see_own_message(const struct chat_message *m, void *user)
+{
+    const struct chat_message *want = &sample_own_message;
+
+    ++*(uint32_t *)user;
+    ck_assert_str_eq(m->text, want->text);
+    ck_assert_uint_eq(m->rev, want->rev);
+    ck_assert(m->mentions_me);
+    ck_assert_uint_eq(m->mentions_count, want->mentions_count);
+    ck_assert_mem_eq(m->mention_ids, want->mention_ids, 8 * want->mentions_count);
+    ck_assert_uint_eq(m->reactions_count, want->reactions_count);
+    for (size_t i = 0; i < m->reactions_count; i++) {
+        const struct chat_reaction *r = m->reactions[i], *other = want->reactions[i];
+
+        ck_assert_str_eq(r->emoji, other->emoji);
+        ck_assert_uint_eq(r->count, other->count);
+        ck_assert_mem_eq(r->user_ids, other->user_ids, 8 * other->count);
+        ck_assert(r->mine == (i == 0));
+    }
+    return CHAT_OK;
+}
+
+static chat_status see_settings(const struct cache_settings *s, void *user)
+{
+    ++*(uint32_t *)user;
+    ck_assert_uint_eq(s->channel_id, sample_settings.channel_id);
+    ck_assert_int_eq(s->muted_until_ms, sample_settings.muted_until_ms);
+    ck_assert_uint_eq(s->version, sample_settings.version);
+    ck_assert(s->dirty);
+    ck_assert_uint_eq(s->shown_seq, sample_settings.shown_seq);
+    return CHAT_OK;
+}
+
+static chat_status see_draft(const struct cache_draft *d, void *user)
+{
+    ++*(uint32_t *)user;
+    ck_assert_uint_eq(d->version, sample_draft.version);
+    ck_assert(d->dirty);
+    ck_assert_uint_eq(d->reply_to_seq, sample_draft.reply_to_seq);
+    ck_assert_int_eq(d->updated_at_ms, sample_draft.updated_at_ms);
+    ck_assert_str_eq(d->text, sample_draft.text);
+    return CHAT_OK;
+}
+
+static uint32_t receipts_seen;
+
+static chat_status see_receipt(const struct cache_receipt *r, void *user)
+{
+    bool found = false;
+
+    (void)user;
+    receipts_seen++;
+    for (size_t i = 0; i < SAMPLE_COUNT(sample_receipts); i++)
+        found |= memcmp(r, &sample_receipts[i], sizeof(*r)) == 0;
+    ck_assert(found);
+    return CHAT_OK;
+}
+
+static void expect_own(struct cache *c)
+{
+    uint32_t seen = 0;
+    uint64_t mentions = 0;
+
+    ck_assert_int_eq(cache_channels_load(c, see_mentions, NULL), CHAT_OK);
+    ck_assert_int_eq(
+        cache_messages_read(c, SAMPLE_OWN_CHANNEL, 1, 100, 100, see_own_message, &seen), CHAT_OK);
+    ck_assert_int_eq(cache_settings_load(c, see_settings, &seen), CHAT_OK);
+    ck_assert_int_eq(cache_draft_get(c, SAMPLE_OWN_CHANNEL, see_draft, &seen), CHAT_OK);
+    ck_assert_uint_eq(seen, 3); /* one of each */
+    ck_assert_int_eq(cache_messages_count_mentions(c, SAMPLE_OWN_CHANNEL, 1, 100, &mentions),
+                     CHAT_OK);
+    ck_assert_uint_eq(mentions, 1);
+    receipts_seen = operations_seen = 0;
+    ck_assert_int_eq(cache_receipts_read(c, SAMPLE_OWN_CHANNEL, see_receipt, NULL), CHAT_OK);
+    ck_assert_uint_eq(receipts_seen, 2);
+    ck_assert_int_eq(cache_receipts_load_peers(c, see_receipt, NULL), CHAT_OK);
+    ck_assert_uint_eq(receipts_seen, 3);
+    ck_assert_int_eq(cache_outbox_load(c, see_own_outgoing, c), CHAT_OK);
+}
+
+static void expect_sample(struct cache *c, bool own)
 {
     char name[CHAT_NAME_MAX + 1];
     struct cache_ticket ticket;
@@ -194,7 +305,10 @@ static void expect_sample(struct cache *c)
                      CHAT_OK);
     ck_assert_uint_eq(messages, 23);
     ck_assert_int_eq(cache_outbox_load(c, see_outgoing, c), CHAT_OK);
-    ck_assert_uint_eq(operations_seen, SAMPLE_COUNT(sample_outbox));
+    ck_assert_uint_eq(operations_seen,
+                      SAMPLE_COUNT(sample_outbox) + (own ? SAMPLE_COUNT(sample_own_outbox) : 0));
+    if (own)
+        expect_own(c);
 }
 
 static void expect_sound(int version)
@@ -202,11 +316,8 @@ static void expect_sound(int version)
     sqlite3_stmt *st = NULL;
     sqlite3 *db;
 
+    expect_sound_db(path, NULL);
     ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_prepare_v2(db, "PRAGMA integrity_check", -1, &st, NULL), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_step(st), SQLITE_ROW);
-    ck_assert_str_eq((const char *)sqlite3_column_text(st, 0), "ok");
-    sqlite3_finalize(st);
     ck_assert_int_eq(sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &st, NULL), SQLITE_OK);
     ck_assert_int_eq(sqlite3_step(st), SQLITE_ROW);
     ck_assert_int_eq(sqlite3_column_int(st, 0), version);
@@ -214,19 +325,24 @@ static void expect_sound(int version)
     sqlite3_close(db);
 }
 
-START_TEST(nothing_of_a_file_of_any_schema_is_lost)
+static void migrate(int version, bool own)
 {
     struct cache *c;
 
-    take_sample(_i);
+    take_sample(version, own);
     c = open_sample();
-    expect_sample(c);
+    expect_sample(c, own);
     cache_close(c);
     expect_sound(CACHE_SCHEMA_VERSION);
     c = open_sample(); /* migrated for good, and once */
-    expect_sample(c);
+    expect_sample(c, own);
     cache_close(c);
 }
+
+START_TEST(nothing_of_a_file_of_any_schema_is_lost) { migrate(_i, false); }
+END_TEST
+
+START_TEST(nothing_that_is_the_users_own_is_lost) { migrate(_i, true); }
 END_TEST
 
 /* --- a later version's file --- */
@@ -283,7 +399,7 @@ START_TEST(a_newer_schema_is_refused_and_not_a_byte_changes)
 {
     sqlite3 *db;
 
-    take_sample(1);
+    take_sample(1, false);
     ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
     run_sql(db, "PRAGMA user_version=1000000");
     sqlite3_close(db);
@@ -297,7 +413,7 @@ START_TEST(a_newer_schema_with_a_log_that_was_not_written_back_is_left_alone_too
     struct bytes log;
     sqlite3 *db;
 
-    take_sample(1);
+    take_sample(1, false);
     (void)snprintf(copy, sizeof(copy), "%s/later.db", folder);
     (void)snprintf(wal, sizeof(wal), "%s-wal", path);
     (void)snprintf(wal_copy, sizeof(wal_copy), "%s-wal", copy);
@@ -323,7 +439,9 @@ int main(void)
     int failed;
 
     tcase_add_checked_fixture(tc, setup, teardown);
-    tcase_add_loop_test(tc, nothing_of_a_file_of_any_schema_is_lost, 1, CACHE_SCHEMA_VERSION + 1);
+    tcase_add_loop_test(tc, nothing_of_a_file_of_any_schema_is_lost, 1, OWN_SINCE + 1);
+    tcase_add_loop_test(tc, nothing_that_is_the_users_own_is_lost, OWN_SINCE,
+                        CACHE_SCHEMA_VERSION + 1);
     tcase_add_test(tc, a_newer_schema_is_refused_and_not_a_byte_changes);
     tcase_add_test(tc, a_newer_schema_with_a_log_that_was_not_written_back_is_left_alone_too);
     suite_add_tcase(suite, tc);

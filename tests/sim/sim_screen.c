@@ -17,7 +17,16 @@ struct shown_row {
     uint64_t message_id, rev, text; /* a hash */
     uint64_t unread, read_seq, head_seq;
     int64_t active_at_ms;
+    uint32_t reactions_waiting;
     bool is_gap, deleted, changing;
+};
+
+/* What the outbox does to a row. */
+struct doing {
+    chat_outgoing_kind kind; /* the newest edit or deletion; 0: none */
+    chat_outgoing_state state;
+    uint64_t text; /* a hash */
+    uint32_t reactions;
 };
 
 struct pane {
@@ -32,10 +41,13 @@ struct sim_screen {
     struct rng rng;
     struct checker *checker;
     const char *name;
+    const struct sim_cache_disk *disk;
     struct pane list, window;
+    struct doing *doing; /* of the window's rows */
 };
 
-struct sim_screen *sim_screen_new(uint64_t seed, struct checker *checker, const char *name)
+struct sim_screen *sim_screen_new(uint64_t seed, struct checker *checker, const char *name,
+                                  const struct sim_cache_disk *disk)
 {
     struct sim_screen *s = calloc(1, sizeof(*s));
 
@@ -43,11 +55,13 @@ struct sim_screen *sim_screen_new(uint64_t seed, struct checker *checker, const 
         exit(2);
     s->list.rows = calloc(ROWS_MAX, sizeof(struct shown_row));
     s->window.rows = calloc(ROWS_MAX, sizeof(struct shown_row));
-    if (!s->list.rows || !s->window.rows)
+    s->doing = calloc(ROWS_MAX, sizeof(*s->doing));
+    if (!s->list.rows || !s->window.rows || !s->doing)
         exit(2);
     rng_seed(&s->rng, seed);
     s->checker = checker;
     s->name = name;
+    s->disk = disk;
     return s;
 }
 
@@ -57,6 +71,7 @@ void sim_screen_free(struct sim_screen *s)
         return;
     free(s->list.rows);
     free(s->window.rows);
+    free(s->doing);
     free(s);
 }
 
@@ -70,6 +85,8 @@ static void wrong(struct sim_screen *s, const struct pane *p, uint32_t index, co
 {
     const struct shown_row *row = index < p->count ? &p->rows[index] : NULL;
 
+    if (sim_cache_disk_is_dead(s->disk)) /* since it looked: nobody sees this any more */
+        return;
     checker_violation(s->checker, CHECK_VIEWS_EQUAL,
                       "%s: %s row %" PRIu32 " of %" PRIu32 " (seq %" PRIu64 "): %s", s->name,
                       p == &s->list ? "list" : "window", index, p->count, row ? row->seq : 0, what);
@@ -77,11 +94,16 @@ static void wrong(struct sim_screen *s, const struct pane *p, uint32_t index, co
 
 /* --- the copy --- */
 
-static uint64_t text_hash(const struct chat_message *m)
+static uint64_t hash_text(const char *text, size_t len)
 {
     static const uint64_t key[2] = {3, 5};
 
-    return m->deleted ? 0 : hash_bytes(key, m->text, m->text_len) | 1;
+    return hash_bytes(key, text, len) | 1;
+}
+
+static uint64_t text_hash(const struct chat_message *m)
+{
+    return m->deleted ? 0 : hash_text(m->text, m->text_len);
 }
 
 static struct shown_row copy_row(const struct chat_row *row)
@@ -104,6 +126,7 @@ static struct shown_row copy_row(const struct chat_row *row)
         out.text = text_hash(row->message);
         out.deleted = row->message->deleted;
         out.changing = row->change && row->change_state == CHAT_OUTGOING_QUEUED;
+        out.reactions_waiting = row->reactions_waiting;
     }
     return out;
 }
@@ -158,11 +181,30 @@ static void apply(struct sim_screen *s, struct pane *p, const struct chat_diff *
     }
 }
 
+/* False when another process had the cache: that shows at the first look into it, and is told. */
+static bool can_look(chat_conn *conn)
+{
+    const struct chat_channel *channel = chat_conn_next_channel(conn, 0);
+    const struct chat_outgoing *o;
+    chat_page *page = NULL;
+    chat_status status = CHAT_OK;
+
+    if (chat_conn_get_outgoing_count(conn) > 0 && !chat_conn_get_outgoing(conn, 0, &o))
+        return false;
+    if (channel)
+        status = chat_conn_read_messages(conn, channel->channel_id, 0, 1, true, &page);
+    chat_page_free(page);
+    return status == CHAT_OK;
+}
+
 /* True when all there was is pulled. */
-static bool pull(struct sim_screen *s, struct pane *p, uint32_t max, uint64_t *trace)
+static bool pull(struct sim_screen *s, chat_conn *conn, struct pane *p, uint32_t max,
+                 uint64_t *trace)
 {
     struct chat_diff diff = CHAT_DIFF_INIT;
 
+    if (!can_look(conn))
+        return false;
     for (uint32_t i = 0; i < max; i++) {
         if (!chat_view_next_diff(p->view, &diff))
             return !chat_view_is_ready(p->view);
@@ -229,10 +271,61 @@ static void check_outbox(struct sim_screen *s, chat_conn *conn, uint32_t index)
             p->rows[index].nonce.counter != o->nonce.counter ||
             p->rows[index].nonce.device_id != o->nonce.device_id)
             wrong(s, p, index, "the outbox has something else");
+        else if (!p->rows[index].changing && p->rows[index].text != hash_text(o->text, o->text_len))
+            wrong(s, p, index, "the outbox has another text of it");
         index++;
     }
     if (index < p->count)
         wrong(s, p, index, "the outbox has nothing of it");
+}
+
+/* The row that an operation is about; NULL: it is not in the window. */
+static struct doing *find_doing(struct sim_screen *s, const struct chat_outgoing *o)
+{
+    const struct pane *p = &s->window;
+
+    for (uint32_t i = 0; i < p->count; i++) {
+        const struct shown_row *row = &p->rows[i];
+
+        if (o->seq ? !row->is_gap && row->seq == o->seq
+                   : !row->seq && row->nonce.counter == o->message_nonce.counter &&
+                         row->nonce.device_id == o->message_nonce.device_id)
+            return &s->doing[i];
+    }
+    return NULL;
+}
+
+/* What was done to messages and is not in shows on their rows. */
+static void check_changes(struct sim_screen *s, chat_conn *conn)
+{
+    struct pane *p = &s->window;
+    const struct chat_outgoing *o;
+
+    memset(s->doing, 0, p->count * sizeof(*s->doing));
+    for (uint32_t i = 0; chat_conn_get_outgoing(conn, i, &o); i++) {
+        struct doing *d = NULL;
+
+        if (o->kind != CHAT_OUTGOING_SEND && o->channel_id == chat_view_get_channel_id(p->view))
+            d = find_doing(s, o);
+        if (d && o->kind == CHAT_OUTGOING_REACT) {
+            d->reactions += o->state == CHAT_OUTGOING_QUEUED;
+        } else if (d) {
+            d->kind = o->kind;
+            d->state = o->state;
+            d->text = o->kind == CHAT_OUTGOING_DELETE ? 0 : hash_text(o->text, o->text_len);
+        }
+    }
+    for (uint32_t i = 0; i < p->count; i++) {
+        const struct shown_row *row = &p->rows[i];
+        const struct doing *d = &s->doing[i];
+
+        if (row->changing != (d->kind && d->state == CHAT_OUTGOING_QUEUED))
+            wrong(s, p, i, "an edit or deletion of it came or went");
+        else if (row->changing && row->text != d->text)
+            wrong(s, p, i, "it does not show its edit");
+        if (row->reactions_waiting != (row->deleted ? 0 : d->reactions))
+            wrong(s, p, i, "it does not show what waits of reactions");
+    }
 }
 
 static void check_window(struct sim_screen *s, chat_conn *conn, bool whole)
@@ -264,6 +357,7 @@ static void check_window(struct sim_screen *s, chat_conn *conn, bool whole)
     if (i > WINDOW_ROWS_MAX)
         wrong(s, p, i, "more rows than were allowed");
     check_outbox(s, conn, i);
+    check_changes(s, conn);
     check_keys(s, p);
 }
 
@@ -374,7 +468,7 @@ void sim_screen_act(struct sim_screen *s, chat_conn *conn)
         move_window(s);
     }
     /* What was left over from a notice. */
-    if (s->window.view && pull(s, &s->window, (uint32_t)rng_below(&s->rng, 64), &trace))
+    if (s->window.view && pull(s, conn, &s->window, (uint32_t)rng_below(&s->rng, 64), &trace))
         check_window(s, conn, false);
 }
 
@@ -384,10 +478,35 @@ uint64_t sim_screen_ready(struct sim_screen *s, chat_conn *conn, chat_view *view
     uint64_t trace = 0;
     bool all = rng_below(&s->rng, 4) != 0;
 
-    if (pull(s, p, all ? UINT32_MAX : (uint32_t)rng_below(&s->rng, 4), &trace) &&
+    if (pull(s, conn, p, all ? UINT32_MAX : (uint32_t)rng_below(&s->rng, 4), &trace) &&
         rng_below(&s->rng, 4) == 0)
         check_pane(s, p, conn, false);
     return trace;
+}
+
+static bool is_on_screen(const struct pane *p, uint64_t from, uint64_t to, bool gaps)
+{
+    for (uint32_t i = 0; i < p->count; i++)
+        if (p->rows[i].seq && p->rows[i].seq <= to && p->rows[i].to >= from &&
+            (gaps || !p->rows[i].is_gap))
+            return true;
+    return false;
+}
+
+/* They were shown, and are still where the window is. */
+void sim_screen_evicted(struct sim_screen *s, chat_conn *conn, uint64_t channel_id, uint64_t from,
+                        uint64_t to)
+{
+    struct pane *p = &s->window;
+    uint64_t trace = 0;
+
+    if (!p->view || chat_view_get_channel_id(p->view) != channel_id ||
+        !is_on_screen(p, from, to, false))
+        return;
+    if (pull(s, conn, p, UINT32_MAX, &trace) && is_on_screen(p, from, to, true))
+        checker_violation(s->checker, CHECK_VIEWS_EQUAL,
+                          "%s: seqs %" PRIu64 "..%" PRIu64 " were evicted on screen", s->name, from,
+                          to);
 }
 
 void sim_screen_check(struct sim_screen *s, chat_conn *conn, bool whole)
@@ -402,7 +521,7 @@ void sim_screen_check(struct sim_screen *s, chat_conn *conn, bool whole)
     for (size_t i = 0; i < 2; i++) {
         if (!panes[i]->view)
             continue;
-        if (pull(s, panes[i], UINT32_MAX, &trace))
+        if (pull(s, conn, panes[i], UINT32_MAX, &trace))
             check_pane(s, panes[i], conn, whole);
         else
             wrong(s, panes[i], 0, "its diffs never end");

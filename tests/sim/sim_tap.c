@@ -128,6 +128,10 @@ static void tell(struct checker *checker, const WireRecord *record)
                                    r->read_seq);
         }
         break;
+    case WIRE_RECORD__BODY_CURSOR:
+        checker_logged_cursor(checker, record->home_id, record->cursor->channel_id,
+                              record->cursor->read_seq);
+        break;
     case WIRE_RECORD__BODY_SETTINGS:
         checker_logged_mute(checker, record->home_id, record->settings->channel_id,
                             record->settings->muted_until_ms);
@@ -193,6 +197,9 @@ static void tell_listed(struct checker *checker, uint32_t device, const WireChan
 
         if (channel->head)
             checker_told_cursor(checker, device, channel->head->channel_id, channel->read_seq);
+        if (channel->head && channel->settings && !channel->unavailable)
+            checker_told_deleted(checker, device, channel->head->channel_id, channel->read_seq,
+                                 channel->head->rev, channel->deleted_unread);
         if (channel->mentions)
             checker_told_mentions(checker, device, channel->mentions->channel_id,
                                   channel->mentions->count);
@@ -225,8 +232,8 @@ void sim_tap_delivered(struct checker *checker, uint64_t user_id, uint32_t devic
                            f->history_page->n_messages);
         else if (f->body_case == WIRE_SERVER_FRAME__BODY_PROBLEM &&
                  f->problem->code == WIRE_PROBLEM_CODE__PROBLEM_INTERNAL)
-            checker_violation(checker, CHECK_NO_INTERNAL, "a server answers: internal (%s)",
-                              f->problem->detail);
+            checker_violation(checker, CHECK_NO_INTERNAL, "a server answers: internal (%s; %s)",
+                              f->problem->detail, f->problem->limit);
     }
     arena_fini(&arena);
 }

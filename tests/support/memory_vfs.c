@@ -11,15 +11,21 @@ struct handle {
     bool drop; /* DELETEONCLOSE */
 };
 
-/* True: this call is one that fails. */
-static bool fails(struct memory_vfs *v)
+/* True: this call is one that fails. Of a full disk those are writes alone. */
+static bool counts_and_fails(struct memory_vfs *v, bool writes)
 {
-    size_t call = v->calls++;
-    bool now = call == v->allowed || (v->for_good && call > v->allowed);
+    size_t call;
+    bool now;
 
+    if (v->full && !writes)
+        return false;
+    call = v->calls++;
+    now = call == v->allowed || (v->for_good && call > v->allowed);
     v->failed |= now;
     return now;
 }
+
+static bool fails(struct memory_vfs *v) { return counts_and_fails(v, false); }
 
 static struct memory_file *find(struct memory_vfs *v, const char *name)
 {
@@ -103,17 +109,20 @@ static int file_write(sqlite3_file *base, const void *from, int amount, sqlite3_
 {
     struct handle *h = (struct handle *)base;
     size_t start = (size_t)at, len = (size_t)amount;
-    bool failing = fails(h->vfs);
+    bool failing = counts_and_fails(h->vfs, true);
 
     if (failing)
         len /= 2;
     if (!grow(h->file, start + len))
         return SQLITE_IOERR_NOMEM;
+    h->file->unsynced = true;
     if (len)
         memcpy(h->file->bytes + start, from, len);
     if (len && start + len > h->file->len)
         h->file->len = start + len;
-    return failing ? SQLITE_FULL : SQLITE_OK;
+    if (!failing)
+        return SQLITE_OK;
+    return h->vfs->full ? SQLITE_FULL : SQLITE_IOERR_WRITE;
 }
 
 static int file_truncate(sqlite3_file *base, sqlite3_int64 to)
@@ -133,8 +142,13 @@ static int file_truncate(sqlite3_file *base, sqlite3_int64 to)
 
 static int file_sync(sqlite3_file *base, int flags)
 {
+    struct handle *h = (struct handle *)base;
+
     (void)flags;
-    return fails(((struct handle *)base)->vfs) ? SQLITE_IOERR_FSYNC : SQLITE_OK;
+    if (fails(h->vfs))
+        return SQLITE_IOERR_FSYNC;
+    h->file->unsynced = false;
+    return SQLITE_OK;
 }
 
 static int file_size(sqlite3_file *base, sqlite3_int64 *out)
@@ -196,7 +210,7 @@ static int file_sector_size(sqlite3_file *base)
 static int file_characteristics(sqlite3_file *base)
 {
     (void)base;
-    return 0;
+    return SQLITE_IOCAP_POWERSAFE_OVERWRITE; /* as SQLite takes any disk of today to be */
 }
 
 static const sqlite3_io_methods methods = {
@@ -323,10 +337,17 @@ void memory_vfs_init(struct memory_vfs *v, const char *name)
 
 void memory_vfs_fail_after(struct memory_vfs *v, size_t allowed, bool for_good)
 {
+    v->full = false;
     v->calls = 0;
     v->allowed = allowed;
     v->for_good = for_good;
     v->failed = false;
+}
+
+void memory_vfs_full_after(struct memory_vfs *v, size_t allowed)
+{
+    memory_vfs_fail_after(v, allowed, true);
+    v->full = true;
 }
 
 uint32_t memory_vfs_open_count(const struct memory_vfs *v)
@@ -336,6 +357,14 @@ uint32_t memory_vfs_open_count(const struct memory_vfs *v)
     for (size_t i = 0; i < MEMORY_FILES_MAX; i++)
         count += v->files[i].handles;
     return count;
+}
+
+bool memory_vfs_is_synced(const struct memory_vfs *v)
+{
+    for (size_t i = 0; i < MEMORY_FILES_MAX; i++)
+        if (v->files[i].name[0] && !v->files[i].deleted && v->files[i].unsynced)
+            return false;
+    return true;
 }
 
 bool memory_vfs_put(struct memory_vfs *v, const char *name, const uint8_t *bytes, size_t len)

@@ -8,7 +8,7 @@
  *     memory_vfs_fail_after(&disk, 7, false);  // seven more calls succeed, one fails
  *     memory_vfs_erase(&disk);                 // all files gone
  *
- * A write that fails has written its first half: that is what a full disk leaves. Locks are
+ * A write that fails has written its first half. Locks are
  * kept apart by handle, so a second writer is refused as with real files. There is no shared
  * memory: WAL works in exclusive locking mode only, which is how the cache is opened.
  */
@@ -31,6 +31,7 @@ struct memory_file {
     const void *writer; /* the handle that may write; NULL: nobody */
     uint32_t handles;
     bool deleted;
+    bool unsynced; /* something was written since the last sync */
 };
 
 struct memory_vfs {
@@ -39,6 +40,7 @@ struct memory_vfs {
     size_t calls;   /* since memory_vfs_fail_after() */
     size_t allowed; /* of those, how many may succeed */
     bool for_good;  /* all later ones fail, not only the next */
+    bool full;      /* only writes are counted, and fail */
     bool failed;    /* at least one did */
 };
 
@@ -48,8 +50,14 @@ void memory_vfs_init(struct memory_vfs *v, const char *name);
 /* MEMORY_VFS_NEVER: all succeed again. Counts from zero. */
 void memory_vfs_fail_after(struct memory_vfs *v, size_t allowed, bool for_good);
 
+/* So many writes fit on the disk, and no more: SQLITE_FULL. Until memory_vfs_fail_after(). */
+void memory_vfs_full_after(struct memory_vfs *v, size_t allowed);
+
 /* Handles that are open. */
 uint32_t memory_vfs_open_count(const struct memory_vfs *v);
+
+/* Power loss now costs nothing: all that was written is synced. */
+bool memory_vfs_is_synced(const struct memory_vfs *v);
 
 /* A file's content as a whole. False: no memory or no room. */
 bool memory_vfs_put(struct memory_vfs *v, const char *name, const uint8_t *bytes, size_t len);

@@ -47,6 +47,10 @@ START_TEST(maximum_fits_and_one_more_does_not)
     ck_assert_ptr_null(arena_alloc(&a, 0));
     ck_assert_ptr_null(arena_alloc(&a, SIZE_MAX));
     ck_assert_uint_eq(a.used, 100000);
+    ck_assert(a.starved);
+    arena_reset(&a);
+    ck_assert_ptr_nonnull(arena_alloc(&a, 1));
+    ck_assert(!a.starved);
 }
 END_TEST
 
@@ -123,6 +127,14 @@ START_TEST(copies_are_equal)
 }
 END_TEST
 
+START_TEST(copies_of_text_end_in_a_nul)
+{
+    ck_assert_str_eq(arena_copy_text(&a, "abcdef", 3), "abc");
+    ck_assert_str_eq(arena_copy_text(&a, NULL, 0), "");
+    ck_assert_ptr_null(arena_copy_text(&a, "a", SIZE_MAX));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("arena");
@@ -137,6 +149,7 @@ int main(void)
     tcase_add_test(all, without_memory_the_arena_stands);
     tcase_add_test(all, its_allocator_serves_others);
     tcase_add_test(all, copies_are_equal);
+    tcase_add_test(all, copies_of_text_end_in_a_nul);
     suite_add_tcase(suite, all);
 
     SRunner *runner = srunner_create(suite);

@@ -67,6 +67,24 @@ START_TEST(a_good_token_says_who)
     ck_assert_str_eq(claims.subject, "alice");
     ck_assert_str_eq(claims.name, "Alice A.");
     ck_assert_int_eq(claims.expires_at_ms, INT64_C(1700000600000));
+    ck_assert_int_eq(claims.issued_at_ms, 0); /* no time */
+}
+END_TEST
+
+START_TEST(when_a_token_was_issued_is_told_and_not_judged)
+{
+    static const char *const iats[] = {"1700000001", "1700000001.9", "1900000000", "\"x\"", "-5"};
+    static const int64_t told_ms[] = {1700000001000, 1700000001000, 1900000000000, 0, 0};
+    char payload[256];
+
+    snprintf(payload, sizeof(payload),
+             "{\"iss\":\"" ISSUER "\",\"aud\":\"chat\",\"sub\":\"alice\",\"exp\":1700000600,"
+             "\"iat\":%s}",
+             iats[_i]);
+    claims.issued_at_ms = 7;
+    make(HS256, payload);
+    ck_assert_int_eq(verify_at(NOW_MS), CHAT_OK);
+    ck_assert_int_eq(claims.issued_at_ms, told_ms[_i]);
 }
 END_TEST
 
@@ -89,6 +107,7 @@ START_TEST(what_we_mint_we_believe)
     ck_assert_int_eq(verify_at(NOW_MS), CHAT_OK);
     ck_assert_str_eq(claims.subject, "bob");
     ck_assert_str_eq(claims.name, "B\"ob");
+    ck_assert_int_eq(claims.issued_at_ms, NOW_S * INT64_C(1000));
 }
 END_TEST
 
@@ -393,6 +412,7 @@ int main(void)
 
     tcase_add_checked_fixture(all, setup, teardown);
     tcase_add_test(all, a_good_token_says_who);
+    tcase_add_loop_test(all, when_a_token_was_issued_is_told_and_not_judged, 0, 5);
     tcase_add_test(all, what_we_mint_we_believe);
     tcase_add_test(all, minting_keeps_its_limits);
     tcase_add_test(all, no_signature_is_no_token);

@@ -68,6 +68,24 @@ START_TEST(kinds_and_users_have_their_own)
 }
 END_TEST
 
+START_TEST(what_is_charged_beyond_what_is_there_is_owed)
+{
+    ck_assert_uint_eq(buckets_take(&b, ALICE, OPERATIONS, 1, 0), 0);
+    buckets_charge(&b, ALICE, OPERATIONS, 9); /* 4 are there */
+    ck_assert_uint_eq(buckets_take(&b, ALICE, OPERATIONS, 1, 0), 601);
+    ck_assert_uint_eq(buckets_take(&b, ALICE, OPERATIONS, 1, 599), 2);
+    ck_assert_uint_eq(buckets_take(&b, ALICE, OPERATIONS, 1, 600), 0);
+    buckets_charge(&b, ALICE, OPERATIONS, 1000000);
+    ck_assert_uint_eq(buckets_take(&b, ALICE, OPERATIONS, 1, 600), BUCKET_OWED_MAX * 100 + 101);
+    buckets_sweep(&b, 600 + BUCKET_OWED_MAX * 100 + 499);
+    ck_assert_uint_eq(b.count, 1); /* not full yet */
+    buckets_sweep(&b, 600 + BUCKET_OWED_MAX * 100 + 502);
+    ck_assert_uint_eq(b.count, 0);
+    buckets_charge(&b, BOB, OPERATIONS, 3); /* whom nobody knows */
+    ck_assert_uint_eq(b.count, 0);
+}
+END_TEST
+
 START_TEST(routers_share_the_rate)
 {
     drain(ALICE, OPERATIONS, 4, 0);
@@ -130,6 +148,7 @@ int main(void)
     tcase_add_test(all, a_burst_is_taken_then_the_rate);
     tcase_add_test(all, the_wait_told_is_enough);
     tcase_add_test(all, kinds_and_users_have_their_own);
+    tcase_add_test(all, what_is_charged_beyond_what_is_there_is_owed);
     tcase_add_test(all, routers_share_the_rate);
     tcase_add_test(all, a_full_bucket_is_forgotten_and_not_before);
     tcase_add_test(all, at_its_limit_the_longest_untouched_is_forgotten);

@@ -110,6 +110,16 @@ static uint32_t settle(void)
     return steps;
 }
 
+/* Shown, wanted and the one before: what docs/sdk/views.md says of the greatest window. */
+START_TEST(a_thousand_rows_take_less_than_300_kb)
+{
+    const size_t room = 1024; /* lists grow by doubling */
+
+    ck_assert_uint_le(CHAT_VIEW_ROWS_MAX, room);
+    ck_assert_uint_lt(3 * room * sizeof(struct view_row), 300000);
+}
+END_TEST
+
 START_TEST(equal_lists_need_no_step)
 {
     const struct view_row rows[] = {message(1, 1), message(2, 1)};
@@ -248,6 +258,7 @@ int main(void)
     TCase *steps = tcase_create("steps");
 
     tcase_add_checked_fixture(steps, setup, teardown);
+    tcase_add_test(steps, a_thousand_rows_take_less_than_300_kb);
     tcase_add_test(steps, equal_lists_need_no_step);
     tcase_add_test(steps, one_change_is_one_step);
     tcase_add_test(steps, a_channel_that_rises_or_falls_is_one_move);

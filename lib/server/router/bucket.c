@@ -15,6 +15,7 @@ struct bucket {
     uint64_t user_id;
     int64_t touched_ms;
     uint32_t routers;
+    bool owes;
     int64_t tokens[BUCKET_KINDS]; /* as of touched_ms */
 };
 
@@ -30,14 +31,23 @@ void buckets_init(struct buckets *b, const struct chat_allocator *allocator,
     map_init(&b->by_user, allocator);
     list_init(&b->oldest);
     for (uint32_t kind = 0; kind < BUCKET_KINDS; kind++) {
-        int64_t fill_ms;
+        int64_t fill_ms, pay_ms;
 
         assert(rates[kind].per_second > 0 && rates[kind].burst > 0);
         b->rates[kind] = rates[kind];
         fill_ms = (int64_t)rates[kind].burst * 1000 / rates[kind].per_second + 1;
+        pay_ms = (int64_t)BUCKET_OWED_MAX * 1000 / rates[kind].per_second + 1;
         if (fill_ms > b->full_after_ms)
             b->full_after_ms = fill_ms;
+        if (pay_ms > b->paid_after_ms)
+            b->paid_after_ms = pay_ms;
     }
+}
+
+/* Untouched so long: full. */
+static int64_t full_after_ms(const struct buckets *b, const struct bucket *one, uint32_t routers)
+{
+    return (b->full_after_ms + (one->owes ? b->paid_after_ms : 0)) * (int64_t)routers;
 }
 
 static void forget(struct buckets *b, struct bucket *one)
@@ -66,7 +76,7 @@ void buckets_sweep(struct buckets *b, int64_t now_ms)
     while ((node = list_first(&b->oldest)) != NULL) {
         struct bucket *one = bucket_of(node);
 
-        if (now_ms - one->touched_ms < b->full_after_ms * (int64_t)one->routers)
+        if (now_ms - one->touched_ms < full_after_ms(b, one, one->routers))
             return;
         forget(b, one);
     }
@@ -100,14 +110,16 @@ static void refill(const struct buckets *b, struct bucket *one, uint32_t routers
     int64_t passed_ms = now_ms - one->touched_ms;
 
     /* Longer changes nothing, and the product stays small. */
-    if (passed_ms > b->full_after_ms * (int64_t)routers)
-        passed_ms = b->full_after_ms * (int64_t)routers;
+    if (passed_ms > full_after_ms(b, one, routers))
+        passed_ms = full_after_ms(b, one, routers);
+    one->owes = false;
     for (uint32_t kind = 0; kind < BUCKET_KINDS; kind++) {
         int64_t full = (int64_t)b->rates[kind].burst * WHOLE;
 
         one->tokens[kind] += passed_ms * b->rates[kind].per_second * PER_MS / (int64_t)routers;
         if (one->tokens[kind] > full)
             one->tokens[kind] = full;
+        one->owes |= one->tokens[kind] < 0;
     }
     one->touched_ms = now_ms;
 }
@@ -136,4 +148,16 @@ uint32_t buckets_take(struct buckets *b, uint64_t user_id, enum bucket_kind kind
     missing = WHOLE - one->tokens[kind];
     wait_ms = missing * (int64_t)routers / PER_MS / b->rates[kind].per_second + 1;
     return wait_ms < UINT32_MAX ? (uint32_t)wait_ms : UINT32_MAX;
+}
+
+void buckets_charge(struct buckets *b, uint64_t user_id, enum bucket_kind kind, uint32_t count)
+{
+    struct bucket *one = map_get(&b->by_user, user_id);
+
+    if (!one)
+        return; /* forgotten: it counts as full */
+    one->tokens[kind] -= (int64_t)count * WHOLE;
+    if (one->tokens[kind] < -(int64_t)BUCKET_OWED_MAX * WHOLE)
+        one->tokens[kind] = -(int64_t)BUCKET_OWED_MAX * WHOLE;
+    one->owes |= one->tokens[kind] < 0;
 }

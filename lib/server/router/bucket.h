@@ -16,6 +16,8 @@
 #include "base/list.h"
 #include "base/map.h"
 
+#define BUCKET_OWED_MAX 64u
+
 enum bucket_kind {
     BUCKET_OPERATIONS, /* what changes something, or asks others to */
     BUCKET_READS,      /* fetches and finds */
@@ -33,6 +35,7 @@ struct buckets {
     struct bucket_rate rates[BUCKET_KINDS];
     uint32_t max;
     int64_t full_after_ms; /* untouched so long: full, whatever was taken */
+    int64_t paid_after_ms; /* and so much longer, whatever is owed */
     struct map by_user;
     struct list oldest; /* of struct bucket, least recently touched first */
     uint32_t count;
@@ -50,6 +53,9 @@ void buckets_fini(struct buckets *b);
  */
 uint32_t buckets_take(struct buckets *b, uint64_t user_id, enum bucket_kind kind, uint32_t routers,
                       int64_t now_ms);
+/* Takes `count` more from who was just granted one. What is not there is owed, up to
+ * BUCKET_OWED_MAX: he waits the longer for his next. */
+void buckets_charge(struct buckets *b, uint64_t user_id, enum bucket_kind kind, uint32_t count);
 /* Forgets full buckets. */
 void buckets_sweep(struct buckets *b, int64_t now_ms);
 

@@ -18,9 +18,10 @@ struct run {
     size_t bytes; /* about */
 };
 
-/* But not to the session of number `but`. */
+/* `typing`: what is pushed, NULL for all else. Who types does not hear it, nor who reads
+ * nothing now: it would be over by then. */
 static void push_to_members(struct router *r, const struct home *h, struct frame *frame,
-                            uint64_t but)
+                            const WireTyping *typing)
 {
     const uint32_t count = h->members.count;
 
@@ -28,12 +29,15 @@ static void push_to_members(struct router *r, const struct home *h, struct frame
      * later (output_reap). */
     for (uint32_t i = 0; i < count; i++) {
         const struct home_member member = members_get(&h->members, i);
+        struct session *s = router_session(r, member.session);
 
         if (!(member.permissions & WIRE_PERMISSION__PERMISSION_VIEW))
             continue;
-        if (but != 0 && router_session(r, member.session)->session_no == but)
+        if (typing && (s->blocked || s->session_no == typing->session_no)) {
+            r->stats.ephemera_dropped += s->blocked;
             continue;
-        output_push(r, router_session(r, member.session), frame);
+        }
+        output_push(r, s, frame);
         r->stats.deliveries += frame->count;
     }
 }
@@ -53,7 +57,7 @@ static void flush_run(struct router *r, struct home *h, struct run *run)
         home_lose(r, h);
         return;
     }
-    push_to_members(r, h, frame, 0);
+    push_to_members(r, h, frame, NULL);
     frame_unref(frame);
 }
 
@@ -108,7 +112,7 @@ static void send_member_changed(struct router *r, const struct home *h, WireMemb
         r->stats.no_memory++; /* clients fetch members when they show them */
         return;
     }
-    push_to_members(r, h, encoded, 0);
+    push_to_members(r, h, encoded, NULL);
     frame_unref(encoded);
 }
 
@@ -175,7 +179,7 @@ static void take_receipts(struct router *r, const struct home *h, WireReceipts *
         r->stats.no_memory++; /* the next ones are higher */
         return;
     }
-    push_to_members(r, h, encoded, 0);
+    push_to_members(r, h, encoded, NULL);
     frame_unref(encoded);
 }
 
@@ -191,7 +195,7 @@ static void take_typing(struct router *r, const struct home *h, const WireTyping
     encoded = wire_encode_server(r->allocator, &frame);
     if (!encoded)
         return;
-    push_to_members(r, h, encoded, said->session_no);
+    push_to_members(r, h, encoded, said);
     frame_unref(encoded);
 }
 

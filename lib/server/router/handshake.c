@@ -170,6 +170,7 @@ static void by_token(struct router *r, struct session *s, uint32_t request_id,
     s->issuer = credentials_issuer_by_name(r, claims.issuer);
     open.issuer = claims.issuer;
     open.subject = claims.subject;
+    open.token_issued_at_ms = claims.issued_at_ms;
     cut_name(claims.name[0] ? claims.name : claims.subject, name);
     open.name = name;
     open.client = hello->client;

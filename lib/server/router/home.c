@@ -333,6 +333,7 @@ void home_send_channel(struct router *r, const struct home *h, struct session *s
         if (seen->state && seen->state->head) {
             channel.head = seen->state->head;
             channel.first_seq = seen->state->first_seq;
+            channel.deleted_unread = seen->settings ? seen->state->deleted_unread : 0;
             channel.receipts = receipts;
             channel.n_receipts = pick_receipts(h, s, seen->state, receipts);
         }

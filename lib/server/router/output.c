@@ -8,9 +8,11 @@ void output_mark(struct router *r, struct session *s)
         list_push_back(&r->dirty, &s->dirty);
 }
 
-static bool is_ephemeral(const struct frame *frame, void *user)
+/* Tells when it is presence, which is to be said again. */
+static bool is_ephemeral(const struct frame *frame, void *is_presence)
 {
-    (void)user;
+    if (frame->kind == WIRE_SERVER_FRAME__BODY_PRESENCE)
+        *(bool *)is_presence = true;
     return frame->kind == WIRE_SERVER_FRAME__BODY_PRESENCE ||
            frame->kind == WIRE_SERVER_FRAME__BODY_TYPING;
 }
@@ -63,17 +65,14 @@ void output_reap(struct router *r)
 static bool shed(struct router *r, struct session *s, struct frame *frame, size_t bytes_max,
                  uint32_t frames_max)
 {
-    uint32_t dropped;
+    bool is_presence = false, is_over;
 
-    dropped = outq_drop(&s->out, is_ephemeral, NULL);
-    r->stats.ephemera_dropped += dropped;
-    if (dropped > 0)
-        s->presence_stale = true;
-    if (is_ephemeral(frame, NULL)) {
-        s->presence_stale = true;
-        r->stats.ephemera_dropped++;
+    r->stats.ephemera_dropped += outq_drop(&s->out, is_ephemeral, &is_presence);
+    is_over = is_ephemeral(frame, &is_presence);
+    s->presence_stale |= is_presence;
+    r->stats.ephemera_dropped += is_over;
+    if (is_over)
         return true;
-    }
     return outq_push(&s->out, r->allocator, frame, bytes_max, frames_max) == CHAT_OK;
 }
 

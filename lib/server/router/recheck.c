@@ -225,51 +225,45 @@ static void pump_users(struct router *r, struct list *users, uint32_t shard)
     }
 }
 
-static WireServerFrame *cursor_frame(struct router *r, const WireUserChannel *channel)
+/* With a copy of the body in scratch. NULL: no memory. */
+static WireServerFrame *frame_with(struct router *r, WireServerFrame__BodyCase body,
+                                   const void *message, size_t size)
 {
     WireServerFrame *frame = arena_alloc(&r->scratch, sizeof(*frame));
-    WireCursor *cursor = arena_alloc(&r->scratch, sizeof(*cursor));
 
-    if (!frame || !cursor)
+    if (!frame)
         return NULL;
     *frame = (WireServerFrame)WIRE_SERVER_FRAME__INIT;
-    *cursor = (WireCursor)WIRE_CURSOR__INIT;
-    cursor->channel_id = channel->home_id;
-    cursor->read_seq = channel->read_seq;
-    cursor->read_message_id = channel->read_message_id;
-    frame->body_case = WIRE_SERVER_FRAME__BODY_CURSOR;
-    frame->cursor = cursor;
-    return frame;
+    frame->body_case = body;
+    frame->message = arena_copy(&r->scratch, message, size); /* of the union, all are pointers */
+    return frame->message ? frame : NULL;
+}
+
+static WireServerFrame *cursor_frame(struct router *r, const WireUserChannel *channel)
+{
+    WireCursor cursor = WIRE_CURSOR__INIT;
+
+    cursor.channel_id = channel->home_id;
+    cursor.read_seq = channel->read_seq;
+    cursor.read_message_id = channel->read_message_id;
+    return frame_with(r, WIRE_SERVER_FRAME__BODY_CURSOR, &cursor, sizeof(cursor));
 }
 
 static WireServerFrame *mentions_frame(struct router *r, const WireUserChannel *channel)
 {
-    WireServerFrame *frame = arena_alloc(&r->scratch, sizeof(*frame));
-    WireMentions *mentions = arena_alloc(&r->scratch, sizeof(*mentions));
+    WireMentions mentions = WIRE_MENTIONS__INIT;
 
-    if (!frame || !mentions)
-        return NULL;
-    *frame = (WireServerFrame)WIRE_SERVER_FRAME__INIT;
-    *mentions = (WireMentions)WIRE_MENTIONS__INIT;
-    mentions->channel_id = channel->home_id;
-    mentions->count = channel->mentions;
-    frame->body_case = WIRE_SERVER_FRAME__BODY_MENTIONS;
-    frame->mentions = mentions;
-    return frame;
+    mentions.channel_id = channel->home_id;
+    mentions.count = channel->mentions;
+    return frame_with(r, WIRE_SERVER_FRAME__BODY_MENTIONS, &mentions, sizeof(mentions));
 }
 
 static WireServerFrame *settings_frame(struct router *r, const WireUserChannel *channel)
 {
-    WireServerFrame *frame = arena_alloc(&r->scratch, sizeof(*frame));
-    WireChannelSettings *settings = arena_alloc(&r->scratch, sizeof(*settings));
+    WireChannelSettings settings;
 
-    if (!frame || !settings)
-        return NULL;
-    *frame = (WireServerFrame)WIRE_SERVER_FRAME__INIT;
-    home_fill_settings(channel, settings);
-    frame->body_case = WIRE_SERVER_FRAME__BODY_CHANNEL_SETTINGS;
-    frame->channel_settings = settings;
-    return frame;
+    home_fill_settings(channel, &settings);
+    return frame_with(r, WIRE_SERVER_FRAME__BODY_CHANNEL_SETTINGS, &settings, sizeof(settings));
 }
 
 /* Frames of one channel: cursor, settings, mentions. */
@@ -329,7 +323,8 @@ static void take_opened(struct router *r, struct user *u, struct session *s,
     for (size_t i = 0; i < said->n_channels; i++) {
         const struct home *h = home_find(r, said->channels[i]->home_id);
 
-        if (!h || home_slot(h, s) == SLAB_NONE)
+        /* One that is still to be listed is listed with this. */
+        if (!h || home_slot(h, s) == SLAB_NONE || sync_has(s, said->channels[i]->home_id))
             sync_add(r, s, said->channels[i]);
     }
     send_own(r, s, said);

@@ -91,7 +91,7 @@ struct router_limits {
     uint32_t operations_burst;      /* 40 */
     uint32_t reads_per_second;      /* fetches and finds of one user; 100 */
     uint32_t reads_burst;           /* 400 */
-    uint32_t signals_per_second;    /* typing and receipts of one user; 10 */
+    uint32_t signals_per_second;    /* typing, marks of receipts of one user; 10 */
     uint32_t signals_burst;         /* 40 */
     uint32_t buckets_max;           /* users whose buckets are not full; 65,536 */
 

@@ -108,7 +108,7 @@ static const struct metric_field fields[] = {
     COUNTER(rechecks, "chat_router_rechecks_total", "Homes and users asked anew."),
     COUNTER(removals, "chat_router_removals_total", "Channels taken from sessions."),
     COUNTER(ephemera_dropped, "chat_router_ephemera_dropped_total",
-            "Presence frames not sent to slow clients."),
+            "Presence and typing not sent to slow clients."),
     COUNTER(presence_batches, "chat_router_presence_batches_total", "Presence frames to sessions."),
     COUNTER(presence_changes, "chat_router_presence_changes_total",
             "Watched users whose state changed."),
@@ -147,10 +147,12 @@ static const struct metric_field fields[] = {
 
 /* Names as in client.proto and types.proto. */
 static const char *const bodies[ROUTER_BODIES] = {
+    [0] = "body=\"unknown\"",
     [10] = "body=\"send_message\"",
     [11] = "body=\"mark_read\"",
     [12] = "body=\"heartbeat\"",
     [13] = "body=\"fetch_history\"",
+    [14] = "body=\"typing\"",
     [16] = "body=\"hello\"",
     [17] = "body=\"edit_message\"",
     [18] = "body=\"delete_message\"",
@@ -166,14 +168,12 @@ static const char *const bodies[ROUTER_BODIES] = {
     [28] = "body=\"refresh_token\"",
     [29] = "body=\"goodbye\"",
     [30] = "body=\"react\"",
-    [14] = "body=\"typing\"",
     [31] = "body=\"mark_receipts\"",
+    [32] = "body=\"set_channel_settings\"",
     [33] = "body=\"set_draft\"",
     [34] = "body=\"fetch_receipts\"",
     [35] = "body=\"fetch_devices\"",
     [36] = "body=\"sign_out_device\"",
-    [0] = "body=\"unknown\"",
-    [32] = "body=\"set_channel_settings\"",
     [37] = "body=\"sign_out_everywhere\"",
 };
 

@@ -13,6 +13,7 @@ enum item_state { ITEM_OPEN, ITEM_ASKED, ITEM_DONE };
 
 struct sync_item {
     uint64_t home_id, read_seq, read_message_id;
+    uint64_t asked_seq; /* read_seq as the home was asked */
     uint64_t settings_version, draft_version;
     int64_t muted_until_ms;
     bool has_draft;
@@ -344,6 +345,7 @@ static bool ask_item(struct router *r, struct session *s, uint32_t i)
     a->number = i;
     subscribe.home_id = item->home_id;
     subscribe.user_id = s->user_id;
+    subscribe.read_seq = item->asked_seq = item->read_seq;
     frame.user_id = s->user_id;
     frame.body_case = WIRE_LINK_FRAME__BODY_SUBSCRIBE;
     frame.subscribe = &subscribe;
@@ -425,8 +427,9 @@ static void take_subscribed(struct router *r, struct session *s, uint32_t i, str
     const struct sync_item *item = &s->sync->items[i];
     const WireMember *member = member_in(said, s->user_id);
     WireChannelSettings settings = WIRE_CHANNEL_SETTINGS__INIT;
+    const WireChannelState *state = said->n_channels > 0 ? said->channels[0] : NULL;
     const struct home_seen seen = {
-        .state = said->n_channels > 0 ? said->channels[0] : NULL,
+        .state = state,
         .read_seq = item->read_seq,
         .read_message_id = item->read_message_id,
         .mentions = item->mentions,
@@ -439,7 +442,9 @@ static void take_subscribed(struct router *r, struct session *s, uint32_t i, str
     settings.version = item->settings_version;
     settings.draft_version = item->draft_version;
     settings.has_draft = item->has_draft;
-    if (!home_learn(r, h, said)) {
+    /* What was deleted was counted from where the user had read to when it was asked. */
+    if (!home_learn(r, h, said) ||
+        (state && state->deleted_unread > 0 && item->asked_seq != item->read_seq)) {
         ask_again(r, s->sync, i, 0);
         return;
     }

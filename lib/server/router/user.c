@@ -163,10 +163,15 @@ static void end_signed_out(struct router *r, struct user *u, const WireSignedOut
 }
 
 /* To all sessions of the user. */
-static void push_to_user(struct router *r, struct user *u, const WireServerFrame *frame)
+static void push_to_user(struct router *r, struct user *u, WireServerFrame__BodyCase body,
+                         void *message)
 {
-    struct frame *encoded = wire_encode_server(r->allocator, frame);
+    WireServerFrame frame = WIRE_SERVER_FRAME__INIT;
+    struct frame *encoded;
 
+    frame.body_case = body;
+    frame.message = message; /* every member of the union is a pointer */
+    encoded = wire_encode_server(r->allocator, &frame);
     if (!encoded) {
         user_lose(r, u); /* told again when it is announced */
         return;
@@ -177,41 +182,25 @@ static void push_to_user(struct router *r, struct user *u, const WireServerFrame
 
 static void push_cursor(struct router *r, struct user *u, WireCursor *cursor)
 {
-    WireServerFrame frame = WIRE_SERVER_FRAME__INIT;
-
-    frame.body_case = WIRE_SERVER_FRAME__BODY_CURSOR;
-    frame.cursor = cursor;
-    push_to_user(r, u, &frame);
+    push_to_user(r, u, WIRE_SERVER_FRAME__BODY_CURSOR, cursor);
     USER_EACH_SESSION(s, u) { sync_heard_cursor(s, cursor); }
 }
 
 static void push_mentions(struct router *r, struct user *u, WireMentions *mentions)
 {
-    WireServerFrame frame = WIRE_SERVER_FRAME__INIT;
-
-    frame.body_case = WIRE_SERVER_FRAME__BODY_MENTIONS;
-    frame.mentions = mentions;
-    push_to_user(r, u, &frame);
+    push_to_user(r, u, WIRE_SERVER_FRAME__BODY_MENTIONS, mentions);
     USER_EACH_SESSION(s, u) { sync_heard_mentions(s, mentions); }
 }
 
 static void push_settings(struct router *r, struct user *u, WireChannelSettings *settings)
 {
-    WireServerFrame frame = WIRE_SERVER_FRAME__INIT;
-
-    frame.body_case = WIRE_SERVER_FRAME__BODY_CHANNEL_SETTINGS;
-    frame.channel_settings = settings;
-    push_to_user(r, u, &frame);
+    push_to_user(r, u, WIRE_SERVER_FRAME__BODY_CHANNEL_SETTINGS, settings);
     USER_EACH_SESSION(s, u) { sync_heard_settings(s, settings); }
 }
 
 static void push_draft(struct router *r, struct user *u, WireDraft *draft)
 {
-    WireServerFrame frame = WIRE_SERVER_FRAME__INIT;
-
-    frame.body_case = WIRE_SERVER_FRAME__BODY_DRAFT;
-    frame.draft = draft;
-    push_to_user(r, u, &frame);
+    push_to_user(r, u, WIRE_SERVER_FRAME__BODY_DRAFT, draft);
     USER_EACH_SESSION(s, u) { sync_heard_draft(s, draft); }
 }
 

@@ -42,14 +42,22 @@ static chat_status put_head(struct shard *s, const WireRecord *record, uint64_t 
     return put(s, TABLE_CHANNEL, row_key(record->home_id, channel, 0), &row, position);
 }
 
-/* A message is the last field of its record: its row is the record's end. */
+/* A message is the last field of its record, and of what is around it there: its row is the
+ * record's end. Not so when a newer version put something behind it. */
+static bool ends_with_message(const WireRecord *record)
+{
+    return record->base.n_unknown_fields == 0 &&
+           (record->body_case != WIRE_RECORD__BODY_MENTIONING ||
+            record->mentioning->base.n_unknown_fields == 0);
+}
+
 static chat_status put_message(struct shard *s, const WireRecord *record, const WireMessage *m,
                                const struct engine_record *bytes)
 {
     const struct engine_key key = row_key(m->channel_id, m->seq, 0);
     const size_t len = row_size(m);
 
-    if (record->base.n_unknown_fields > 0 || len > bytes->len) /* of a newer version */
+    if (!ends_with_message(record) || len > bytes->len)
         return put(s, TABLE_MESSAGE, key, m, bytes->position);
     return overlay_put(&s->overlay, TABLE_MESSAGE, key, bytes->bytes + (bytes->len - len), len,
                        bytes->position);
@@ -121,18 +129,22 @@ static chat_status absorb_altered(struct shard *s, const WireRecord *record, uin
 {
     const WireAlteredRecord *a = record->altered;
     WireChangeRow change = WIRE_CHANGE_ROW__INIT;
+    WireTombstoneRow tombstone = WIRE_TOMBSTONE_ROW__INIT;
     const WireMessage *m = a->message;
     chat_status status;
 
     if (!m)
         return CHAT_E_CORRUPT;
     change.seq = m->seq;
+    tombstone.rev = m->rev;
     status = put(s, TABLE_MESSAGE, row_key(m->channel_id, m->seq, 0), m, position);
     if (status == CHAT_OK)
         status = put(s, TABLE_CHANGE, row_key(m->channel_id, m->rev, 0), &change, position);
     if (status == CHAT_OK && a->prev_rev != 0)
         status = overlay_put(&s->overlay, TABLE_CHANGE, row_key(m->channel_id, a->prev_rev, 0),
                              NULL, 0, position);
+    if (status == CHAT_OK && m->deleted)
+        status = put(s, TABLE_TOMBSTONE, row_key(m->channel_id, m->seq, 0), &tombstone, position);
     if (status == CHAT_OK)
         status = put_mentions(s, record, WIRE_NOTE__BODY_MENTIONED, m->seq, a->mentioned,
                               a->n_mentioned, position, live);

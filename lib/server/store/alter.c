@@ -1,4 +1,5 @@
 /* Edits, deletions and reactions: operations that need the message they alter. */
+#include "base/plant.h"
 #include "server/store/answer.h"
 #include "server/store/batch.h"
 #include "server/store/homes.h"
@@ -10,6 +11,7 @@
 #include "server/store/reads.h"
 #include "server/store/role.h"
 #include "server/store/rows.h"
+#include "server/store/tombstones.h"
 
 static void alter(struct shard *s, const struct request *req, const struct engine_result *found);
 
@@ -84,16 +86,10 @@ static void found(struct shard *s, struct read_job *job)
 
 static void look_up(struct shard *s, const struct request *req, const struct operation *op)
 {
-    struct read_job *job = reads_new(s, found);
+    struct read_job *job = page_read_new(s, req, found);
 
-    if (job)
-        job->page = page_new(s, req);
-    if (!job || !job->page) {
-        if (job)
-            reads_drop(s, job);
-        answer_problem(s, NULL, req, PROBLEM(OVERLOADED), "reads");
+    if (!job)
         return;
-    }
     job->ring = op->ring;
     job->queries[0] = query_one(TABLE_MESSAGE, row_key(op->channel_id, target_seq(req), 0));
     job->query_count = 1;
@@ -140,7 +136,9 @@ static const WireMessage *message_of(struct shard *s, const struct request *req,
         wait_for_sync(s, req, op); /* it is among what is being synced */
         return NULL;
     }
-    if (!message)
+    if (!message && s->scratch.starved)
+        answer_no_memory(s, req);
+    else if (!message)
         answer_problem(s, op->home, req, PROBLEM(NOT_FOUND), "message");
     return message;
 }
@@ -195,7 +193,8 @@ static enum reactions_result react(struct shard *s, const struct request *req, W
                      : reactions_add(message, &s->scratch, r->emoji, req->frame->user_id);
 }
 
-/* The message as the operation leaves it. Only a reaction may fail, or change nothing. */
+/* The message as the operation leaves it. Only a reaction may fail; it, or the deletion of what
+ * is deleted, may change nothing. */
 static enum reactions_result new_state(struct shard *s, const struct request *req,
                                        WireMessage *message)
 {
@@ -204,6 +203,8 @@ static enum reactions_result new_state(struct shard *s, const struct request *re
     switch (kind_of(req)) {
     case BODY_REACT: return react(s, req, message);
     case BODY_DELETE:
+        if (message->deleted)
+            return REACTIONS_SAME;
         message->deleted = true;
         message->text = (char *)(uintptr_t) "";
         message->extra = (ProtobufCBinaryData){0, NULL};
@@ -287,6 +288,10 @@ static void decide_altered(struct shard *s, const struct request *req, const str
 
     body.mentioned = mentioned;
     body.unmentioned = unmentioned;
+    if (message->deleted && tombstones_reserve(home, s->allocator) != CHAT_OK) {
+        answer_no_memory(s, req);
+        return;
+    }
     if (!pick_told(s, req, home, old, message, &body))
         return;
     message->rev = record.rev = home->head.rev + 1;
@@ -311,6 +316,8 @@ static void decide_altered(struct shard *s, const struct request *req, const str
                          &(struct ring_nonce){.seq = message->seq, .rev = message->rev}) != CHAT_OK)
         return;
     notes_reserve(s, (uint32_t)(body.n_mentioned + body.n_unmentioned));
+    if (message->deleted && !PLANTED(TOMBSTONE_FORGOTTEN))
+        tombstones_put(home, message->seq);
     home->head.rev = message->rev;
     *home_altering(home, message->seq, s->synced) =
         (struct altering){.seq = message->seq, .position = s->decided};

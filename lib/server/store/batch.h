@@ -16,9 +16,9 @@
 #define GROUP_EVENTS_MAX 1024u       /* of one Publication */
 #define GROUP_BYTES_MAX (512u << 10) /* of its records */
 #define BATCH_EXTRA_ROWS_MAX 32768u  /* made by one append beyond the usual few a record */
-#define RECORD_ROWS_MAX                                                                            \
-    6u                          /* the usual few: message, two changes, head, lsn; or              \
-                                 * a listing, the four rows of a forgotten one, lsn */
+/* The usual few of a record: message, two changes, tombstone, head; or a listing, the four rows of
+ * a forgotten one, lsn. */
+#define RECORD_ROWS_MAX 6u
 #define DECISION_ROWS_MAX 1024u /* beyond those: a group's members and their notes */
 
 struct decision {

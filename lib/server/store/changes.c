@@ -60,6 +60,10 @@ static void messages_found(struct shard *s, struct read_job *job)
             page_message(s, job->home->id, change->seq, result->count > 0 ? &result->rows[0] : NULL,
                          &page->arena, &len);
 
+        if (!m && page->arena.starved) {
+            answer_no_memory(s, &req);
+            return;
+        }
         if (!m) {
             answer_problem(s, NULL, &req, PROBLEM(INTERNAL), "changes");
             return;
@@ -124,7 +128,8 @@ static uint64_t changed_at(struct shard *s, struct read_job *job, uint64_t rev, 
     return change ? change->seq : 0;
 }
 
-static void collect(struct shard *s, struct read_job *job)
+/* False: no memory. */
+static bool collect(struct shard *s, struct read_job *job)
 {
     struct page_job *page = job->page;
     const WireFetchChanges *f = page->request->fetch_changes;
@@ -141,10 +146,11 @@ static void collect(struct shard *s, struct read_job *job)
             continue;
         if (page->change_count == CHAT_CHANGES_PAGE_MAX) {
             page->covered_to_rev = rev - 1;
-            return;
+            break;
         }
         page->changes[page->change_count++] = (struct page_change){.rev = rev, .seq = seq};
     }
+    return !job->arena.starved;
 }
 
 static void changes_found(struct shard *s, struct read_job *job)
@@ -177,8 +183,10 @@ static void changes_found(struct shard *s, struct read_job *job)
         answer_changes(s, job, true);
         return;
     }
-    collect(s, job);
-    next_messages(s, job);
+    if (collect(s, job))
+        next_messages(s, job);
+    else
+        answer_no_memory(s, &req);
 }
 
 static const char *ranges_fault(const WireFetchChanges *f)
@@ -207,15 +215,9 @@ void changes_fetch(struct shard *s, const struct request *req)
     home = page_home(s, f->channel_id, req);
     if (!home)
         return;
-    job = reads_new(s, changes_found);
-    if (job)
-        job->page = page_new(s, req);
-    if (!job || !job->page) {
-        if (job)
-            reads_drop(s, job);
-        answer_problem(s, NULL, req, PROBLEM(OVERLOADED), "reads");
+    job = page_read_new(s, req, changes_found);
+    if (!job)
         return;
-    }
     reads_pin(job, home);
     job->queries[Q_CHANNEL] = query_one(TABLE_CHANNEL, row_key(home->id, home->id, 0));
     job->queries[Q_CHANGES] =

@@ -26,7 +26,8 @@ void devices_from_row(struct known_device *out, const WireDeviceRow *row)
                                  .session_no = row->session_no,
                                  .signed_out_no = row->signed_out_no,
                                  .first_seen_at_ms = row->first_seen_at_ms,
-                                 .last_seen_at_ms = row->last_seen_at_ms};
+                                 .last_seen_at_ms = row->last_seen_at_ms,
+                                 .signed_out_at_ms = row->signed_out_at_ms};
     keep_client(out, row->client);
 }
 
@@ -39,6 +40,7 @@ static void to_row(struct known_device *d, WireDeviceRow *out)
     out->last_seen_at_ms = d->last_seen_at_ms;
     out->session_no = d->session_no;
     out->signed_out_no = d->signed_out_no;
+    out->signed_out_at_ms = d->signed_out_at_ms;
 }
 
 static int by_use(const void *a, const void *b)
@@ -58,10 +60,26 @@ void devices_sort(struct home *home)
 
 /* --- signing in --- */
 
-bool devices_is_signed_out(const struct home *home, const WireOpenSession *open)
+/*
+ * Tokens tell whole seconds: one of the very second counts as issued after. A time far ahead was
+ * told by a clock that was set back since; by it nobody would ever get in again.
+ */
+static bool is_older_token(const struct shard *s, const WireOpenSession *open,
+                           int64_t signed_out_at_ms)
+{
+    return open->user_id == 0 && open->token_issued_at_ms != 0 &&
+           signed_out_at_ms <= s->store->now.wall_ms + DEVICE_CLOCK_MS &&
+           open->token_issued_at_ms / 1000 < signed_out_at_ms / 1000;
+}
+
+bool devices_is_signed_out(const struct shard *s, const struct home *home,
+                           const WireOpenSession *open)
 {
     const struct known_device *d = home_find_known(home, open->device_id);
 
+    if (is_older_token(s, open, home->signed_out_at_ms) ||
+        (d && is_older_token(s, open, d->signed_out_at_ms)))
+        return true;
     if (!d || open->user_id == 0) /* by a token: its issuer has the say */
         return false;
     return (open->session_no != 0 ? open->session_no : open->ticket_session_no) < d->signed_out_no;
@@ -84,7 +102,6 @@ void devices_saw(struct shard *s, struct home *home, const WireOpenSession *open
     WireRecord record = WIRE_RECORD__INIT;
     WireDeviceRecord body = WIRE_DEVICE_RECORD__INIT;
     WireDeviceRow row;
-    struct known_device *place;
 
     if (!is_news(s, old, open->client) || shard_limit(s))
         return;
@@ -99,12 +116,10 @@ void devices_saw(struct shard *s, struct home *home, const WireOpenSession *open
     body.device = &row;
     record.body_case = WIRE_RECORD__BODY_DEVICE;
     record.device = &body;
-    place = home_put_known(home, s->allocator, open->device_id);
-    if (!place)
-        return;
-    *place = next;
-    if (batch_decide(s, home, &record, NULL, NULL, NULL) != CHAT_OK)
-        place->last_seen_at_ms = 0;
+    /* Without memory it is noted at its next sign-in. */
+    if (home_reserve_known(home, s->allocator) == CHAT_OK &&
+        batch_decide(s, home, &record, NULL, NULL, NULL) == CHAT_OK)
+        home_put_known(home, &next);
 }
 
 /* --- requests --- */
@@ -169,6 +184,7 @@ void devices_sign_out(struct shard *s, const struct request *req)
         return;
     to_row(d, &row);
     row.signed_out_no = snowflake_mint_next(&s->mint, s->store->now.wall_ms);
+    row.signed_out_at_ms = s->store->now.wall_ms;
     body.device = &row;
     body.signed_out = true;
     record.body_case = WIRE_RECORD__BODY_DEVICE;
@@ -179,6 +195,7 @@ void devices_sign_out(struct shard *s, const struct request *req)
         return;
     }
     d->signed_out_no = row.signed_out_no;
+    d->signed_out_at_ms = row.signed_out_at_ms;
     s->stats->devices_signed_out++;
 }
 
@@ -194,6 +211,7 @@ void devices_sign_out_everywhere(struct shard *s, const struct request *req)
         return;
     home_to_info(home, &row);
     row.auth_epoch++;
+    row.signed_out_at_ms = s->store->now.wall_ms;
     record.body_case = WIRE_RECORD__BODY_INFO;
     record.info = &row;
     fill_signed_out(&frame, &out, 0, 0);
@@ -202,5 +220,6 @@ void devices_sign_out_everywhere(struct shard *s, const struct request *req)
         return;
     }
     home->auth_epoch = row.auth_epoch;
+    home->signed_out_at_ms = row.signed_out_at_ms;
     s->stats->devices_signed_out++;
 }

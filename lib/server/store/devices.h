@@ -3,8 +3,10 @@
  *
  * A device that signs in is noted, but not more often than once in DEVICE_SEEN_MS. Signing one
  * out mints a number: sessions of it with lower ones end, and tickets that were given to those
- * are refused, on whatever router. It stays known, so that this holds, but is listed no more
- * until it signs in again. Signing out everywhere raises the user's auth_epoch.
+ * are refused, on whatever router. So are tokens that say that they were issued before, when they
+ * come from this device. It stays known, so that this holds, but is listed no more until it signs
+ * in again. Signing out everywhere raises the user's auth_epoch, and refuses tokens that were
+ * issued before from whatever device.
  */
 #ifndef CHAT_SERVER_STORE_DEVICES_H
 #define CHAT_SERVER_STORE_DEVICES_H
@@ -12,13 +14,15 @@
 #include "server/store/shard.h"
 
 #define DEVICE_SEEN_MS 3600000
+#define DEVICE_CLOCK_MS 60000 /* what clocks may differ by */
 
 void devices_from_row(struct known_device *out, const WireDeviceRow *row);
 /* After loading: the longest unused first. */
 void devices_sort(struct home *home);
 
-/* Was the device signed out after it had this session, or the ticket that it came with? */
-bool devices_is_signed_out(const struct home *home, const WireOpenSession *open);
+/* Was the device signed out after it had this session, or the ticket or token that it came with? */
+bool devices_is_signed_out(const struct shard *s, const struct home *home,
+                           const WireOpenSession *open);
 /* It has signed in. Best effort: the next time brings it again. */
 void devices_saw(struct shard *s, struct home *home, const WireOpenSession *open,
                  uint64_t session_no);

@@ -133,7 +133,7 @@ static chat_status take_row(struct directory_entry *entry, const uint8_t *bytes,
     const WireDirectoryRow *row = row_unpack(&wire_directory_row__descriptor, bytes, len, arena);
 
     if (!row)
-        return CHAT_E_CORRUPT;
+        return row_trouble(arena);
     /* 128 bits of two keys at once: not by chance, and never answered with another's home. */
     if (row->key.len != entry->key.len ||
         memcmp(row->key.data, entry->key.bytes, row->key.len) != 0)

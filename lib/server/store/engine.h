@@ -25,23 +25,24 @@
 
 /* Kinds of rows. Numbers are on disk: never changed, never reused. */
 enum engine_table {
-    TABLE_META = 1,      /* (what, 0, 0): counters and versions of the shard */
-    TABLE_HOME = 2,      /* (home, 0, 0): what it is; (home, 1, 0): its lsn */
-    TABLE_MEMBER = 3,    /* (home, user, 0) */
-    TABLE_CHANNEL = 4,   /* (home, channel, 0): head and first_seq */
-    TABLE_MESSAGE = 5,   /* (channel, seq, 0): the latest state of a message */
-    TABLE_CHANGE = 6,    /* (channel, rev, 0) -> seq: one per altered message */
-    TABLE_RING = 7,      /* (channel, user, device): nonces */
-    TABLE_DIRECTORY = 8, /* (hash, hash, 0): creation key -> home */
-    TABLE_CURSOR = 9,    /* (user, channel, 0): read state, in the user's home */
-    TABLE_LIST = 10,     /* (user, home, 0): the user's conversations */
-    TABLE_NOTE_OUT = 11, /* (source home, dest home, number) */
-    TABLE_NOTE_IN = 12,  /* kept free: LIST has the last number applied */
-    TABLE_RECEIPT = 13,  /* (channel, user, 0): how far a member has it and has read */
-    TABLE_SETTING = 14,  /* (user, channel, 0): what a user set for it */
-    TABLE_DRAFT = 15,    /* (user, channel, 0) */
-    TABLE_DEVICE = 16,   /* (user, device, device >> 63) */
-    TABLE_MAX = 16,
+    TABLE_META = 1,       /* (what, 0, 0): counters and versions of the shard */
+    TABLE_HOME = 2,       /* (home, 0, 0): what it is; (home, 1, 0): its lsn */
+    TABLE_MEMBER = 3,     /* (home, user, 0) */
+    TABLE_CHANNEL = 4,    /* (home, channel, 0): head and first_seq */
+    TABLE_MESSAGE = 5,    /* (channel, seq, 0): the latest state of a message */
+    TABLE_CHANGE = 6,     /* (channel, rev, 0) -> seq: one per altered message */
+    TABLE_RING = 7,       /* (channel, user, device): nonces */
+    TABLE_DIRECTORY = 8,  /* (hash, hash, 0): creation key -> home */
+    TABLE_CURSOR = 9,     /* (user, channel, 0): read state, in the user's home */
+    TABLE_LIST = 10,      /* (user, home, 0): the user's conversations */
+    TABLE_NOTE_OUT = 11,  /* (source home, dest home, number) */
+    TABLE_NOTE_IN = 12,   /* kept free: LIST has the last number applied */
+    TABLE_RECEIPT = 13,   /* (channel, user, 0): how far a member has it and has read */
+    TABLE_SETTING = 14,   /* (user, channel, 0): what a user set for it */
+    TABLE_DRAFT = 15,     /* (user, channel, 0) */
+    TABLE_DEVICE = 16,    /* (user, device, device >> 63) */
+    TABLE_TOMBSTONE = 17, /* (channel, seq, 0): a message that was deleted */
+    TABLE_MAX = 17,
 };
 
 /* Keys order as unsigned numbers, k1 then k2 then k3; engines store values < 2^63 or

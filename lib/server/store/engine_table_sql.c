@@ -10,7 +10,7 @@ static const char *const names[TABLE_MAX + 1] = {
     [TABLE_RING] = "ring",       [TABLE_DIRECTORY] = "directory", [TABLE_CURSOR] = "cursor",
     [TABLE_LIST] = "list",       [TABLE_NOTE_OUT] = "note_out",   [TABLE_NOTE_IN] = "note_in",
     [TABLE_RECEIPT] = "receipt", [TABLE_SETTING] = "setting",     [TABLE_DRAFT] = "draft",
-    [TABLE_DEVICE] = "device",
+    [TABLE_DEVICE] = "device",   [TABLE_TOMBSTONE] = "tombstone",
 };
 
 const char *table_sql_name(uint32_t table) { return names[table]; }

@@ -87,7 +87,7 @@ static chat_status fill(struct shard *s, uint64_t channel_id, const struct span 
             s, channel_id, seq, row_for(found, &next, seq, span->backwards), arena, &len);
 
         if (!m)
-            return CHAT_E_NOT_FOUND;
+            return arena->starved ? CHAT_E_NOMEM : CHAT_E_NOT_FOUND;
         if (i > 0 && bytes + len > s->limits->page_bytes) {
             page->partial = true;
             break;
@@ -124,7 +124,7 @@ static chat_status fill_around(struct shard *s, uint64_t channel_id, const struc
         list[i] = (WireMessage *)(uintptr_t)page_message(
             s, channel_id, low + i, row_for(found, &next, low + i, false), arena, &lens[i]);
         if (!list[i])
-            return CHAT_E_NOT_FOUND;
+            return arena->starved ? CHAT_E_NOMEM : CHAT_E_NOT_FOUND;
         bytes += lens[i];
     }
     while (low < high && bytes > s->limits->page_bytes) {
@@ -172,12 +172,25 @@ static chat_status answer_page(struct shard *s, struct home *home, const struct 
     return CHAT_OK;
 }
 
+static void read_page(struct shard *s, struct read_job *job, const WireFetchHistory *f,
+                      uint64_t start_seq);
+
+/* Around what is decided but not synced yet the page ends earlier, and so begins before what was
+ * read for it. */
+static bool begins_before(const struct read_job *job, const WireChannelRow *channel)
+{
+    const WireFetchHistory *f = job->page->request->fetch_history;
+    const struct span span = span_of(f, job->page->start_seq, channel->first_seq, channel->seq);
+
+    return f->around && span.low <= span.high && span.low < job->queries[Q_MESSAGES].from.k2;
+}
+
 static void found(struct shard *s, struct read_job *job)
 {
     struct arena *arena = &job->page->arena;
     const WireChannelRow *channel;
     struct request req;
-    chat_status status = CHAT_E_NOT_FOUND;
+    chat_status status;
 
     if (!job->page->request && !page_decode(s, job->page))
         return;
@@ -187,9 +200,15 @@ static void found(struct shard *s, struct read_job *job)
     channel = page_channel(s, job->home->id, &job->results[Q_CHANNEL], arena);
     if (channel && !page_is_ours(s, job->home, channel, &req))
         return;
+    if (channel && begins_before(job, channel)) {
+        read_page(s, job, req.frame->fetch_history, channel->seq);
+        return;
+    }
     if (channel)
         status = answer_page(s, job->home, &req, job->page->start_seq, channel,
                              &job->results[Q_MESSAGES], arena);
+    else
+        status = arena->starved ? CHAT_E_NOMEM : CHAT_E_NOT_FOUND;
     if (status == CHAT_E_NOT_FOUND) {
         log_write(s->store->config.logger, CHAT_LOG_ERROR, "store",
                   "shard %u: a message of channel %016llx is missing", s->id,
@@ -257,22 +276,6 @@ static void read_from_message(struct shard *s, struct read_job *job, uint64_t se
     read_page(s, job, job->page->request->fetch_history, seq);
 }
 
-static struct read_job *new_job(struct shard *s, struct home *home, const struct request *req)
-{
-    struct read_job *job = reads_new(s, found);
-
-    if (job)
-        job->page = page_new(s, req);
-    if (!job || !job->page) {
-        if (job)
-            reads_drop(s, job);
-        answer_problem(s, NULL, req, PROBLEM(OVERLOADED), "reads");
-        return NULL;
-    }
-    reads_pin(job, home);
-    return job;
-}
-
 void history_fetch(struct shard *s, const struct request *req)
 {
     const WireFetchHistory *f = req->frame->fetch_history;
@@ -286,9 +289,10 @@ void history_fetch(struct shard *s, const struct request *req)
     home = page_home(s, f->channel_id, req);
     if (!home || (f->message_id == 0 && from_overlay(s, home, req)))
         return;
-    job = new_job(s, home, req);
+    job = page_read_new(s, req, found);
     if (!job)
         return;
+    reads_pin(job, home);
     if (f->message_id != 0)
         seek_start(s, job, f->message_id, read_from_message);
     else

@@ -18,6 +18,9 @@ void home_unload(struct home *h, const struct chat_allocator *allocator)
     alloc_free(allocator, h->known);
     h->known = NULL;
     h->known_count = h->known_room = 0;
+    alloc_free(allocator, h->tombstones);
+    h->tombstones = NULL;
+    h->tombstone_count = h->tombstone_room = 0;
     h->lsn = 0;
     h->head = (struct head){0};
     h->decided_position = h->member_position = h->receipts_position = 0;
@@ -184,41 +187,35 @@ struct known_device *home_find_known(const struct home *h, uint64_t device_id)
     return NULL;
 }
 
-static bool make_room_for_known(struct home *h, const struct chat_allocator *allocator)
+chat_status home_reserve_known(struct home *h, const struct chat_allocator *allocator)
 {
     const uint32_t room = h->known_room ? 2 * h->known_room : 2;
     struct known_device *grown;
 
-    if (h->known_count < h->known_room)
-        return true;
+    if (h->known_count < h->known_room || h->known_count == CHAT_DEVICES_MAX)
+        return CHAT_OK;
     grown =
         alloc_resize(allocator, h->known, h->known_room * sizeof(*grown), room * sizeof(*grown));
     if (!grown)
-        return false;
+        return CHAT_E_NOMEM;
     h->known = grown;
     h->known_room = room;
-    return true;
+    return CHAT_OK;
 }
 
-struct known_device *home_put_known(struct home *h, const struct chat_allocator *allocator,
-                                    uint64_t device_id)
+void home_put_known(struct home *h, const struct known_device *device)
 {
-    struct known_device *found = home_find_known(h, device_id), kept = {.device_id = device_id};
-    uint32_t at;
+    const struct known_device *found = home_find_known(h, device->device_id);
+    uint32_t at = 0;
 
     if (found) {
-        kept = *found;
         at = (uint32_t)(found - h->known);
-    } else if (h->known_count == CHAT_DEVICES_MAX) {
-        at = 0;
-    } else {
-        if (!make_room_for_known(h, allocator))
-            return NULL;
+    } else if (h->known_count < CHAT_DEVICES_MAX) {
+        assert(h->known_count < h->known_room);
         at = h->known_count++;
     }
     memmove(&h->known[at], &h->known[at + 1], (h->known_count - 1 - at) * sizeof(*h->known));
-    h->known[h->known_count - 1] = kept;
-    return &h->known[h->known_count - 1];
+    h->known[h->known_count - 1] = *device;
 }
 
 uint64_t home_device_session(const struct home *h, uint64_t device_id)
@@ -277,6 +274,7 @@ void home_set_info(struct home *h, const WireHomeRow *row)
     h->created_at_ms = row->created_at_ms;
     h->creator_id = row->creator_id;
     h->auth_epoch = row->auth_epoch;
+    h->signed_out_at_ms = row->signed_out_at_ms;
 }
 
 void home_to_info(struct home *h, WireHomeRow *out_row)
@@ -287,6 +285,7 @@ void home_to_info(struct home *h, WireHomeRow *out_row)
     out_row->created_at_ms = h->created_at_ms;
     out_row->creator_id = h->creator_id;
     out_row->auth_epoch = h->auth_epoch;
+    out_row->signed_out_at_ms = h->signed_out_at_ms;
 }
 
 void home_to_position(const struct home *h, WirePosition *out_position)

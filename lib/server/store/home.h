@@ -23,8 +23,9 @@
 
 #define HOME_MEMBERS_MAX CHAT_GROUP_MEMBERS_MAX
 #define HOME_LISTINGS_MAX (2 * CHAT_USER_CHANNELS_MAX) /* left ones included */
-#define HOME_DEVICES_MAX 32u /* whose newest session a user's home remembers */
-#define HOME_DRAFTS_MAX 100u /* of one user */
+#define HOME_DEVICES_MAX 32u      /* whose newest session a user's home remembers */
+#define HOME_DRAFTS_MAX 100u      /* of one user */
+#define HOME_TOMBSTONES_MAX 1000u /* deleted messages of a channel that are known in memory */
 
 #define HOME_ALTERING_MAX 8u /* messages altered in one home and not synced yet */
 
@@ -66,7 +67,7 @@ struct device {
 /* A device of a user, as its row has it. */
 struct known_device {
     uint64_t device_id, session_no, signed_out_no;
-    int64_t first_seen_at_ms, last_seen_at_ms;
+    int64_t first_seen_at_ms, last_seen_at_ms, signed_out_at_ms;
     char client[CHAT_CLIENT_NAME_MAX + 1];
 };
 
@@ -97,7 +98,8 @@ struct home {
     uint64_t decided_position; /* of its last decision; 0: none since it was loaded */
     uint64_t member_position;  /* of the last one that concerns a member */
     struct altering altering[HOME_ALTERING_MAX];
-    struct wheel_timer receipts_timer; /* set: marks wait to be journaled; pins the home */
+    struct wheel_timer receipts_timer; /* set: marks wait to be journaled */
+    bool receipts_pinned;              /* for that: until it was tried once */
     int64_t receipts_at_ms;            /* mono: not before, so that they gather */
     uint64_t receipts_position;        /* of the last ones */
     int64_t typing_at_ms;              /* mono: start of the second that is counted */
@@ -107,10 +109,13 @@ struct home {
     uint64_t lsn;
     uint64_t creator_id;
     uint64_t auth_epoch;
+    int64_t signed_out_at_ms; /* everywhere; 0: never */
     int64_t created_at_ms;
     WireHomeKind kind;
     char name[CHAT_NAME_MAX + 1];
     struct head head;
+    uint64_t *tombstones; /* seqs of the newest deleted messages, ascending */
+    uint32_t tombstone_count, tombstone_room;
     struct member *members; /* ascending by user_id */
     uint32_t member_count, member_room;
     struct listing *listings; /* ascending by home_id */
@@ -144,10 +149,10 @@ void home_set_listed(struct home *h, struct listing *l, bool listed);
 void home_set_draft(struct home *h, struct listing *l, uint64_t version, bool has_draft);
 
 struct known_device *home_find_known(const struct home *h, uint64_t device_id);
-/* Finds or adds, as the one used last; past CHAT_DEVICES_MAX the longest unused one goes. The
- * caller fills it in. NULL: no memory. */
-struct known_device *home_put_known(struct home *h, const struct chat_allocator *allocator,
-                                    uint64_t device_id);
+/* Errors: CHAT_E_NOMEM. After it one home_put_known() of a new one cannot fail. */
+chat_status home_reserve_known(struct home *h, const struct chat_allocator *allocator);
+/* Replaces or adds, as the one used last; past CHAT_DEVICES_MAX the longest unused one goes. */
+void home_put_known(struct home *h, const struct known_device *device);
 
 /* The newest session of a device; 0 when not known. */
 uint64_t home_device_session(const struct home *h, uint64_t device_id);

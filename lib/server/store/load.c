@@ -3,6 +3,7 @@
 #include "server/store/devices.h"
 #include "server/store/mentions.h"
 #include "server/store/rows.h"
+#include "server/store/tombstones.h"
 
 enum {
     Q_INFO,
@@ -14,6 +15,7 @@ enum {
     Q_RECEIPT,
     Q_SETTING,
     Q_DEVICE,
+    Q_TOMBSTONE,
     Q_COUNT,
 };
 
@@ -28,6 +30,8 @@ void load_queries(uint64_t home_id, struct read_job *job)
     job->queries[Q_RECEIPT] = query_under(TABLE_RECEIPT, home_id, HOME_MEMBERS_MAX + 1);
     job->queries[Q_SETTING] = query_under(TABLE_SETTING, home_id, HOME_LISTINGS_MAX + 1);
     job->queries[Q_DEVICE] = query_under(TABLE_DEVICE, home_id, CHAT_DEVICES_MAX + 1);
+    job->queries[Q_TOMBSTONE] = query_under(TABLE_TOMBSTONE, home_id, HOME_TOMBSTONES_MAX);
+    job->queries[Q_TOMBSTONE].descending = true;
     job->query_count = Q_COUNT;
 }
 
@@ -82,7 +86,9 @@ static chat_status take_member(struct shard *s, struct home *home, struct arena 
     const WireMemberRow *row = row_unpack(&wire_member_row__descriptor, bytes, len, arena);
     struct member member = {.user_id = k2};
 
-    if (!row || home->member_count >= HOME_MEMBERS_MAX)
+    if (!row)
+        return row_trouble(arena);
+    if (home->member_count >= HOME_MEMBERS_MAX)
         return CHAT_E_CORRUPT;
     if (home_reserve_member(home, s->allocator) != CHAT_OK)
         return CHAT_E_NOMEM;
@@ -92,17 +98,25 @@ static chat_status take_member(struct shard *s, struct home *home, struct arena 
     return CHAT_OK;
 }
 
+/* What the rows of a conversation in the user's home add to. */
+static chat_status listing_for(struct shard *s, struct home *home, uint64_t home_id,
+                               struct listing **out)
+{
+    if (home->listing_count > HOME_LISTINGS_MAX)
+        return CHAT_E_CORRUPT;
+    *out = home_put_listing(home, s->allocator, home_id);
+    return *out ? CHAT_OK : CHAT_E_NOMEM;
+}
+
 static chat_status take_listing(struct shard *s, struct home *home, struct arena *arena,
                                 uint64_t k2, const uint8_t *bytes, size_t len)
 {
     const WireListRow *row = row_unpack(&wire_list_row__descriptor, bytes, len, arena);
     struct listing *listing;
+    chat_status status = row ? listing_for(s, home, k2, &listing) : row_trouble(arena);
 
-    if (!row || home->listing_count > HOME_LISTINGS_MAX)
-        return CHAT_E_CORRUPT;
-    listing = home_put_listing(home, s->allocator, k2);
-    if (!listing)
-        return CHAT_E_NOMEM;
+    if (status != CHAT_OK)
+        return status;
     listing->kind = row->kind;
     listing->note_number = row->note_number;
     home_set_listed(home, listing, !row->left);
@@ -114,12 +128,10 @@ static chat_status take_cursor(struct shard *s, struct home *home, struct arena 
 {
     const WireCursorRow *row = row_unpack(&wire_cursor_row__descriptor, bytes, len, arena);
     struct listing *listing;
+    chat_status status = row ? listing_for(s, home, k2, &listing) : row_trouble(arena);
 
-    if (!row || home->listing_count > HOME_LISTINGS_MAX)
-        return CHAT_E_CORRUPT;
-    listing = home_put_listing(home, s->allocator, k2);
-    if (!listing)
-        return CHAT_E_NOMEM;
+    if (status != CHAT_OK)
+        return status;
     listing->read_seq = row->read_seq;
     listing->read_message_id = row->read_message_id;
     return CHAT_OK;
@@ -132,7 +144,9 @@ static chat_status take_receipt(struct shard *s, struct home *home, struct arena
     struct member *member = home_find_member(home, k2);
 
     (void)s;
-    if (!row || !member) /* it goes with the membership, in the same record */
+    if (!row)
+        return row_trouble(arena);
+    if (!member) /* it goes with the membership, in the same record */
         return CHAT_E_CORRUPT;
     member->receipt = member->marked =
         (struct receipt){.delivered_seq = row->delivered_seq, .read_seq = row->read_seq};
@@ -144,12 +158,10 @@ static chat_status take_setting(struct shard *s, struct home *home, struct arena
 {
     const WireSettingRow *row = row_unpack(&wire_setting_row__descriptor, bytes, len, arena);
     struct listing *listing;
+    chat_status status = row ? listing_for(s, home, k2, &listing) : row_trouble(arena);
 
-    if (!row || home->listing_count > HOME_LISTINGS_MAX)
-        return CHAT_E_CORRUPT;
-    listing = home_put_listing(home, s->allocator, k2);
-    if (!listing)
-        return CHAT_E_NOMEM;
+    if (status != CHAT_OK)
+        return status;
     listing->muted_until_ms = row->muted_until_ms;
     listing->settings_version = row->version;
     home_set_draft(home, listing, row->draft_version, row->has_draft);
@@ -160,15 +172,27 @@ static chat_status take_device(struct shard *s, struct home *home, struct arena 
                                const uint8_t *bytes, size_t len)
 {
     const WireDeviceRow *row = row_unpack(&wire_device_row__descriptor, bytes, len, arena);
-    struct known_device *known;
+    struct known_device known;
 
     (void)k2;
-    if (!row || home->known_count >= CHAT_DEVICES_MAX)
+    if (!row)
+        return row_trouble(arena);
+    if (home->known_count >= CHAT_DEVICES_MAX)
         return CHAT_E_CORRUPT;
-    known = home_put_known(home, s->allocator, row->device_id);
-    if (!known)
+    if (home_reserve_known(home, s->allocator) != CHAT_OK)
         return CHAT_E_NOMEM;
-    devices_from_row(known, row);
+    devices_from_row(&known, row);
+    home_put_known(home, &known);
+    return CHAT_OK;
+}
+
+static chat_status take_tombstone(struct shard *s, struct home *home, struct arena *arena,
+                                  uint64_t k2, const uint8_t *bytes, size_t len)
+{
+    (void)arena, (void)bytes, (void)len;
+    if (tombstones_reserve(home, s->allocator) != CHAT_OK)
+        return CHAT_E_NOMEM;
+    tombstones_put(home, k2);
     return CHAT_OK;
 }
 
@@ -180,7 +204,7 @@ static chat_status take_head(struct home *home, struct value value, struct arena
         return CHAT_OK; /* a user's home has no channel */
     row = row_unpack(&wire_channel_row__descriptor, value.bytes, value.len, arena);
     if (!row)
-        return CHAT_E_CORRUPT;
+        return row_trouble(arena);
     home->head = (struct head){.seq = row->seq,
                                .message_id = row->message_id,
                                .rev = row->rev,
@@ -199,7 +223,7 @@ static chat_status take_lsn(struct home *home, struct value value, struct arena 
         return CHAT_OK; /* nothing was decided there yet */
     row = row_unpack(&wire_lsn_row__descriptor, value.bytes, value.len, arena);
     if (!row)
-        return CHAT_E_CORRUPT;
+        return row_trouble(arena);
     home->lsn = row->lsn;
     return CHAT_OK;
 }
@@ -215,7 +239,7 @@ chat_status load_home(struct shard *s, struct home *home, struct read_job *job, 
         return CHAT_OK;
     row = row_unpack(&wire_home_row__descriptor, info.bytes, info.len, &job->arena);
     if (!row)
-        return CHAT_E_CORRUPT;
+        return row_trouble(&job->arena);
     home_set_info(home, row);
     status = take_lsn(home, value_of(s, job, Q_LSN), &job->arena);
     if (status == CHAT_OK)
@@ -232,6 +256,8 @@ chat_status load_home(struct shard *s, struct home *home, struct read_job *job, 
         status = take_range(s, home, job, Q_SETTING, take_setting);
     if (status == CHAT_OK)
         status = take_range(s, home, job, Q_DEVICE, take_device);
+    if (status == CHAT_OK)
+        status = take_range(s, home, job, Q_TOMBSTONE, take_tombstone);
     if (status == CHAT_OK)
         devices_sort(home);
     return status;

@@ -10,6 +10,7 @@
 #include "server/store/receipts.h"
 #include "server/store/role.h"
 #include "server/store/subscriptions.h"
+#include "server/store/tombstones.h"
 
 #define VIEW (uint32_t) WIRE_PERMISSION__PERMISSION_VIEW
 #define MANAGE (uint32_t) WIRE_PERMISSION__PERMISSION_MANAGE
@@ -262,6 +263,8 @@ void members_subscribe(struct shard *s, const struct request *req)
         return;
     }
     fill_home(home, &subscribed, &channel, channels, &head, direct);
+    if (subscribed.n_channels > 0 && f->user_id != 0)
+        channel.deleted_unread = tombstones_above(home, f->read_seq);
     if (subscribed.n_channels > 0 && !receipts_fill(s, home, &subscribed)) {
         answer_no_memory(s, req);
         return;

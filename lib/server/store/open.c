@@ -19,12 +19,24 @@ static void refuse(struct shard *s, chat_status why, const char *doing)
     shard_give_up(s, AFTER_REFUSED, why, doing);
 }
 
+/* What is there was not decoded. */
+static void give_up_unreadable(struct shard *s, const struct arena *arena, const char *doing)
+{
+    const chat_status why = row_trouble(arena);
+
+    shard_give_up(s, why == CHAT_E_NOMEM ? AFTER_REOPEN : AFTER_REFUSED, why, doing);
+}
+
 /* --- serving at last --- */
 
 static void root_found(struct shard *s, struct read_job *job)
 {
     const WireLsnRow *row = row_of_result(&wire_lsn_row__descriptor, &job->results[0], &job->arena);
 
+    if (!row && job->results[0].count > 0) {
+        give_up_unreadable(s, &job->arena, "read of the root");
+        return;
+    }
     if (homes_set_root(s, row ? row->lsn : 0) != CHAT_OK) {
         shard_give_up(s, AFTER_REOPEN, CHAT_E_NOMEM, "opening");
         return;
@@ -57,12 +69,13 @@ static void notes_found(struct shard *s, struct read_job *job)
         const struct engine_row *row = &found->rows[i];
         const WireNote *note =
             row_unpack(&wire_note__descriptor, row->value, row->value_len, &job->arena);
-        chat_status status = note ? notes_add(s, note, false) : CHAT_E_CORRUPT;
+        chat_status status;
 
-        if (status == CHAT_E_CORRUPT) {
-            refuse(s, status, "read of a note");
+        if (!note) {
+            give_up_unreadable(s, &job->arena, "read of a note");
             return;
         }
+        status = notes_add(s, note, false);
         if (status != CHAT_OK) {
             shard_give_up(s, AFTER_REOPEN, status, "opening");
             return;
@@ -143,7 +156,7 @@ static bool prepare_slice(struct shard *s)
         struct nonce_of nonce;
 
         if (!record) {
-            refuse(s, CHAT_E_CORRUPT, "replay");
+            give_up_unreadable(s, &s->scratch, "replay");
             return false;
         }
         extra_rows += batch_extra_rows(record);
@@ -188,7 +201,7 @@ static void absorb_slice(struct shard *s)
         const struct engine_record *r = &s->log.request.log_read.records[s->replay.next];
         const WireRecord *record = record_at(s, s->replay.next);
         struct ring_slot *ring;
-        chat_status status = record ? replay_nonce(s, record, &ring) : CHAT_E_CORRUPT;
+        chat_status status = record ? replay_nonce(s, record, &ring) : row_trouble(&s->scratch);
 
         if (status == CHAT_OK)
             status = absorb(s, record, r, ring, false);
@@ -333,12 +346,17 @@ static void identity_found(struct shard *s, struct read_job *job)
         row_of_result(&wire_mint_row__descriptor, &job->results[Q_MINT], &job->arena);
     const char *why;
 
+    if ((!row && job->results[Q_DEPLOYMENT].count > 0) ||
+        (!mint && job->results[Q_MINT].count > 0)) {
+        give_up_unreadable(s, &job->arena, "finding its deployment");
+        return;
+    }
     if (mint) {
         s->last_id = mint->last_id;
         snowflake_mint_saw(&s->mint, mint->last_id);
     }
     if (!row) {
-        if (job->results[Q_DEPLOYMENT].count > 0 || s->log.request.open.synced_position > 0) {
+        if (s->log.request.open.synced_position > 0) {
             refuse(s, CHAT_E_CORRUPT, "finding data of no deployment");
             return;
         }

@@ -52,7 +52,8 @@ static bool prefix_matches(const struct table_node *node, const void *key)
 static bool has_prefix(uint32_t table)
 {
     return table == TABLE_MEMBER || table == TABLE_LIST || table == TABLE_CURSOR ||
-           table == TABLE_RECEIPT || table == TABLE_SETTING || table == TABLE_DEVICE;
+           table == TABLE_RECEIPT || table == TABLE_SETTING || table == TABLE_DEVICE ||
+           table == TABLE_TOMBSTONE;
 }
 
 void overlay_init(struct overlay *o, const struct chat_allocator *allocator)

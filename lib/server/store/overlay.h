@@ -65,7 +65,7 @@ const struct overlay_row *overlay_find(const struct overlay *o, uint32_t table,
                                        struct engine_key key);
 
 /* Walks the rows of one (table, k1), in no order: NULL starts, NULL is the end. Only for
- * what is loaded with a home: MEMBER, LIST, CURSOR, RECEIPT, SETTING and DEVICE. */
+ * what is loaded with a home: MEMBER, LIST, CURSOR, RECEIPT, SETTING, DEVICE and TOMBSTONE. */
 const struct overlay_row *overlay_next_under(const struct overlay *o, uint32_t table, uint64_t k1,
                                              const struct overlay_row *row);
 

@@ -8,7 +8,8 @@
 #include "server/store/rows.h"
 #include "wire/wire.h"
 
-struct page_job *page_new(struct shard *s, const struct request *req)
+/* It keeps the frame; page_decode() makes the request usable. */
+static struct page_job *page_new(struct shard *s, const struct request *req)
 {
     struct page_job *page = alloc_zeroed(s->allocator, sizeof(*page));
 
@@ -32,6 +33,21 @@ void page_free(struct shard *s, struct page_job *page)
     frame_unref(page->frame);
     arena_fini(&page->arena);
     alloc_free(s->allocator, page);
+}
+
+struct read_job *page_read_new(struct shard *s, const struct request *req,
+                               void (*found)(struct shard *s, struct read_job *job))
+{
+    struct read_job *job = reads_new(s, found);
+
+    if (job)
+        job->page = page_new(s, req);
+    if (job && job->page)
+        return job;
+    if (job)
+        reads_drop(s, job);
+    answer_problem(s, NULL, req, PROBLEM(OVERLOADED), "reads");
+    return NULL;
 }
 
 bool page_decode(struct shard *s, struct page_job *page)

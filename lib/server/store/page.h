@@ -52,9 +52,10 @@ struct page_job {
     uint32_t found_count, user_next;
 };
 
-/* NULL: no memory. Keeps the frame; page_decode() makes the request usable. */
-struct page_job *page_new(struct shard *s, const struct request *req);
 void page_free(struct shard *s, struct page_job *page); /* NULL is fine */
+/* A read that keeps the request. NULL: too many or no memory, and that was the answer. */
+struct read_job *page_read_new(struct shard *s, const struct request *req,
+                               void (*found)(struct shard *s, struct read_job *job));
 /* Fills page->request. False: no memory, and that was the answer. */
 bool page_decode(struct shard *s, struct page_job *page);
 static inline struct request page_request(const struct page_job *page)

@@ -18,19 +18,19 @@ static bool is_waiting(const struct home *home)
     return wheel_timer_is_set(&home->receipts_timer);
 }
 
-static void wait_until(struct shard *s, struct home *home, int64_t at_ms)
+static void wait_until(struct shard *s, struct home *home, int64_t at_ms, bool pinned)
 {
-    if (!is_waiting(home)) {
-        home->pins++;
-        s->receipts.waiting++;
-    }
+    home->receipts_pinned = pinned;
+    home->pins += pinned;
+    s->receipts.waiting++;
     wheel_set(&s->receipts.wheel, &home->receipts_timer, at_ms);
     shard_mark(s);
 }
 
 static void done(struct shard *s, struct home *home)
 {
-    home->pins--;
+    home->pins -= home->receipts_pinned;
+    home->receipts_pinned = false;
     s->receipts.waiting--;
 }
 
@@ -61,7 +61,7 @@ void receipts_mark(struct shard *s, const struct request *req)
     struct member *member;
     bool rose;
 
-    if (!home || home->kind == WIRE_HOME_KIND__HOME_KIND_USER)
+    if (!home || home->kind == WIRE_HOME_KIND__HOME_KIND_USER || s->stopping)
         return;
     s->stats->receipt_marks++;
     member = home_find_member(home, req->frame->user_id);
@@ -72,7 +72,7 @@ void receipts_mark(struct shard *s, const struct request *req)
     /* Who has read it has it. */
     rose |= raise(&member->marked.delivered_seq, member->marked.read_seq);
     if (rose && !is_waiting(home))
-        wait_until(s, home, home->receipts_at_ms);
+        wait_until(s, home, home->receipts_at_ms, true);
 }
 
 /* --- journaling --- */
@@ -124,7 +124,7 @@ static bool journal(struct shard *s, struct home *home)
     WireRecord record = WIRE_RECORD__INIT;
     WireReceipts receipts = WIRE_RECEIPTS__INIT;
 
-    if (shard_limit(s) || !gather(s, home, true, &receipts))
+    if (shard_full(s) || !gather(s, home, true, &receipts))
         return false;
     if (receipts.n_receipts == 0)
         return true; /* who had said something is a member no more */
@@ -144,12 +144,32 @@ static int64_t pause_ms(const struct shard *s, const struct home *home)
     return s->limits->receipts_ms * (1 + home->member_count / RECEIPTS_STEP);
 }
 
+/* Before the end: all that wait, as far as there is room. */
+static void journal_rest(struct shard *s)
+{
+    LIST_EACH(node, &s->home_lru)
+    {
+        struct home *home = LIST_ENTRY(node, struct home, lru);
+
+        if (s->receipts.waiting == 0 || shard_full(s))
+            return;
+        if (!is_waiting(home))
+            continue;
+        receipts_forget(s, home);
+        (void)journal(s, home);
+    }
+}
+
 void receipts_pump(struct shard *s)
 {
     struct wheel_timer *timer;
 
-    if (s->receipts.waiting == 0 || s->stopping)
+    if (s->receipts.waiting == 0)
         return;
+    if (s->stopping) {
+        journal_rest(s);
+        return;
+    }
     wheel_advance(&s->receipts.wheel, s->store->now.mono_ms);
     while ((timer = wheel_pop(&s->receipts.wheel)) != NULL) {
         struct home *home =
@@ -157,8 +177,9 @@ void receipts_pump(struct shard *s)
 
         done(s, home);
         home->receipts_at_ms = s->store->now.mono_ms + pause_ms(s, home);
+        /* A shard that may not decide for long must not be filled with homes that wait for it. */
         if (!journal(s, home))
-            wait_until(s, home, home->receipts_at_ms);
+            wait_until(s, home, home->receipts_at_ms, false);
     }
 }
 

@@ -3,8 +3,9 @@
  *
  * Members say so (ReceiptMark), nobody waits for it: what was said is kept in the home's
  * memory, and what rose is journaled and published together, once in receipts_ms at most; the
- * larger the home the rarer, for each publication goes to all of its members. A crash loses
- * what was said since; devices say it again.
+ * larger the home the rarer, for each publication goes to all of its members. A crash, or the
+ * room of a home that could not journal them when it was time, loses what was said since;
+ * devices say it again. A stop journals it first.
  */
 #ifndef CHAT_SERVER_STORE_RECEIPTS_H
 #define CHAT_SERVER_STORE_RECEIPTS_H

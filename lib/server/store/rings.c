@@ -101,7 +101,7 @@ static void loaded(struct shard *s, struct read_job *job)
     s->stats->ring_loads++;
     if (job->results[0].count > 0 && !PLANTED(RING_NOT_PERSISTED)) {
         row = row_of_result(&wire_ring_row__descriptor, &job->results[0], &job->arena);
-        status = row ? ring_from_row(&slot->ring, s->allocator, row) : CHAT_E_CORRUPT;
+        status = row ? ring_from_row(&slot->ring, s->allocator, row) : row_trouble(&job->arena);
     }
     if (status != CHAT_OK) {
         shard_give_up(s, status == CHAT_E_CORRUPT ? AFTER_REFUSED : AFTER_REOPEN, status,

@@ -67,6 +67,12 @@ void *row_unpack(const ProtobufCMessageDescriptor *descriptor, const uint8_t *by
 void *row_of_result(const ProtobufCMessageDescriptor *descriptor,
                     const struct engine_result *result, struct arena *arena);
 
+/* Why they gave nothing for bytes that are there. */
+static inline chat_status row_trouble(const struct arena *arena)
+{
+    return arena->starved ? CHAT_E_NOMEM : CHAT_E_CORRUPT;
+}
+
 /* The new message that a record makes, which is its end; NULL when it makes none. */
 static inline const WireMessage *row_new_message(const WireRecord *record)
 {

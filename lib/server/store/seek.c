@@ -16,7 +16,7 @@ static uint64_t probe_at(const struct page_seek *seek, uint32_t n, uint32_t coun
 
 static void probe(struct shard *s, struct read_job *job);
 
-/* The id of the message at a probe; 0: it is not there yet. */
+/* The id of the message at a probe; 0: it is not there yet, or scratch is starved. */
 static uint64_t id_at(struct shard *s, const struct read_job *job, uint32_t n)
 {
     const struct engine_result *result = &job->results[n];
@@ -43,6 +43,10 @@ static void probed(struct shard *s, struct read_job *job)
     for (uint32_t i = 0; i < page->asked; i++) {
         const uint64_t seq = job->queries[i].from.k2, id = id_at(s, job, i);
 
+        if (id == 0 && s->scratch.starved) {
+            answer_no_memory(s, &req);
+            return;
+        }
         if (id == seek->message_id) {
             seek->then(s, job, seq);
             return;

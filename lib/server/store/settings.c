@@ -129,16 +129,10 @@ static void draft_found(struct shard *s, struct read_job *job)
 /* What is there, whose text only its row has. */
 static void tell_draft(struct shard *s, const struct home *home, const struct request *req)
 {
-    struct read_job *job = reads_new(s, draft_found);
+    struct read_job *job = page_read_new(s, req, draft_found);
 
-    if (job)
-        job->page = page_new(s, req);
-    if (!job || !job->page) {
-        if (job)
-            reads_drop(s, job);
-        answer_problem(s, NULL, req, PROBLEM(OVERLOADED), "reads");
+    if (!job)
         return;
-    }
     job->queries[0] =
         query_one(TABLE_DRAFT, row_key(home->id, req->frame->set_draft->channel_id, 0));
     job->query_count = 1;

@@ -129,15 +129,13 @@ void shard_lane_done(struct shard *s, struct lane *lane)
     lane->done(s, lane);
 }
 
-const char *shard_limit(const struct shard *s)
+const char *shard_full(const struct shard *s)
 {
     const struct store_limits *limits = s->limits;
     const struct applier *a = &s->applier;
     const uint64_t rows = apply_rows(s) + (uint64_t)s->queued_records * RECORD_ROWS_MAX +
                           s->queued_rows + DECISION_ROWS_MAX;
 
-    if (s->stopping)
-        return "stopping";
     if (s->queued_records >= limits->queue_records || s->queued_bytes >= limits->queue_bytes)
         return "queue";
     if (a->records + s->queued_records >= limits->unapplied_records ||
@@ -148,6 +146,8 @@ const char *shard_limit(const struct shard *s)
         return "log";
     return NULL;
 }
+
+const char *shard_limit(const struct shard *s) { return s->stopping ? "stopping" : shard_full(s); }
 
 bool shard_may_decide(struct shard *s, const struct request *req)
 {

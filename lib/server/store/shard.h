@@ -208,6 +208,8 @@ static inline bool shard_is_over(const struct shard *s)
 
 /* Why no decision can be taken now; NULL when one can. */
 const char *shard_limit(const struct shard *s);
+/* The same, but for a stop: what ends by then is decided all the same. */
+const char *shard_full(const struct shard *s);
 /* A decision can be taken now: the queue has room and the applier keeps up. When not, `req`
  * was refused. */
 bool shard_may_decide(struct shard *s, const struct request *req);

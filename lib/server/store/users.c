@@ -179,7 +179,7 @@ void users_open_session(struct shard *s, const struct request *req)
         answer_problem(s, home, req, PROBLEM(UNAUTHENTICATED), "auth_epoch");
         return;
     }
-    if (devices_is_signed_out(home, o)) {
+    if (devices_is_signed_out(s, home, o)) {
         answer_problem(s, home, req, PROBLEM(UNAUTHENTICATED), "signed_out");
         return;
     }
@@ -313,7 +313,7 @@ static bool take_user(struct shard *s, struct page_job *page, uint64_t id,
     WireUser *user;
 
     if (!info || info->kind != WIRE_HOME_KIND__HOME_KIND_USER)
-        return true;
+        return !page->arena.starved;
     user = arena_alloc(&page->arena, sizeof(*user));
     if (!user)
         return false;
@@ -362,21 +362,15 @@ static void next_users(struct shard *s, struct read_job *job)
 void users_fetch(struct shard *s, const struct request *req)
 {
     const WireFetchUsers *f = req->frame->fetch_users;
-    struct read_job *job = NULL;
+    struct read_job *job;
 
     if (f->n_user_ids == 0 || f->n_user_ids > USERS_PAGE_MAX) {
         answer_problem(s, NULL, req, PROBLEM(LIMIT), "FetchUsers.user_ids");
         return;
     }
-    job = reads_new(s, users_found);
-    if (job)
-        job->page = page_new(s, req);
-    if (!job || !job->page) {
-        if (job)
-            reads_drop(s, job);
-        answer_problem(s, NULL, req, PROBLEM(OVERLOADED), "reads");
+    job = page_read_new(s, req, users_found);
+    if (!job)
         return;
-    }
     if (!page_decode(s, job->page)) {
         reads_drop(s, job);
         return;
