@@ -65,9 +65,7 @@ static void write_note(struct app *app, const char *text, size_t text_len)
     chat_status status =
         chat_conn_send_text(app->conn, find_notebook(app->conn), text, text_len, NULL);
 
-    if (status == CHAT_E_NOT_FOUND)
-        printf("not kept: the first start needs a network, to make the notebook\n");
-    else if (status != CHAT_OK) /* nothing is half queued: the user may try again */
+    if (status != CHAT_OK) /* nothing is half queued: the user may try again */
         printf("not kept: %s\n", chat_status_text(status));
 }
 
@@ -97,14 +95,14 @@ static void run(struct app *app, chat_loop *loop)
     struct chat_event event = CHAT_EVENT_INIT;
 
     while (!app->is_typed || chat_conn_get_outgoing_count(app->conn) > 0) {
+        /* Nothing is taken before it can be kept. poll() leaves alone what is negative. */
+        fds[0].fd = app->is_typed || !find_notebook(app->conn) ? -1 : STDIN_FILENO;
         if (poll(fds, 2, chat_poll_timeout(loop, -1)) < 0)
             continue;
         if (chat_poll_is_due(loop, &fds[1]))
             (void)chat_loop_step(loop, 0);
         if (fds[0].revents)
             read_lines(app);
-        if (app->is_typed)
-            fds[0].fd = -1; /* poll() leaves it alone */
         while (chat_conn_next_event(app->conn, &event))
             on_event(app, &event);
     }
@@ -131,6 +129,8 @@ int main(void)
         chat_conn_start(app.conn) == CHAT_OK) {
         for (uint32_t i = 0; chat_conn_get_outgoing(app.conn, i, &note); i++)
             show(note, NULL); /* left by the run before */
+        if (!find_notebook(app.conn))
+            printf("the first start needs a network, to make the notebook\n");
         run(&app, loop);
         exit_code = EXIT_SUCCESS;
     }
