@@ -60,7 +60,8 @@ static void report_channel(struct sim_app *app, const struct chat_channel *chann
     else if (!stored && counts && !app->bytes_max)
         checker_mentions(app->crowd->checker, sim_app_device(app), channel_id, above_read, cached,
                          above_told);
-    if (next > head)
+    /* Who holds a part only counts those as unread that it cannot know to be deleted. */
+    if (next > head && (!app->bytes_max || unread < exact))
         checker_unread(app->crowd->checker, sim_app_device(app), channel_id, unread, exact);
 }
 
