@@ -148,9 +148,9 @@ CHAT_API void chat_conn_stop(chat_conn *conn);
 
 /* For mobile: suspend drops the link, writes the cache back and closes its file, so that
  * nothing is locked when it returns; nothing happens until resume, which connects at once.
- * Calls that need the file meanwhile open it for a turn. Had another process opened it, what
- * follows is as after a failure of the cache: CHAT_EVENT_CACHE with CHAT_E_CONFLICT, and a
- * CHAT_EVENT_REREAD. */
+ * Calls that read the file meanwhile open it and close it again; those that write leave it open
+ * until the loop's next step. Had another process opened it, what follows is as after a failure
+ * of the cache: CHAT_EVENT_CACHE with CHAT_E_CONFLICT, and a CHAT_EVENT_REREAD. */
 CHAT_API void chat_conn_suspend(chat_conn *conn);
 CHAT_API void chat_conn_resume(chat_conn *conn);
 

@@ -30,15 +30,22 @@ chat_status chat_conn_set_draft(chat_conn *conn, uint64_t channel_id, const char
 
 const struct chat_draft *chat_conn_get_draft(chat_conn *conn, uint64_t channel_id)
 {
-    return client_draft(conn->core, channel_id);
+    const struct chat_draft *draft = client_draft(conn->core, channel_id);
+
+    client_let_go(conn->core);
+    return draft;
 }
 
 chat_status chat_conn_get_receipts(chat_conn *conn, uint64_t channel_id,
                                    const struct chat_receipt *const **out_receipts,
                                    size_t *out_count)
 {
+    chat_status status;
+
     loop_touch(conn);
-    return client_receipts(conn->core, channel_id, out_receipts, out_count);
+    status = client_receipts(conn->core, channel_id, out_receipts, out_count);
+    client_let_go(conn->core);
+    return status;
 }
 
 chat_status chat_conn_fetch_receipts(chat_conn *conn, uint64_t channel_id, uint64_t *out_ticket)

@@ -73,12 +73,17 @@ bool chat_view_next_diff(chat_view *view, struct chat_diff *out_diff)
      * looks again and again comes to rest. */
     if (any || was_ready)
         loop_enter(conn);
+    client_let_go(conn->core);
     return any;
 }
 
 bool chat_view_get_row(chat_view *view, uint32_t index, const struct chat_row **out_row)
 {
-    return view_get_row(view, index, out_row);
+    struct chat_conn *conn = view_owner(view);
+    const bool any = view_get_row(view, index, out_row);
+
+    client_let_go(conn->core);
+    return any;
 }
 
 const struct chat_view_status *chat_view_get_status(chat_view *view)

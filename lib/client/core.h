@@ -91,6 +91,9 @@ void client_received(struct client_core *core, struct moment now);
 bool client_receive(struct client_core *core, link_id link, const uint8_t *bytes, size_t len,
                     size_t *at, uint32_t *units);
 
+/* After a read that no turn follows: a suspended core closes its file again. */
+void client_let_go(struct client_core *core);
+
 bool client_has_event(const struct client_core *core);
 bool client_next_event(struct client_core *core, struct chat_event *out);
 

@@ -429,6 +429,34 @@ START_TEST(c8_a_suspended_app_keeps_nobody_out_and_sends_what_others_queued)
 }
 END_TEST
 
+START_TEST(c8_what_a_suspended_app_reads_is_let_go_at_once)
+{
+    const struct chat_outgoing *outgoing;
+    const struct chat_receipt *const *receipts;
+    struct chat_event event = CHAT_EVENT_INIT;
+    chat_page *page = NULL;
+    size_t count;
+
+    chat_conn_suspend(app.conn);
+    switch (_i) {
+    case 0: (void)chat_conn_get_channel(app.conn, channel); break;
+    case 1: (void)chat_conn_next_channel(app.conn, 0); break;
+    case 2: (void)chat_conn_get_user(app.conn, 77); break;
+    case 3: (void)chat_conn_get_outgoing(app.conn, 0, &outgoing); break;
+    case 4: (void)chat_conn_get_draft(app.conn, channel); break;
+    case 5:
+        ck_assert_int_eq(chat_conn_get_receipts(app.conn, channel, &receipts, &count), CHAT_OK);
+        break;
+    case 6:
+        ck_assert_int_eq(chat_conn_read_messages(app.conn, channel, 0, 10, true, &page), CHAT_OK);
+        break;
+    default: (void)chat_conn_next_event(app.conn, &event); break;
+    }
+    send_from_another_process("shared into the app");
+    chat_page_free(page);
+}
+END_TEST
+
 /* --- C11 --- */
 
 /* Of this process; 0 where the system does not say. */
@@ -525,6 +553,7 @@ int main(void)
     tcase_add_test(all, c6_every_call_may_be_made_while_handling_an_event);
     tcase_add_test(all, c8_a_second_writer_is_told_at_once_and_the_first_goes_on);
     tcase_add_test(all, c8_a_suspended_app_keeps_nobody_out_and_sends_what_others_queued);
+    tcase_add_loop_test(all, c8_what_a_suspended_app_reads_is_let_go_at_once, 0, 8);
     tcase_add_test(all, c11_plain_c_on_one_thread_does_all_an_app_does);
     tcase_set_timeout(all, 120);
     suite_add_tcase(suite, all);
