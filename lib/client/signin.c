@@ -71,7 +71,7 @@ void signin_revoked(struct client_core *core)
  * one that it keeps, must not dial in a circle. */
 static void try_token(struct client_core *core, chat_status status)
 {
-    if (core->started && core->tokens_refused > 1)
+    if (core->started && !core->suspended && core->tokens_refused > 1)
         session_back_off(core, status);
     else
         session_connect(core);
