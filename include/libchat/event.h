@@ -41,7 +41,9 @@ typedef enum chat_event_type {
      * OFFLINE or CLOSED. */
     CHAT_EVENT_STATE = 1,
     /* Answer, now or later, with chat_conn_set_token(). `status`: CHAT_OK for the first or
-     * one that ends soon, CHAT_E_EXPIRED, CHAT_E_AUTH when the last one was refused. */
+     * one that ends soon, CHAT_E_EXPIRED, CHAT_E_AUTH when the last one was refused. Then a
+     * new one is due, not one that was kept: after the second in a row that is refused a wait
+     * comes before the next is tried. */
     CHAT_EVENT_NEED_TOKEN = 2,
     /* The server said welcome: chat_conn_get_user_id() is known. */
     CHAT_EVENT_WELCOME = 3,

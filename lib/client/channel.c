@@ -98,6 +98,7 @@ static chat_status take_row(const struct cache_channel *row, void *user)
     if (!ch)
         return CHAT_E_NOMEM;
     ch->c = *row;
+    ch->counted_rev = ch->c.head_rev; /* deleted_unread may know of all up to there */
     ch->unread_stale = true;
     lane_check(core, ch);
     if (ch->c.mark_seq)

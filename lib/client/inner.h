@@ -350,9 +350,10 @@ struct client_core {
     int64_t live_at_ms;       /* when this link became LIVE; MOMENT_NEVER before */
     int64_t server_offset_ms; /* server's wall clock less our monotonic one */
     uint32_t failures;
-    uint32_t slot_ms;    /* when to come back, said by the server; 0: it did not */
-    bool wait_is_slot;   /* the server said how long: nothing cuts it short */
-    chat_status verdict; /* why this link ends, if we know */
+    uint32_t tokens_refused; /* in a row */
+    uint32_t slot_ms;        /* when to come back, said by the server; 0: it did not */
+    bool wait_is_slot;       /* the server said how long: nothing cuts it short */
+    chat_status verdict;     /* why this link ends, if we know */
     bool verdict_final, verdict_auth;
     uint32_t oddities;
     char *token;
@@ -479,6 +480,8 @@ void core_wake_at(struct client_core *core, int64_t at_ms);
 /* session.c: one state, one link */
 void client_session_enter(struct client_core *core, chat_conn_state state, chat_status reason);
 void session_connect(struct client_core *core);
+/* The same after a wait, the longer the more often it failed. */
+void session_back_off(struct client_core *core, chat_status status);
 /* Ends the link for a reason of ours and backs off. */
 void session_drop(struct client_core *core, uint16_t code, const char *reason, chat_status status);
 /* Closes the link, then goes on as if the server had, by what its problem said. */

@@ -184,6 +184,13 @@ static void is_stale(struct client_core *core, struct channel *ch)
         list_push_back(&core->stale_receipts, &ch->stale);
 }
 
+/* Of others than these it has none to say. */
+static bool is_listed(const struct client_core *core, const struct channel *ch,
+                      const WireReceipt *w)
+{
+    return w->user_id == client_user_id(core) || w->user_id == ch->c.peer_id;
+}
+
 void receipts_listed(struct client_core *core, struct channel *ch, const WireChannel *w)
 {
     bool news = false;
@@ -191,7 +198,8 @@ void receipts_listed(struct client_core *core, struct channel *ch, const WireCha
     ch->receipts.listed_delivered = ch->receipts.listed_read = 0;
     ch->receipts.said_delivered = ch->receipts.said_read = 0;
     for (size_t i = 0; i < w->n_receipts; i++)
-        news |= learn(core, ch, w->receipts[i]);
+        if (is_listed(core, ch, w->receipts[i]))
+            news |= learn(core, ch, w->receipts[i]);
     if (news)
         events_receipt(core, ch);
     is_stale(core, ch);
@@ -304,8 +312,13 @@ static void take_all(struct client_core *core, struct channel *ch, const WireRec
     const bool raised = ch->receipts.raised;
 
     (void)take(core, ch, receipts);
+    if (raised) {
+        if (trim(core, ch))
+            is_stale(core, ch);
+        return;
+    }
     if (!core_ok(core, cache_receipts_read(core->cache, ch->c.channel_id, find_leaving, &l)) ||
-        l.kept <= CHAT_GROUP_MEMBERS_MAX || raised)
+        l.kept <= CHAT_GROUP_MEMBERS_MAX)
         return;
     for (size_t i = 0; i < l.count; i++)
         if (!core_ok(core, cache_receipt_drop(core->cache, ch->c.channel_id, l.ids[i])))

@@ -92,7 +92,7 @@ static void detach(struct client_core *core)
     receive_drop(core);
 }
 
-static void back_off(struct client_core *core, chat_status status)
+void session_back_off(struct client_core *core, chat_status status)
 {
     uint32_t doublings =
         core->failures < BACKOFF_DOUBLINGS_MAX ? core->failures : BACKOFF_DOUBLINGS_MAX;
@@ -122,7 +122,7 @@ void session_drop(struct client_core *core, uint16_t code, const char *reason, c
     detach(core);
     core->dial_wanted = false;
     if (core->started && !core->suspended)
-        back_off(core, status);
+        session_back_off(core, status);
 }
 
 void session_protocol_error(struct client_core *core, const char *what)
@@ -222,7 +222,7 @@ static void lost(struct client_core *core, uint16_t code)
     } else if (core->verdict_auth) {
         signin_refused(core, core->verdict);
     } else {
-        back_off(core, core->verdict);
+        session_back_off(core, core->verdict);
     }
 }
 
@@ -335,7 +335,7 @@ chat_status client_start(struct client_core *core)
     if (status != CHAT_OK)
         return status;
     core->started = true;
-    core->failures = 0;
+    core->failures = core->tokens_refused = 0;
     core->reason = CHAT_OK;
     session_connect(core);
     return CHAT_OK;

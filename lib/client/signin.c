@@ -67,15 +67,27 @@ void signin_revoked(struct client_core *core)
     core->token_shown = true; /* forgotten with the ticket: signin_refused() */
 }
 
+/* At once; but whose tokens are refused one after the other, as when an application hands out
+ * one that it keeps, must not dial in a circle. */
+static void try_token(struct client_core *core, chat_status status)
+{
+    if (core->started && !core->suspended && core->tokens_refused > 1)
+        session_back_off(core, status);
+    else
+        session_connect(core);
+}
+
 void signin_refused(struct client_core *core, chat_status status)
 {
-    if (!core->by_ticket && core->token_shown)
+    if (!core->by_ticket && core->token_shown) {
+        core->tokens_refused++;
         forget_token(core);
+    }
     core->by_ticket = false;
     forget_ticket(core);
     if (core->token) { /* another credential than the one that was refused */
         client_session_enter(core, CHAT_CONN_OFFLINE, CHAT_OK);
-        session_connect(core);
+        try_token(core, status);
         return;
     }
     client_session_enter(core, CHAT_CONN_OFFLINE, status);
@@ -102,7 +114,7 @@ chat_status client_set_token(struct client_core *core, const char *token, size_t
     if (session_is_signed_in(core))
         core->refresh_wanted = true;
     else if (core->state == CHAT_CONN_OFFLINE)
-        session_connect(core);
+        try_token(core, core->reason);
     return CHAT_OK;
 }
 
@@ -226,6 +238,7 @@ void signin_welcome(struct client_core *core, const WireWelcome *w)
         return;
     keep_limits(core, w);
     core->proven_hash = core->offered_hash;
+    core->tokens_refused = 0;
     core->server_offset_ms = 0;
     if (w->server_time_ms > 0 && w->server_time_ms < INT64_MAX / 4)
         core->server_offset_ms = w->server_time_ms - core->now.mono_ms;

@@ -118,7 +118,7 @@ static chat_status keep_change(const struct cache_outgoing *o, void *user)
     row->change_state = shown_state(o);
     row->change_status = (chat_status)o->status;
     row->change_nonce = (struct chat_nonce){o->device_id, o->counter};
-    if (row->change_state != CHAT_OUTGOING_QUEUED)
+    if (row->change_state != CHAT_OUTGOING_QUEUED || m->deleted) /* nothing brings it back */
         return CHAT_OK;
     m->deleted = o->kind == CHAT_OUTGOING_DELETE;
     if (m->deleted)

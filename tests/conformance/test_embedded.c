@@ -69,6 +69,28 @@ START_TEST(a_newer_table_is_refused_and_not_touched)
 }
 END_TEST
 
+/* As a version before this one left it: without the kinds of rows that came later. */
+START_TEST(a_table_of_an_older_version_gets_the_kinds_of_rows_it_lacks)
+{
+    struct engine_row row = kit_row(TABLE_TOMBSTONE, 9, 3, 0, "rev");
+    const struct engine_query query = {
+        .table = TABLE_TOMBSTONE, .from = {9, 0, 0}, .to = {9, 100, 0}, .limit = 100};
+    struct engine_result result;
+
+    add(1, 5, true);
+    ck_assert_int_eq(kit_engine_close(kit.engine), CHAT_OK);
+    tamper("DROP TABLE tombstone; DROP TABLE device");
+    ck_assert_int_eq(reopen(), CHAT_OK);
+    ck_assert_int_eq(kit_engine_read(&kit, kit.engine, &query, &result, NULL), CHAT_OK);
+    ck_assert_uint_eq(result.count, 0);
+    ck_assert_int_eq(kit_engine_append(kit.engine, 7, 6, 6, 1), CHAT_OK);
+    ck_assert_int_eq(kit_engine_apply(kit.engine, &row, 1, 6), CHAT_OK);
+    ck_assert_int_eq(reopen(), CHAT_OK);
+    ck_assert_int_eq(kit_engine_read(&kit, kit.engine, &query, &result, NULL), CHAT_OK);
+    ck_assert_uint_eq(result.count, 1);
+}
+END_TEST
+
 START_TEST(another_shards_table_is_corruption)
 {
     ck_assert_int_eq(kit_engine_close(kit.engine), CHAT_OK);
@@ -466,6 +488,7 @@ int main(void)
 
     tcase_add_checked_fixture(all, setup, teardown);
     tcase_add_test(all, a_newer_table_is_refused_and_not_touched);
+    tcase_add_test(all, a_table_of_an_older_version_gets_the_kinds_of_rows_it_lacks);
     tcase_add_test(all, another_shards_table_is_corruption);
     tcase_add_test(all, a_table_without_its_state_is_corruption);
     tcase_add_test(all, a_file_that_is_no_database_is_corruption);

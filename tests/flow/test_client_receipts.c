@@ -364,6 +364,41 @@ START_TEST(receipts_are_bounded_and_a_member_who_is_pushed_out_comes_back)
 }
 END_TEST
 
+/* Lists have the user's own and a direct's other. */
+START_TEST(a_list_says_nothing_of_other_members)
+{
+    rig_store_many(&rig, CH, 5);
+    list_receipt(8001, 4, 4);
+    list_receipt(BOB, 4, 4);
+    rig_start(&rig);
+    ck_assert_uint_eq(read_by(8001), 0);
+    ck_assert_uint_eq(read_by(BOB), 4);
+}
+END_TEST
+
+static bool keep_fetches(struct rig *r, const WireClientFrame *f)
+{
+    (void)r;
+    return f->body_case == WIRE_CLIENT_FRAME__BODY_FETCH_RECEIPTS;
+}
+
+START_TEST(receipts_are_bounded_when_one_rises_before_the_answer)
+{
+    rig.on_frame = keep_fetches;
+    rig_store_many(&rig, CH, 5);
+    rig_start(&rig);
+    say_many(2 * CHAT_GROUP_MEMBERS_MAX - 1, 3);
+    (void)count_receipts();
+    rig_turn(&rig);
+    say_receipts(0, 3003, 5, 5);
+    rig.on_frame = on_frame;
+    say_receipts(rig_heard_last(&rig, WIRE_CLIENT_FRAME__BODY_FETCH_RECEIPTS)->request_id, EVE, 2,
+                 1); /* one too many: all are asked for again */
+    ck_assert_uint_eq(rig_heard(&rig, WIRE_CLIENT_FRAME__BODY_FETCH_RECEIPTS), 2);
+    ck_assert_uint_eq(count_receipts(), 1);
+}
+END_TEST
+
 START_TEST(what_is_looked_at_is_kept_current_after_an_undone_turn)
 {
     static struct faulty_alloc memory;
@@ -587,6 +622,8 @@ int main(void)
     tcase_add_test(all, receipts_of_who_has_left_go_when_they_are_more_than_members_can_be);
     tcase_add_test(all, an_answer_does_not_take_away_what_was_heard_meanwhile);
     tcase_add_test(all, receipts_are_bounded_and_a_member_who_is_pushed_out_comes_back);
+    tcase_add_test(all, a_list_says_nothing_of_other_members);
+    tcase_add_test(all, receipts_are_bounded_when_one_rises_before_the_answer);
     tcase_add_test(all, what_is_looked_at_is_kept_current_after_an_undone_turn);
     tcase_add_test(all, fetched_receipts_come_with_the_ticket);
     tcase_add_test(all, typing_is_told_at_once_repeated_and_given_up_by_itself);

@@ -44,6 +44,37 @@ static bool no_answers_to_reads(struct rig *r, const WireClientFrame *f)
            f->body_case == WIRE_CLIENT_FRAME__BODY_FETCH_HISTORY;
 }
 
+/* The list told how many are deleted, and which was not heard before the end. */
+START_TEST(what_was_deleted_of_what_is_passed_after_a_restart_hides_nothing_unread)
+{
+    static WireChannelSettings settings = WIRE_CHANNEL_SETTINGS__INIT;
+    uint64_t ticket;
+
+    settings.channel_id = CH;
+    rig_channel(&rig, CH)->settings = &settings;
+    rig.config.keep_max = 10;
+    rig_start(&rig);
+    rig_cut(&rig, 1006);
+    rig_store_many(&rig, CH, 100);
+    rig_wait(&rig, 3000);
+    ck_assert_int_eq(client_fetch_history(rig.core, CH, 1, 10, false, &ticket), CHAT_OK);
+    rig_wait(&rig, 100);
+    rig_cut(&rig, 1006); /* 1 to 10 and 91 to 100 are held */
+    rig.on_frame = no_answers_to_reads;
+    for (uint64_t seq = 6; seq <= 8; seq++) {
+        rig_channel(&rig, CH)->messages[seq].deleted = true;
+        rig_alter(&rig, CH, seq, "");
+    }
+    rig_wait(&rig, 3000);
+    ck_assert_uint_eq(client_channel(rig.core, CH)->unread, 97);
+    rig_crash(&rig);
+    rig_open(&rig); /* without a link */
+    ck_assert_uint_eq(client_channel(rig.core, CH)->unread, 97);
+    ck_assert_int_eq(client_mark_read(rig.core, CH, 10), CHAT_OK);
+    ck_assert_uint_eq(client_channel(rig.core, CH)->unread, 90);
+}
+END_TEST
+
 /* By then the store may not know its nonce any more, and it would undo what came later. */
 START_TEST(an_acknowledged_edit_is_not_sent_again_after_a_restart)
 {
@@ -364,6 +395,7 @@ int main(void)
 
     memory_vfs_init(&disk, VFS);
     tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, what_was_deleted_of_what_is_passed_after_a_restart_hides_nothing_unread);
     tcase_add_test(tc, an_acknowledged_edit_is_not_sent_again_after_a_restart);
     tcase_add_loop_test(tc, a_stale_edit_does_not_overtake_a_later_one_of_its_message, 0, 2);
     tcase_add_loop_test(tc, a_reaction_to_its_message_does_not_stand_for_a_stale_edit, 0, 2);

@@ -48,6 +48,57 @@ START_TEST(a_refused_token_is_not_tried_again)
 }
 END_TEST
 
+/* As an application does that keeps a token, and whose user was signed out. */
+START_TEST(who_gives_refused_tokens_again_and_again_does_not_dial_in_a_circle)
+{
+    rig.hello_problem = WIRE_PROBLEM_CODE__PROBLEM_UNAUTHENTICATED;
+    rig.problem_retry = WIRE_RETRY__RETRY_REAUTH;
+    rig_start(&rig);
+    ck_assert_int_eq(client_set_token(rig.core, "token", 5), CHAT_OK);
+    rig_turn(&rig);
+    ck_assert_uint_eq(rig.dials, 2); /* the first time at once */
+    for (int i = 0; i < 6000; i++) {
+        if (state() == CHAT_CONN_OFFLINE)
+            ck_assert_int_eq(client_set_token(rig.core, "token", 5), CHAT_OK);
+        rig_wait(&rig, 10);
+    }
+    ck_assert_uint_lt(rig.dials, 25);
+    rig.hello_problem = WIRE_PROBLEM_CODE__PROBLEM_CODE_UNSPECIFIED;
+    if (state() == CHAT_CONN_OFFLINE)
+        ck_assert_int_eq(client_set_token(rig.core, "fresh", 5), CHAT_OK);
+    rig_wait(&rig, 60000);
+    ck_assert_int_eq(state(), CHAT_CONN_LIVE);
+    /* That ends the row. */
+    rig.hello_problem = WIRE_PROBLEM_CODE__PROBLEM_UNAUTHENTICATED;
+    rig_cut(&rig, CHAT_CLOSE_REVOKED);
+    rig_wait(&rig, 10);
+    ck_assert_int_eq(state(), CHAT_CONN_OFFLINE);
+    rig.hello_problem = WIRE_PROBLEM_CODE__PROBLEM_CODE_UNSPECIFIED;
+    ck_assert_int_eq(client_set_token(rig.core, "fresh", 5), CHAT_OK);
+    rig_turn(&rig);
+    ck_assert_int_eq(state(), CHAT_CONN_LIVE);
+}
+END_TEST
+
+START_TEST(a_refused_token_given_to_a_suspended_client_waits_for_nothing)
+{
+    rig.hello_problem = WIRE_PROBLEM_CODE__PROBLEM_UNAUTHENTICATED;
+    rig.problem_retry = WIRE_RETRY__RETRY_REAUTH;
+    rig_start(&rig);
+    ck_assert_int_eq(client_set_token(rig.core, "token", 5), CHAT_OK);
+    rig_turn(&rig);
+    client_suspend(rig.core);
+    ck_assert_int_eq(client_set_token(rig.core, "fresh", 5), CHAT_OK);
+    rig_wait(&rig, 60000);
+    ck_assert_int_ne(state(), CHAT_CONN_BACKING_OFF);
+    ck_assert_uint_eq(rig.dials, 2);
+    rig.hello_problem = WIRE_PROBLEM_CODE__PROBLEM_CODE_UNSPECIFIED;
+    client_resume(rig.core);
+    rig_turn(&rig);
+    ck_assert_int_eq(state(), CHAT_CONN_LIVE);
+}
+END_TEST
+
 /* The answer about the old one comes when the new one is there already. */
 static bool hand_over_while_refused(struct rig *r, const WireClientFrame *f)
 {
@@ -686,6 +737,8 @@ int main(void)
     tcase_add_checked_fixture(life, setup, teardown);
     tcase_add_test(life, without_credentials_a_token_is_asked_for_and_the_answer_may_come_later);
     tcase_add_loop_test(life, a_refused_token_is_not_tried_again, 0, 2);
+    tcase_add_test(life, who_gives_refused_tokens_again_and_again_does_not_dial_in_a_circle);
+    tcase_add_test(life, a_refused_token_given_to_a_suspended_client_waits_for_nothing);
     tcase_add_test(life, a_token_that_was_never_shown_is_not_thrown_away_for_the_one_before);
     tcase_add_test(life, a_close_code_alone_asks_for_a_token_too);
     tcase_add_test(life, a_reconnect_uses_the_ticket_and_falls_back_to_the_token);

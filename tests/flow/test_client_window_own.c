@@ -212,6 +212,23 @@ START_TEST(an_edit_goes_on_showing_when_its_message_gets_in)
 }
 END_TEST
 
+/* The edit will be refused; what was deleted must not seem to come back meanwhile. */
+START_TEST(an_edit_of_what_another_deleted_shows_no_text)
+{
+    start_with(3);
+    ck_assert_int_eq(rig_try_edit(&rig, CH, 2, "better"), CHAT_OK);
+    (void)copy_pull(&copy);
+    ck_assert_str_eq(row_at(1)->message->text, "better");
+    rig_channel(&rig, CH)->messages[2].deleted = true;
+    rig_alter(&rig, CH, 2, "");
+    rig_publish(&rig, CH, 2, true);
+    (void)copy_pull(&copy);
+    ck_assert(row_at(1)->message->deleted);
+    ck_assert_str_eq(row_at(1)->message->text, "");
+    ck_assert_int_eq(row_at(1)->change, CHAT_OUTGOING_EDIT);
+}
+END_TEST
+
 START_TEST(a_deletion_of_a_message_on_its_way_shows_in_its_row)
 {
     struct chat_nonce nonce;
@@ -379,6 +396,7 @@ int main(void)
     tcase_add_test(own, a_refused_reaction_falls_away);
     tcase_add_test(own, an_edit_of_a_message_on_its_way_shows_in_its_row);
     tcase_add_test(own, an_edit_goes_on_showing_when_its_message_gets_in);
+    tcase_add_test(own, an_edit_of_what_another_deleted_shows_no_text);
     tcase_add_test(own, a_deletion_of_a_message_on_its_way_shows_in_its_row);
     tcase_add_test(own, what_waits_for_a_refused_message_does_not_show);
     tcase_add_test(own, each_shows_on_its_own_row);

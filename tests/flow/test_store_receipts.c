@@ -1,4 +1,5 @@
 /* Receipts and typing, as a store keeps and passes them on. */
+#include "base/snowflake.h"
 #include "store_own.h"
 
 /* --- receipts --- */
@@ -320,6 +321,29 @@ START_TEST(homes_whose_receipts_cannot_be_journaled_make_room_for_others)
 }
 END_TEST
 
+/* The longest unused ones gather receipts: of the others one goes. */
+START_TEST(homes_with_gathering_receipts_do_not_keep_others_out)
+{
+    uint64_t made[64], groups[11];
+    size_t count = 0;
+
+    restart_with(made, 64, 200, 10);
+    for (size_t i = 0; i < 64 && count < 11; i++) /* limits are a shard's */
+        if (snowflake_shard(made[i]) == snowflake_shard(made[0]))
+            groups[count++] = made[i];
+    ck_assert_uint_eq(count, 11);
+    for (size_t i = 0; i < 9; i++) {
+        mark(bob, groups[i], 1, 0); /* the first one at once */
+        mark(bob, groups[i], 1, 1);
+    }
+    for (size_t i = 9; i < 11; i++)
+        ck_assert_uint_eq(fetch(ann, groups[i])->n_receipts, 0);
+    store_host_wait(&h, 2000);
+    for (size_t i = 0; i < 9; i++)
+        expect_receipt(fetch(ann, groups[i]), bob, 1, 1);
+}
+END_TEST
+
 /* --- typing --- */
 
 static void type(uint64_t user, uint64_t channel, bool stop)
@@ -419,6 +443,7 @@ int main(void)
     tcase_add_test(receipts, a_stop_with_more_receipts_than_the_queue_holds_journals_them_in_turn);
     tcase_add_test(receipts, a_stop_without_room_for_receipts_is_a_stop_all_the_same);
     tcase_add_test(receipts, homes_whose_receipts_cannot_be_journaled_make_room_for_others);
+    tcase_add_test(receipts, homes_with_gathering_receipts_do_not_keep_others_out);
     tcase_add_test(receipts, a_group_of_500_is_one_record_and_rarer);
     suite_add_tcase(suite, receipts);
     tcase_add_checked_fixture(few, setup_few_homes, teardown);

@@ -390,6 +390,31 @@ START_TEST(a_signed_out_device_has_no_session_and_no_ticket_any_more)
 }
 END_TEST
 
+/* Or what it was signed out of, its token and its ticket, would let it in again. */
+START_TEST(a_device_that_was_just_signed_out_is_the_last_to_be_forgotten)
+{
+    const uint64_t session = sign_in("ann", 9, "phone/1")->session_opened->session_no;
+    uint64_t device = 1000;
+
+    store_host_wait(&h, 10);
+    while (devices_of(ann)->n_devices < CHAT_DEVICES_MAX) {
+        store_host_wait(&h, 10);
+        (void)sign_in("ann", ++device, "phone/1");
+    }
+    store_host_wait(&h, 10000);
+    (void)sign_out(ann, 9); /* nearly the longest unused one */
+    for (int i = 0; i < 3; i++) {
+        for (int k = 0; k < 4; k++)
+            (void)sign_in("ann", ++device, "phone/1");
+        expect_problem(resume(ann, 9, session, 0), PROBLEM_OF(UNAUTHENTICATED));
+        expect_problem(sign_in_by("ann", 9, 60000), PROBLEM_OF(UNAUTHENTICATED));
+        if (i == 1)
+            store_host_wait(&h, 3000); /* rows */
+        restart();
+    }
+}
+END_TEST
+
 START_TEST(a_clock_set_back_lets_no_signed_out_session_in)
 {
     const uint64_t session = sign_in("ann", 9, "phone/1")->session_opened->session_no;
@@ -516,6 +541,7 @@ int main(void)
     tcase_add_test(devices, at_the_limit_the_device_unused_for_longest_goes);
     tcase_add_test(devices, at_the_limit_a_failing_allocation_makes_no_device_too_many);
     tcase_add_test(devices, a_signed_out_device_has_no_session_and_no_ticket_any_more);
+    tcase_add_test(devices, a_device_that_was_just_signed_out_is_the_last_to_be_forgotten);
     tcase_add_test(devices, a_clock_set_back_lets_no_signed_out_session_in);
     tcase_add_test(devices, a_token_issued_before_the_device_was_signed_out_is_refused);
     tcase_add_test(devices, a_token_issued_before_signing_out_everywhere_is_refused);

@@ -244,7 +244,8 @@ static void check_message(struct sim_screen *s, chat_conn *conn, uint32_t index)
         wrong(s, &s->window, index, "the cache has another message");
     else if (m->rev != row->rev)
         wrong(s, &s->window, index, "the cache has it altered");
-    else if (!row->changing && (m->deleted != row->deleted || text_hash(m) != row->text))
+    else if ((m->deleted && !row->deleted) ||
+             (!row->changing && (m->deleted != row->deleted || text_hash(m) != row->text)))
         wrong(s, &s->window, index, "the cache says something else");
     chat_page_free(page);
 }
@@ -321,7 +322,7 @@ static void check_changes(struct sim_screen *s, chat_conn *conn)
 
         if (row->changing != (d->kind && d->state == CHAT_OUTGOING_QUEUED))
             wrong(s, p, i, "an edit or deletion of it came or went");
-        else if (row->changing && row->text != d->text)
+        else if (row->changing && row->text != (row->deleted ? 0 : d->text))
             wrong(s, p, i, "it does not show its edit");
         if (row->reactions_waiting != (row->deleted ? 0 : d->reactions))
             wrong(s, p, i, "it does not show what waits of reactions");

@@ -43,12 +43,18 @@ static void to_row(struct known_device *d, WireDeviceRow *out)
     out->signed_out_at_ms = d->signed_out_at_ms;
 }
 
+/* Signing it out counts: while it is known, what it was signed in by is refused. */
+static int64_t touched_at_ms(const struct known_device *d)
+{
+    return d->signed_out_at_ms > d->last_seen_at_ms ? d->signed_out_at_ms : d->last_seen_at_ms;
+}
+
 static int by_use(const void *a, const void *b)
 {
     const struct known_device *x = a, *y = b;
 
-    if (x->last_seen_at_ms != y->last_seen_at_ms)
-        return x->last_seen_at_ms < y->last_seen_at_ms ? -1 : 1;
+    if (touched_at_ms(x) != touched_at_ms(y))
+        return touched_at_ms(x) < touched_at_ms(y) ? -1 : 1;
     return x->device_id < y->device_id ? -1 : x->device_id > y->device_id;
 }
 
@@ -171,31 +177,31 @@ void devices_sign_out(struct shard *s, const struct request *req)
     WireLinkFrame frame;
     WireSignedOut out;
     WireDeviceRow row;
-    struct known_device *d;
+    struct known_device *known, d;
 
     if (!home)
         return;
-    d = home_find_known(home, req->frame->sign_out_device->device_id);
-    if (!d) {
+    known = home_find_known(home, req->frame->sign_out_device->device_id);
+    if (!known) {
         answer_problem(s, home, req, PROBLEM(NOT_FOUND), "device");
         return;
     }
     if (!shard_may_decide(s, req))
         return;
-    to_row(d, &row);
-    row.signed_out_no = snowflake_mint_next(&s->mint, s->store->now.wall_ms);
-    row.signed_out_at_ms = s->store->now.wall_ms;
+    d = *known;
+    d.signed_out_no = snowflake_mint_next(&s->mint, s->store->now.wall_ms);
+    d.signed_out_at_ms = s->store->now.wall_ms;
+    to_row(&d, &row);
     body.device = &row;
     body.signed_out = true;
     record.body_case = WIRE_RECORD__BODY_DEVICE;
     record.device = &body;
-    fill_signed_out(&frame, &out, d->device_id, row.signed_out_no);
+    fill_signed_out(&frame, &out, d.device_id, d.signed_out_no);
     if (batch_decide(s, home, &record, req, &frame, NULL) != CHAT_OK) {
         answer_no_memory(s, req);
         return;
     }
-    d->signed_out_no = row.signed_out_no;
-    d->signed_out_at_ms = row.signed_out_at_ms;
+    home_put_known(home, &d);
     s->stats->devices_signed_out++;
 }
 

@@ -5,7 +5,8 @@
  * out mints a number: sessions of it with lower ones end, and tickets that were given to those
  * are refused, on whatever router. So are tokens that say that they were issued before, when they
  * come from this device. It stays known, so that this holds, but is listed no more until it signs
- * in again. Signing out everywhere raises the user's auth_epoch, and refuses tokens that were
+ * in again. Known are CHAT_DEVICES_MAX: for one more the one that was signed in or out longest ago
+ * is forgotten. Signing out everywhere raises the user's auth_epoch, and refuses tokens that were
  * issued before from whatever device.
  */
 #ifndef CHAT_SERVER_STORE_DEVICES_H
@@ -17,7 +18,7 @@
 #define DEVICE_CLOCK_MS 60000 /* what clocks may differ by */
 
 void devices_from_row(struct known_device *out, const WireDeviceRow *row);
-/* After loading: the longest unused first. */
+/* After loading: the longest untouched first, which is the next to be forgotten. */
 void devices_sort(struct home *home);
 
 /* Was the device signed out after it had this session, or the ticket or token that it came with? */

@@ -121,7 +121,7 @@ struct home {
     struct listing *listings; /* ascending by home_id */
     uint32_t listing_count, listing_room;
     uint32_t listed_count, draft_count;
-    struct known_device *known; /* longest unused first */
+    struct known_device *known; /* longest untouched first */
     uint32_t known_count, known_room;
     struct device *devices; /* newest last; kept while anybody subscribes */
     uint32_t device_count;
@@ -151,7 +151,7 @@ void home_set_draft(struct home *h, struct listing *l, uint64_t version, bool ha
 struct known_device *home_find_known(const struct home *h, uint64_t device_id);
 /* Errors: CHAT_E_NOMEM. After it one home_put_known() of a new one cannot fail. */
 chat_status home_reserve_known(struct home *h, const struct chat_allocator *allocator);
-/* Replaces or adds, as the one used last; past CHAT_DEVICES_MAX the longest unused one goes. */
+/* Replaces or adds, as the last one touched; past CHAT_DEVICES_MAX the longest untouched goes. */
 void home_put_known(struct home *h, const struct known_device *device);
 
 /* The newest session of a device; 0 when not known. */

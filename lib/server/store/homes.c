@@ -10,7 +10,7 @@
 #include "server/store/rows.h"
 #include "server/store/subscriptions.h"
 
-#define EVICT_TRIES 8u
+#define EVICT_TRIES 64u /* homes that may not go, looked at to load one */
 
 void homes_init(struct shard *s)
 {
@@ -101,6 +101,9 @@ static bool make_room(struct shard *s)
             unload(s, home);
             homes_settle(s, home);
             s->stats->home_evictions++;
+        } else { /* out of the way of the others */
+            list_remove(&home->lru);
+            list_push_back(&s->home_lru, &home->lru);
         }
     }
     return s->homes_loaded < s->limits->homes_max;
