@@ -160,6 +160,7 @@ bool chat_conn_next_event(chat_conn *conn, struct chat_event *out_event)
     conn->memory.modest = false;
     any = client_next_event(conn->core, out_event);
     loop_note_events(conn);
+    loop_leave(conn);
     return any;
 }
 
@@ -243,7 +244,10 @@ uint32_t chat_conn_get_outgoing_count(const chat_conn *conn)
 
 bool chat_conn_get_outgoing(chat_conn *conn, uint32_t index, const struct chat_outgoing **out)
 {
-    return client_outgoing(conn->core, index, out);
+    bool any = client_outgoing(conn->core, index, out);
+
+    loop_leave(conn);
+    return any;
 }
 
 chat_status chat_conn_resend(chat_conn *conn, const struct chat_nonce *nonce,

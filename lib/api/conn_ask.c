@@ -5,23 +5,35 @@
 
 const struct chat_channel *chat_conn_next_channel(chat_conn *conn, uint64_t after_channel_id)
 {
-    return client_next_channel(conn->core, after_channel_id);
+    const struct chat_channel *channel = client_next_channel(conn->core, after_channel_id);
+
+    loop_leave(conn);
+    return channel;
 }
 
 const struct chat_channel *chat_conn_get_channel(chat_conn *conn, uint64_t channel_id)
 {
-    return client_channel(conn->core, channel_id);
+    const struct chat_channel *channel = client_channel(conn->core, channel_id);
+
+    loop_leave(conn);
+    return channel;
 }
 
 const struct chat_user *chat_conn_get_user(chat_conn *conn, uint64_t user_id)
 {
-    return client_user(conn->core, user_id);
+    const struct chat_user *user = client_user(conn->core, user_id);
+
+    loop_leave(conn);
+    return user;
 }
 
 chat_status chat_conn_read_messages(chat_conn *conn, uint64_t channel_id, uint64_t start_seq,
                                     uint32_t limit, bool backwards, chat_page **out_page)
 {
-    return client_read(conn->core, channel_id, start_seq, limit, backwards, out_page);
+    chat_status status = client_read(conn->core, channel_id, start_seq, limit, backwards, out_page);
+
+    loop_leave(conn);
+    return status;
 }
 
 chat_status chat_conn_search(chat_conn *conn, const char *query, size_t query_len,
@@ -32,7 +44,13 @@ chat_status chat_conn_search(chat_conn *conn, const char *query, size_t query_le
     return client_search(conn->core, query, query_len, channel_id, before, limit, out_ticket);
 }
 
-uint64_t chat_conn_get_search_backlog(chat_conn *conn) { return client_search_backlog(conn->core); }
+uint64_t chat_conn_get_search_backlog(chat_conn *conn)
+{
+    uint64_t count = client_search_backlog(conn->core);
+
+    loop_leave(conn);
+    return count;
+}
 
 chat_status chat_conn_fetch_history(chat_conn *conn, uint64_t channel_id, uint64_t start_seq,
                                     uint32_t limit, bool backwards, uint64_t *out_ticket)

@@ -30,7 +30,10 @@ chat_status chat_conn_set_draft(chat_conn *conn, uint64_t channel_id, const char
 
 const struct chat_draft *chat_conn_get_draft(chat_conn *conn, uint64_t channel_id)
 {
-    return client_draft(conn->core, channel_id);
+    const struct chat_draft *draft = client_draft(conn->core, channel_id);
+
+    loop_leave(conn);
+    return draft;
 }
 
 chat_status chat_conn_get_receipts(chat_conn *conn, uint64_t channel_id,

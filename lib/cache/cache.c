@@ -185,6 +185,8 @@ void cache_release(struct cache *c)
     close_file(c);
 }
 
+bool cache_is_open(const struct cache *c) { return c->db && !c->in_memory; }
+
 /* Is it as we left it? Somebody who opened it has counted that. */
 static chat_status compare_file(struct cache *c, bool *out_taken)
 {

@@ -363,12 +363,22 @@ static void give_up(chat_view *view, chat_status status)
     }
 }
 
+bool view_has_news(const chat_view *view)
+{
+    return view->more || (view->dirty && view->core->now.mono_ms >= view->retry_at_ms);
+}
+
 bool view_next_diff(chat_view *view, struct chat_diff *out)
 {
     struct chat_diff diff = {.size = sizeof(diff)};
     size_t size = out->size;
     chat_status status;
 
+    if (view->dirty && !view_has_news(view)) { /* it is to be tried again later */
+        diff.size = size;
+        memcpy(out, &diff, size < sizeof(diff) ? size : sizeof(diff));
+        return false;
+    }
     (void)core_commit(view->core);
     status = next(view, &diff);
     if (status != CHAT_OK) {

@@ -1,0 +1,168 @@
+/* What a call leaves behind for the next step: all that is to be done, and nothing when there is
+ * not. */
+#include <check.h>
+
+#include "../support/memory_vfs.h"
+#include "../support/pipe.h"
+
+static struct pipe p;
+static struct memory_vfs disk;
+static chat_loop *loop;
+static chat_conn *conn;
+
+static chat_status open_conn(const char *cache_path, chat_conn **out_conn)
+{
+    struct chat_conn_config config;
+
+    chat_conn_config_init(&config);
+    config.url = "pipe:";
+    config.token = "token";
+    config.cache_path = cache_path;
+    config.cache_vfs = cache_path ? "memory" : NULL;
+    return chat_conn_new(loop, &config, out_conn);
+}
+
+static void setup(void)
+{
+    struct chat_loop_config config;
+
+    pipe_init(&p);
+    conn = NULL;
+    chat_loop_config_init(&config);
+    config.transport = &p.transport;
+    ck_assert_int_eq(chat_loop_new(&config, &loop), CHAT_OK);
+}
+
+static void teardown(void)
+{
+    memory_vfs_fail_after(&disk, MEMORY_VFS_NEVER, false);
+    chat_conn_free(conn);
+    chat_loop_free(loop);
+    pipe_fini(&p);
+    memory_vfs_erase(&disk);
+}
+
+static void pull_all(void)
+{
+    struct chat_event event = CHAT_EVENT_INIT;
+
+    while (chat_conn_next_event(conn, &event))
+        ;
+}
+
+/* Until nothing is wanted now. */
+static void settle(void)
+{
+    int steps = 0;
+
+    do {
+        ck_assert_int_eq(chat_loop_step(loop, 0), CHAT_OK);
+        pull_all();
+        ck_assert_int_lt(++steps, 1000);
+    } while (chat_loop_get_timeout_ms(loop) == 0);
+}
+
+static void go_live(const char *cache_path)
+{
+    ck_assert_int_eq(open_conn(cache_path, &conn), CHAT_OK);
+    ck_assert_int_eq(chat_conn_start(conn), CHAT_OK);
+    for (int i = 0; i < 50 && chat_conn_get_state(conn) != CHAT_CONN_LIVE; i++)
+        ck_assert_int_eq(chat_loop_step(loop, 100), CHAT_OK);
+    ck_assert_int_eq(chat_conn_get_state(conn), CHAT_CONN_LIVE);
+    settle();
+}
+
+/* An application that looks at its views after each step is not kept busy by that. */
+START_TEST(looking_at_views_without_news_wants_no_step)
+{
+    struct chat_diff diff = CHAT_DIFF_INIT;
+    chat_view *views[2];
+    int steps = 0;
+
+    go_live(NULL);
+    pipe_post(&p, 0, 20);
+    ck_assert_int_eq(chat_view_open_channels(conn, NULL, &views[0]), CHAT_OK);
+    ck_assert_int_eq(chat_view_open_messages(conn, PIPE_CHANNEL, NULL, &views[1]), CHAT_OK);
+    do {
+        ck_assert_int_eq(chat_loop_step(loop, 0), CHAT_OK);
+        pull_all();
+        for (int i = 0; i < 2; i++)
+            while (chat_view_next_diff(views[i], &diff))
+                ;
+        ck_assert_int_lt(++steps, 200);
+    } while (chat_loop_get_timeout_ms(loop) == 0);
+    ck_assert_uint_eq(chat_view_get_count(views[1]), 20);
+}
+END_TEST
+
+/* "Calls that need the file meanwhile open it for a turn." */
+START_TEST(what_is_read_while_suspended_leaves_the_file_free)
+{
+    chat_conn *other = NULL;
+    chat_page *page = NULL;
+
+    go_live("cache");
+    pipe_post(&p, 0, 5);
+    settle();
+    chat_conn_suspend(conn);
+    settle();
+    switch (_i) {
+    case 0:
+        ck_assert_int_eq(chat_conn_read_messages(conn, PIPE_CHANNEL, 0, 5, true, &page), CHAT_OK);
+        chat_page_free(page);
+        break;
+    case 1: (void)chat_conn_get_user(conn, PIPE_BOB); break;
+    default: (void)chat_conn_get_search_backlog(conn); break;
+    }
+    ck_assert_int_eq(chat_loop_get_timeout_ms(loop), 0);
+    settle();
+    ck_assert_int_eq(open_conn("cache", &other), CHAT_OK);
+    chat_conn_free(other);
+}
+END_TEST
+
+/* Its turn is undone: the link is closed and dialed again in time, although nothing else comes. */
+START_TEST(a_disk_that_fails_between_two_steps_is_seen_to_in_the_next)
+{
+    struct chat_event event = CHAT_EVENT_INIT;
+    chat_page *page = NULL;
+
+    go_live("cache");
+    pipe_post(&p, 0, 5);
+    settle();
+    ck_assert_int_eq(chat_conn_read_messages(conn, PIPE_CHANNEL, 0, 5, true, &page), CHAT_OK);
+    chat_page_free(page); /* that the channel was on screen is to be written down */
+    memory_vfs_fail_after(&disk, 0, false);
+    do
+        ck_assert(chat_conn_next_event(conn, &event));
+    while (event.type != CHAT_EVENT_CACHE);
+    memory_vfs_fail_after(&disk, MEMORY_VFS_NEVER, false);
+    ck_assert_int_eq(chat_loop_get_timeout_ms(loop), 0);
+    for (int i = 0; i < 30 && chat_conn_get_state(conn) != CHAT_CONN_LIVE; i++) {
+        ck_assert_int_eq(chat_loop_step(loop, 100), CHAT_OK);
+        pull_all();
+    }
+    ck_assert_int_eq(chat_conn_get_state(conn), CHAT_CONN_LIVE);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("loop_calls");
+    TCase *tc = tcase_create("calls");
+    SRunner *runner;
+    int failed;
+
+    memory_vfs_init(&disk, "memory");
+    tcase_set_timeout(tc, 60);
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, looking_at_views_without_news_wants_no_step);
+    tcase_add_loop_test(tc, what_is_read_while_suspended_leaves_the_file_free, 0, 3);
+    tcase_add_test(tc, a_disk_that_fails_between_two_steps_is_seen_to_in_the_next);
+    suite_add_tcase(suite, tc);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
