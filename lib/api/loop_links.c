@@ -10,7 +10,8 @@
 #include "base/alloc.h"
 
 #define SUBPROTOCOL "libchat.v1"
-/* Of one link. A transport that cannot pause a link is not pumped beyond this. */
+/* Of one link, with what holds a message. A transport that cannot pause a link is not pumped beyond
+ * this. */
 #define INBOX_BYTES_MAX (4u * CHAT_SERVER_MESSAGE_MAX)
 
 struct loop_message {
@@ -50,7 +51,7 @@ static void pop(struct chat_loop *loop, struct loop_link *link)
 {
     struct loop_message *m = LIST_ENTRY(list_pop_front(&link->inbox), struct loop_message, link);
 
-    count_inbox(loop, link, link->inbox_bytes - m->len);
+    count_inbox(loop, link, link->inbox_bytes - sizeof(*m) - m->len);
     alloc_free(loop->allocator, m);
 }
 
@@ -64,7 +65,7 @@ static bool keep(struct loop_link *link, const uint8_t *bytes, size_t len)
     *m = (struct loop_message){.len = len};
     memcpy(m->bytes, bytes, len);
     list_push_back(&link->inbox, &m->link);
-    count_inbox(conn->loop, link, link->inbox_bytes + len);
+    count_inbox(conn->loop, link, link->inbox_bytes + sizeof(*m) + len);
     set_paused(link, true);
     if (!list_node_is_linked(&conn->in_resting))
         list_push_back(&conn->loop->resting, &conn->in_resting);
