@@ -84,6 +84,7 @@ struct loop_link {
     uint64_t number;
     bool opened;
     bool paused;
+    bool dropped;      /* it was us: why is known, how it ends is no news */
     struct list inbox; /* struct loop_message: came when the budget was spent */
     size_t inbox_bytes;
     /* The transport's last word, when it came before the inbox was empty. */

@@ -93,7 +93,7 @@ static void tell_closed(struct loop_link *link, chat_status status, uint16_t cod
     struct event event = {.kind = EVENT_LINK_CLOSED, .link = link->opened ? link->number : 0};
 
     event.closed.code = code;
-    if (status != CHAT_OK)
+    if (status != CHAT_OK && !link->dropped)
         client_link_problem(link->conn->core, status, reason, reason_len);
     loop_feed(link->conn, event);
 }
@@ -102,6 +102,7 @@ static void tell_closed(struct loop_link *link, chat_status status, uint16_t cod
 static void hang_up(struct chat_loop *loop, struct loop_link *link, uint16_t code,
                     const char *reason)
 {
+    link->dropped = true;
     empty_inbox(loop, link);
     if (link->conn)
         set_paused(link, false);
@@ -162,7 +163,7 @@ static void on_message(uint64_t number, const uint8_t *bytes, size_t len, void *
     struct loop_link *link = find(user, number);
     size_t at = 0;
 
-    if (!link || !link->conn)
+    if (!link || !link->conn || link->dropped)
         return;
     client_received(link->conn->core, loop_now(user));
     loop_mark(link->conn);

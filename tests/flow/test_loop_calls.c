@@ -2,6 +2,8 @@
  * not. */
 #include <check.h>
 
+#include <libchat/close.h>
+
 #include "../support/memory_vfs.h"
 #include "../support/pipe.h"
 
@@ -146,6 +148,36 @@ START_TEST(a_disk_that_fails_between_two_steps_is_seen_to_in_the_next)
 }
 END_TEST
 
+/* Takes the close, and the peer never answers it. */
+static void close_in_silence(void *self, uint64_t number, uint16_t code, const char *reason,
+                             size_t len)
+{
+    struct pipe_link *l = pipe_find(self, number);
+
+    (void)code, (void)reason, (void)len;
+    if (l)
+        pipe_drop_queue(l);
+}
+
+START_TEST(the_end_of_a_link_that_was_given_up_does_not_hide_why)
+{
+    static const uint8_t nonsense[] = "no frame at all";
+    static const char late[] = "no answer to the close";
+    uint64_t number;
+
+    go_live(NULL);
+    number = p.links[0].number;
+    p.transport.close = close_in_silence;
+    pipe_queue(&p, 0, nonsense, sizeof(nonsense));
+    settle();
+    ck_assert_int_eq(chat_conn_get_state(conn), CHAT_CONN_BACKING_OFF);
+    ck_assert_ptr_nonnull(strstr(chat_conn_last_problem(conn), "protocol"));
+    p.links[0].number = 0;
+    p.sink.on_closed(number, CHAT_E_TIMEOUT, CHAT_CLOSE_ABNORMAL, late, strlen(late), p.sink.user);
+    ck_assert_ptr_nonnull(strstr(chat_conn_last_problem(conn), "protocol"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("loop_calls");
@@ -159,6 +191,7 @@ int main(void)
     tcase_add_test(tc, looking_at_views_without_news_wants_no_step);
     tcase_add_loop_test(tc, what_is_read_while_suspended_leaves_the_file_free, 0, 3);
     tcase_add_test(tc, a_disk_that_fails_between_two_steps_is_seen_to_in_the_next);
+    tcase_add_test(tc, the_end_of_a_link_that_was_given_up_does_not_hide_why);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
