@@ -148,6 +148,66 @@ START_TEST(a_disk_that_fails_between_two_steps_is_seen_to_in_the_next)
 }
 END_TEST
 
+static uint64_t stream(void) { return chat_conn_get_channel(conn, PIPE_CHANNEL)->stream_seq; }
+
+static void disturb(int how)
+{
+    struct chat_event event = CHAT_EVENT_INIT;
+
+    switch (how) {
+    case 0:
+        chat_conn_suspend(conn);
+        settle();
+        chat_conn_resume(conn);
+        break;
+    case 1:
+        chat_conn_stop(conn);
+        settle();
+        ck_assert_int_eq(chat_conn_start(conn), CHAT_OK);
+        break;
+    case 2: /* its answer waits here, but the time of all requests is over */
+        p.clock_us += 20000000;
+        chat_conn_set_active(conn);
+        break;
+    case 3: chat_conn_network_changed(conn); break;
+    case 4:
+        chat_conn_suspend(conn);
+        chat_conn_resume(conn); /* no step between */
+        break;
+    default: /* the next turn is undone, or that of this call */
+        memory_vfs_fail_after(&disk, (size_t)how - 5, false);
+        (void)chat_loop_step(loop, 0);
+        (void)chat_conn_next_event(conn, &event);
+        memory_vfs_fail_after(&disk, MEMORY_VFS_NEVER, false);
+        break;
+    }
+}
+
+START_TEST(half_a_page_that_is_disturbed_is_whole_in_the_end)
+{
+    chat_page *page = NULL;
+
+    go_live("cache");
+    p.head_seq = 180; /* missed: one arrives, the page before it is asked for */
+    pipe_post(&p, 0, 1);
+    p.head_seq = 181;
+    chat_loop_set_budget(loop, 0, 20);
+    for (int i = 0; i < 100 && stream() == 0; i++)
+        (void)chat_loop_step(loop, 1000);
+    ck_assert_uint_gt(stream(), 0);
+    ck_assert_uint_lt(stream(), 180);
+    disturb(_i);
+    for (int i = 0; i < 5000 && stream() < 181; i++) {
+        (void)chat_loop_step(loop, 1000);
+        pull_all();
+    }
+    ck_assert_uint_eq(stream(), 181);
+    ck_assert_int_eq(chat_conn_read_messages(conn, PIPE_CHANNEL, 0, 181, true, &page), CHAT_OK);
+    ck_assert_uint_eq(chat_page_get_count(page), 181);
+    chat_page_free(page);
+}
+END_TEST
+
 /* Takes the close, and the peer never answers it. */
 static void close_in_silence(void *self, uint64_t number, uint16_t code, const char *reason,
                              size_t len)
@@ -191,6 +251,7 @@ int main(void)
     tcase_add_test(tc, looking_at_views_without_news_wants_no_step);
     tcase_add_loop_test(tc, what_is_read_while_suspended_leaves_the_file_free, 0, 3);
     tcase_add_test(tc, a_disk_that_fails_between_two_steps_is_seen_to_in_the_next);
+    tcase_add_loop_test(tc, half_a_page_that_is_disturbed_is_whole_in_the_end, 0, 12);
     tcase_add_test(tc, the_end_of_a_link_that_was_given_up_does_not_hide_why);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
