@@ -138,8 +138,9 @@ CHAT_API void chat_loop_wake(chat_loop *loop);
  * lock held, from whatever thread; what a call lends is used before the unlock. The thread
  * holds the lock while it works, never while it waits, so a lock is had within the time of a
  * step. It may be taken again by who holds it. Callbacks (logger, allocator, on_ready) come
- * from any of these threads, with the lock held, and must call nothing of libchat; nothing
- * else calls back, so there is no callback to be called from.
+ * from any of these threads, with the lock held (on_ready of a chat_loop_wake() without), and
+ * must call nothing of libchat; nothing else calls back, so there is no callback to be called
+ * from.
  */
 
 /* Errors: CHAT_E_STATE (it runs), CHAT_E_UNSUPPORTED (the transport has no descriptor),

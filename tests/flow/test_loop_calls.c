@@ -238,6 +238,68 @@ START_TEST(the_end_of_a_link_that_was_given_up_does_not_hide_why)
 }
 END_TEST
 
+/* --- structs of programs that were built with other headers --- */
+
+#define UP_TO(type, field) (offsetof(type, field) + sizeof(((type *)0)->field))
+
+/* What is behind `size` is not the program's. */
+START_TEST(a_config_of_an_older_program_is_taken_and_one_of_a_newer_is_not)
+{
+    struct chat_loop_config l;
+    struct chat_conn_config c;
+    struct chat_view_config v;
+    const size_t loop_first = UP_TO(struct chat_loop_config, ca_file);
+    const size_t conn_first = UP_TO(struct chat_conn_config, presence);
+    const size_t view_first = UP_TO(struct chat_view_config, around_seq);
+    const chat_status expected = _i == 0 ? CHAT_OK : CHAT_E_INVALID;
+    chat_loop *other = NULL;
+    chat_view *view = NULL;
+
+    memset(&l, 0xa5, sizeof(l));
+    memset(&c, 0xa5, sizeof(c));
+    memset(&v, 0xa5, sizeof(v));
+    chat_loop_config_init_sized(&l, loop_first);
+    chat_conn_config_init_sized(&c, conn_first);
+    chat_view_config_init_sized(&v, view_first);
+    l.transport = &p.transport;
+    c.url = "pipe:";
+    if (_i == 1) { /* smaller than any that there was */
+        l.size--;
+        c.size--;
+        v.size--;
+    } else if (_i == 2) {
+        l.size = sizeof(l) + 1;
+        c.size = sizeof(c) + 1;
+        v.size = sizeof(v) + 1;
+    }
+    ck_assert_int_eq(chat_loop_new(&l, &other), expected);
+    ck_assert_int_eq(chat_conn_new(loop, &c, &conn), expected);
+    if (conn)
+        ck_assert_int_eq(chat_view_open_channels(conn, &v, &view), expected);
+    chat_loop_free(other);
+}
+END_TEST
+
+START_TEST(an_event_of_an_older_program_is_written_no_further_than_it_is)
+{
+    union {
+        struct chat_event event;
+        uint8_t bytes[sizeof(struct chat_event)];
+    } out;
+    const size_t size = offsetof(struct chat_event, ticket);
+
+    ck_assert_int_eq(open_conn(NULL, &conn), CHAT_OK);
+    ck_assert_int_eq(chat_conn_start(conn), CHAT_OK);
+    memset(&out, 0xa5, sizeof(out));
+    out.event.size = size;
+    ck_assert(chat_conn_next_event(conn, &out.event));
+    ck_assert_int_eq(out.event.type, CHAT_EVENT_STATE);
+    ck_assert_uint_eq(out.event.size, size);
+    for (size_t i = size; i < sizeof(out); i++)
+        ck_assert_uint_eq(out.bytes[i], 0xa5);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("loop_calls");
@@ -252,6 +314,8 @@ int main(void)
     tcase_add_loop_test(tc, what_is_read_while_suspended_leaves_the_file_free, 0, 3);
     tcase_add_test(tc, a_disk_that_fails_between_two_steps_is_seen_to_in_the_next);
     tcase_add_loop_test(tc, half_a_page_that_is_disturbed_is_whole_in_the_end, 0, 12);
+    tcase_add_loop_test(tc, a_config_of_an_older_program_is_taken_and_one_of_a_newer_is_not, 0, 3);
+    tcase_add_test(tc, an_event_of_an_older_program_is_written_no_further_than_it_is);
     tcase_add_test(tc, the_end_of_a_link_that_was_given_up_does_not_hide_why);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
