@@ -357,7 +357,9 @@ static void give_up(chat_view *view, chat_status status)
     view->dirty = true;
     view->told = false;
     view->retry_at_ms = view->core->now.mono_ms + VIEW_RETRY_MS;
-    if (status != CHAT_E_NOMEM && status != CHAT_E_NOT_FOUND) {
+    if (status == CHAT_E_NOMEM) {
+        events_cache(view->core, status);
+    } else if (status != CHAT_E_NOT_FOUND) {
         (void)core_ok(view->core, status);
         (void)core_commit(view->core);
     }
