@@ -40,8 +40,12 @@ chat_status chat_conn_get_receipts(chat_conn *conn, uint64_t channel_id,
                                    const struct chat_receipt *const **out_receipts,
                                    size_t *out_count)
 {
-    loop_touch(conn);
-    return client_receipts(conn->core, channel_id, out_receipts, out_count);
+    chat_status status;
+
+    conn->memory.modest = true;
+    status = client_receipts(conn->core, channel_id, out_receipts, out_count);
+    loop_leave(conn);
+    return status;
 }
 
 chat_status chat_conn_fetch_receipts(chat_conn *conn, uint64_t channel_id, uint64_t *out_ticket)

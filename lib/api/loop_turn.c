@@ -192,7 +192,7 @@ void loop_mark(struct chat_conn *conn)
         list_push_back(&conn->loop->ready, &conn->in_ready);
 }
 
-/* Each at least once round, so that everybody moves on however small the budget. */
+/* In turn, at least one, so that everybody moves on however small the budget. */
 static void run_ready(struct chat_loop *loop)
 {
     struct list now;

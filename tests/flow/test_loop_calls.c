@@ -74,11 +74,13 @@ static void go_live(const char *cache_path)
     settle();
 }
 
-/* An application that looks at its views after each step is not kept busy by that. */
-START_TEST(looking_at_views_without_news_wants_no_step)
+/* An application that looks at all it shows after each step is not kept busy by that. */
+START_TEST(looking_at_things_without_news_wants_no_step)
 {
+    const struct chat_receipt *const *receipts;
     struct chat_diff diff = CHAT_DIFF_INIT;
     chat_view *views[2];
+    size_t count;
     int steps = 0;
 
     go_live(NULL);
@@ -91,6 +93,13 @@ START_TEST(looking_at_views_without_news_wants_no_step)
         for (int i = 0; i < 2; i++)
             while (chat_view_next_diff(views[i], &diff))
                 ;
+        for (int i = 0; i < 2; i++)
+            (void)chat_view_get_status(views[i]);
+        (void)chat_conn_get_channel(conn, PIPE_CHANNEL);
+        (void)chat_conn_get_user(conn, PIPE_BOB);
+        (void)chat_conn_get_draft(conn, PIPE_CHANNEL);
+        (void)chat_conn_get_search_backlog(conn);
+        ck_assert_int_eq(chat_conn_get_receipts(conn, PIPE_CHANNEL, &receipts, &count), CHAT_OK);
         ck_assert_int_lt(++steps, 200);
     } while (chat_loop_get_timeout_ms(loop) == 0);
     ck_assert_uint_eq(chat_view_get_count(views[1]), 20);
@@ -310,7 +319,7 @@ int main(void)
     memory_vfs_init(&disk, "memory");
     tcase_set_timeout(tc, 60);
     tcase_add_checked_fixture(tc, setup, teardown);
-    tcase_add_test(tc, looking_at_views_without_news_wants_no_step);
+    tcase_add_test(tc, looking_at_things_without_news_wants_no_step);
     tcase_add_loop_test(tc, what_is_read_while_suspended_leaves_the_file_free, 0, 3);
     tcase_add_test(tc, a_disk_that_fails_between_two_steps_is_seen_to_in_the_next);
     tcase_add_loop_test(tc, half_a_page_that_is_disturbed_is_whole_in_the_end, 0, 12);
