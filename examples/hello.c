@@ -1,3 +1,5 @@
+/* Prints what is said, and says hello in the first conversation there is.
+ *   cc hello.c $(pkg-config --cflags --libs libchat) -o hello */
 #include <libchat/libchat.h>
 #include <stdio.h>
 #include <stdlib.h>

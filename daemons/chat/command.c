@@ -1,8 +1,12 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "app.h"
+
+#define HOURS_MAX 100000u /* of a mute */
+#define HITS_MAX 20u
 
 static bool failed(struct app *app, const char *what, chat_status status)
 {
@@ -46,42 +50,6 @@ static void end_wait(struct app *app)
     app->ticket = 0;
 }
 
-/* The other member of a direct whose name this is; 0: nobody known. */
-static uint64_t find_peer(struct app *app, const char *name, size_t name_len)
-{
-    const struct chat_channel *channel;
-    uint64_t after = 0;
-
-    while ((channel = chat_conn_next_channel(app->conn, after))) {
-        const uint64_t peer_id = channel->peer_id;
-        const struct chat_user *user;
-
-        after = channel->channel_id;
-        user = peer_id ? chat_conn_get_user(app->conn, peer_id) : NULL;
-        if (user && user->name_len == name_len && memcmp(user->name, name, name_len) == 0)
-            return peer_id;
-    }
-    return 0;
-}
-
-/* Who is named as "@name", each once. Returns how many. */
-static size_t find_mentions(struct app *app, const char *text, uint64_t ids[CHAT_MENTIONS_MAX])
-{
-    size_t count = 0;
-
-    for (const char *at = strchr(text, '@'); at && count < CHAT_MENTIONS_MAX;
-         at = strchr(at + 1, '@')) {
-        uint64_t user_id = find_peer(app, at + 1, strcspn(at + 1, " ,.:;!?"));
-        bool known = user_id == 0;
-
-        for (size_t i = 0; i < count; i++)
-            known = known || ids[i] == user_id;
-        if (!known)
-            ids[count++] = user_id;
-    }
-    return count;
-}
-
 static void say(struct app *app, const char *text, uint64_t reply_to_seq)
 {
     struct chat_content content = CHAT_CONTENT_INIT;
@@ -108,22 +76,25 @@ static void say(struct app *app, const char *text, uint64_t reply_to_seq)
 
 static void run_help(struct app *app, char *rest)
 {
-    (void)app, (void)rest;
-    puts("what you type is sent to the current conversation; commands:\n"
-         "  /list                      your conversations\n"
-         "  /join NUMBER or NAME       talk there\n"
-         "  /direct NAME               talk with one person\n"
-         "  /group TITLE NAME...       make a group with these people\n"
-         "  /add NAME, /remove NAME    members of the current group\n"
-         "  /leave                     leave the current group\n"
-         "  /who                       members of the current conversation\n"
-         "  /history [COUNT]           the latest messages\n"
-         "  /edit SEQ TEXT             /delete SEQ\n"
-         "  /reply SEQ TEXT            @NAME in a text mentions who you have a direct with\n"
-         "  /react SEQ EMOJI           /unreact SEQ EMOJI\n"
-         "  /outbox                    what is still on its way\n"
-         "  /state                     the connection\n"
-         "  /quit");
+    (void)rest;
+    fputs("what you type is sent to the current conversation; commands:\n"
+          "  /list                      your conversations\n"
+          "  /join NUMBER or NAME       talk there\n"
+          "  /direct NAME               talk with one person\n"
+          "  /group TITLE NAME...       make a group with these people\n"
+          "  /add NAME, /remove NAME    members of the current group\n"
+          "  /leave                     leave the current group\n"
+          "  /who                       members of the current conversation\n"
+          "  /history [COUNT]           the latest messages\n"
+          "  /edit SEQ TEXT             /delete SEQ\n"
+          "  /reply SEQ TEXT            @NAME in a text mentions who you have a direct with\n"
+          "  /react SEQ EMOJI           /unreact SEQ EMOJI\n"
+          "  /outbox                    what is still on its way\n"
+          "  /state                     the connection\n"
+          "  /mute [HOURS], /unmute     the current conversation\n"
+          "  /find WORDS                search what is kept here\n"
+          "  /quit\n",
+          app->out);
 }
 
 static void run_list(struct app *app, char *rest)
@@ -139,7 +110,7 @@ static void run_join(struct app *app, char *rest)
     if (channel_id == 0)
         print_note(app, "no such conversation: %s", rest);
     else
-        app_enter(app, channel_id);
+        app->face.enter(app, channel_id);
 }
 
 static void find_next(struct app *app)
@@ -296,9 +267,9 @@ static void run_outbox(struct app *app, char *rest)
 
     (void)rest;
     for (; chat_conn_get_outgoing(app->conn, i, &outgoing); i++) {
-        fputs(outgoing->state == CHAT_OUTGOING_REFUSED ? "refused  " : "waiting  ", stdout);
-        print_text(stdout, outgoing->text, outgoing->text_len);
-        fputc('\n', stdout);
+        fputs(outgoing->state == CHAT_OUTGOING_REFUSED ? "refused  " : "waiting  ", app->out);
+        print_text(app->out, outgoing->text, outgoing->text_len);
+        fputc('\n', app->out);
     }
     if (i == 0)
         print_note(app, "everything is sent");
@@ -313,6 +284,40 @@ static void run_state(struct app *app, char *rest)
                chat_conn_get_outgoing_count(app->conn), chat_conn_last_problem(app->conn));
 }
 
+static void mute(struct app *app, int64_t until_ms)
+{
+    failed(app, until_ms ? "/mute" : "/unmute",
+           chat_conn_set_muted(app->conn, app->channel_id, until_ms));
+}
+
+static void run_mute(struct app *app, char *rest)
+{
+    const unsigned long hours = strtoul(rest, NULL, 10);
+
+    if (*rest == '\0')
+        mute(app, INT64_MAX);
+    else if (hours == 0 || hours > HOURS_MAX)
+        print_note(app, "usage: /mute [HOURS]");
+    else
+        mute(app, ((int64_t)time(NULL) + (int64_t)hours * 3600) * 1000);
+}
+
+static void run_unmute(struct app *app, char *rest)
+{
+    (void)rest;
+    mute(app, 0);
+}
+
+static void run_find(struct app *app, char *rest)
+{
+    if (*rest == '\0')
+        print_note(app, "usage: /find WORDS");
+    else if (begin_wait(app, WAIT_SEARCH, "") &&
+             failed(app, "/find",
+                    chat_conn_search(app->conn, rest, strlen(rest), 0, 0, HITS_MAX, &app->ticket)))
+        end_wait(app);
+}
+
 static void run_quit(struct app *app, char *rest)
 {
     (void)rest;
@@ -323,12 +328,13 @@ static const struct {
     const char *name;
     void (*run)(struct app *app, char *rest);
 } commands[] = {
-    {"help", run_help},       {"list", run_list},   {"join", run_join},
-    {"direct", run_direct},   {"group", run_group}, {"add", run_add},
-    {"remove", run_remove},   {"leave", run_leave}, {"who", run_who},
-    {"history", run_history}, {"edit", run_edit},   {"delete", run_delete},
-    {"outbox", run_outbox},   {"state", run_state}, {"quit", run_quit},
-    {"reply", run_reply},     {"react", run_react}, {"unreact", run_unreact},
+    {"help", run_help},       {"list", run_list},     {"join", run_join},
+    {"direct", run_direct},   {"group", run_group},   {"add", run_add},
+    {"remove", run_remove},   {"leave", run_leave},   {"who", run_who},
+    {"history", run_history}, {"edit", run_edit},     {"delete", run_delete},
+    {"outbox", run_outbox},   {"state", run_state},   {"quit", run_quit},
+    {"reply", run_reply},     {"react", run_react},   {"unreact", run_unreact},
+    {"mute", run_mute},       {"unmute", run_unmute}, {"find", run_find},
 };
 
 void command_run(struct app *app, const char *line)
@@ -402,9 +408,9 @@ static void answer_members(struct app *app, const struct chat_event *event)
 {
     for (size_t i = 0; i < event->members_count; i++) {
         const struct chat_member *m = event->members[i];
-        fputs("  ", stdout);
-        print_user(app, stdout, m->user_id);
-        fputs(m->permissions & CHAT_PERMISSION_MANAGE ? " (manages)\n" : "\n", stdout);
+        fputs("  ", app->out);
+        print_user(app, app->out, m->user_id);
+        fputs(m->permissions & CHAT_PERMISSION_MANAGE ? " (manages)\n" : "\n", app->out);
     }
 }
 
@@ -414,6 +420,15 @@ static void answer_history(struct app *app, const struct chat_event *event)
         return;
     for (size_t i = 0; i < chat_page_get_count(event->page); i++)
         print_message(app, chat_page_get_message(event->page, i), NULL);
+}
+
+/* The newest last, next to where the eye is. */
+static void answer_search(struct app *app, const struct chat_event *event)
+{
+    if (event->hits_count == 0)
+        print_note(app, "nothing found in what is kept here");
+    for (size_t i = event->hits_count; i > 0; i--)
+        print_message(app, event->hits[i - 1], NULL);
 }
 
 void command_answer(struct app *app, const struct chat_event *event)
@@ -434,9 +449,11 @@ void command_answer(struct app *app, const struct chat_event *event)
     }
     end_wait(app);
     if (event->type == CHAT_EVENT_OPENED)
-        app_enter(app, event->channel_id);
+        app->face.enter(app, event->channel_id);
     else if (event->type == CHAT_EVENT_MEMBERS)
         answer_members(app, event);
     else if (event->type == CHAT_EVENT_HISTORY)
         answer_history(app, event);
+    else if (event->type == CHAT_EVENT_SEARCH)
+        answer_search(app, event);
 }

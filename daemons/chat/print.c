@@ -49,14 +49,14 @@ void print_text(FILE *out, const char *text, size_t text_len)
 
 void want_name(struct app *app, uint64_t user_id)
 {
-    if (chat_conn_get_user(app->conn, user_id))
+    if (user_id == 0 || chat_conn_get_user(app->conn, user_id))
         return;
-    for (size_t i = 0; i < app->unknown_count; i++) {
-        if (app->unknown_ids[i] == user_id)
-            return;
+    for (size_t i = 0; i < app->wanted_count; i++) {
+        if (app->wanted_ids[i] == user_id)
+            return; /* asked for already: some have no name */
     }
-    if (app->unknown_count < APP_NAMES_MAX)
-        app->unknown_ids[app->unknown_count++] = user_id;
+    if (app->wanted_count < APP_NAMES_MAX)
+        app->wanted_ids[app->wanted_count++] = user_id;
 }
 
 void print_user(struct app *app, FILE *out, uint64_t user_id)
@@ -108,9 +108,10 @@ void print_message(struct app *app, const struct chat_message *message, const ch
         return;
     memcpy(text, m.text, m.text_len);
     if (app->options.show_ids)
-        printf("%" PRIu64 " %" PRIu64 " %" PRIu64 " ", m.channel_id, m.seq, m.message_id);
-    print_time(stdout, m.sent_at_ms);
-    fputc(' ', stdout);
+        fprintf(app->out, "%" PRIu64 " %" PRIu64 " %" PRIu64 " ", m.channel_id, m.seq,
+                m.message_id);
+    print_time(app->out, m.sent_at_ms);
+    fputc(' ', app->out);
     if (m.channel_id != app->channel_id) {
         const struct chat_channel *channel = chat_conn_get_channel(app->conn, m.channel_id);
         if (channel) {
@@ -120,42 +121,41 @@ void print_message(struct app *app, const struct chat_message *message, const ch
             memcpy(name, copy.name, len);
             copy.name = name;
             copy.name_len = len;
-            print_channel_name(app, stdout, &copy);
-            fputc(' ', stdout);
+            print_channel_name(app, app->out, &copy);
+            fputc(' ', app->out);
         }
     }
-    fputc('<', stdout);
-    print_user(app, stdout, m.author_id);
-    fputs("> ", stdout);
+    fputc('<', app->out);
+    print_user(app, app->out, m.author_id);
+    fputs("> ", app->out);
     if (m.reply_to_seq != 0)
-        printf("(to %" PRIu64 ") ", m.reply_to_seq);
+        fprintf(app->out, "(to %" PRIu64 ") ", m.reply_to_seq);
     if (m.deleted)
-        fputs("(deleted)", stdout);
+        fputs("(deleted)", app->out);
     else
-        print_text(stdout, text, m.text_len);
+        print_text(app->out, text, m.text_len);
     for (size_t i = 0; i < m.reactions_count; i++) {
-        fputs("  ", stdout);
-        print_text(stdout, m.reactions[i]->emoji, m.reactions[i]->emoji_len);
-        printf(" %zu", m.reactions[i]->count);
+        fputs("  ", app->out);
+        print_text(app->out, m.reactions[i]->emoji, m.reactions[i]->emoji_len);
+        fprintf(app->out, " %zu", m.reactions[i]->count);
     }
     if (m.edited_at_ms != 0 && !m.deleted)
-        fputs(" (edited)", stdout);
+        fputs(" (edited)", app->out);
     if (note)
-        printf("  %s", note);
-    fputc('\n', stdout);
+        fprintf(app->out, "  %s", note);
+    fputc('\n', app->out);
     free(text);
 }
 
 void print_note(struct app *app, const char *format, ...)
 {
+    char text[1024];
     va_list args;
 
-    fflush(stdout);
-    fputs(app->tty ? "\033[2m-- " : "-- ", stderr);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    fputs(app->tty ? "\033[0m\n" : "\n", stderr);
+    app->face.note(app, text);
 }
 
 void print_channels(struct app *app)
@@ -173,14 +173,14 @@ void print_channels(struct app *app)
         copy.name = name;
         copy.name_len = len;
         after = copy.channel_id;
-        printf("%c %2u  ", copy.channel_id == app->channel_id ? '*' : ' ', number++);
-        print_channel_name(app, stdout, &copy);
-        printf("  (%" PRIu64 " messages", copy.head_seq);
+        fprintf(app->out, "%c %2u  ", copy.channel_id == app->channel_id ? '*' : ' ', number++);
+        print_channel_name(app, app->out, &copy);
+        fprintf(app->out, "  (%" PRIu64 " messages", copy.head_seq);
         if (copy.unread > 0)
-            printf(", %" PRIu64 " unread", copy.unread);
+            fprintf(app->out, ", %" PRIu64 " unread", copy.unread);
         if (copy.mentions > 0)
-            printf(", %" PRIu32 " for you", copy.mentions);
-        printf(")  id %" PRIu64 "\n", copy.channel_id);
+            fprintf(app->out, ", %" PRIu32 " for you", copy.mentions);
+        fprintf(app->out, ")  id %" PRIu64 "\n", copy.channel_id);
     }
     if (number == 1)
         print_note(app, "no conversations yet: /direct NAME or /group TITLE NAME...");

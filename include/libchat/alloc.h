@@ -18,7 +18,9 @@ CHAT_BEGIN_DECLS
  * protobuf-c wants it.
  *
  * Owner:   the caller; it outlives every object made with it.
- * Threads: called from whatever thread runs the object it was given to.
+ * Threads: called from whatever thread runs the object it was given to; those of a
+ *          chat_server from threads of its own, too. Neither calls back into libchat.
+ * Errors:  NULL is CHAT_E_NOMEM: nothing is aborted, see what the call at hand says of it.
  */
 struct chat_allocator {
     void *(*alloc)(void *user, size_t size);

@@ -49,9 +49,10 @@ struct chat_codec_reader_config {
     size_t memory_max;
 };
 
+/* Sets `size` and all fields to their defaults. Applications call the second one, which tells the
+ * first how large the struct is that they were compiled with. */
 CHAT_API void chat_codec_reader_config_init_sized(struct chat_codec_reader_config *config,
                                                   size_t size);
-
 static inline void chat_codec_reader_config_init(struct chat_codec_reader_config *config)
 {
     chat_codec_reader_config_init_sized(config, sizeof(*config));

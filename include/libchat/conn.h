@@ -110,8 +110,9 @@ struct chat_conn_config {
  *   nonce.
  */
 
+/* Sets `size` and all fields to their defaults. Applications call the second one, which tells the
+ * first how large the struct is that they were compiled with. */
 CHAT_API void chat_conn_config_init_sized(struct chat_conn_config *config, size_t size);
-
 static inline void chat_conn_config_init(struct chat_conn_config *config)
 {
     chat_conn_config_init_sized(config, sizeof(*config));
@@ -133,17 +134,23 @@ CHAT_API CHAT_USE_RESULT chat_status chat_conn_new(chat_loop *loop,
  * fine. */
 CHAT_API void chat_conn_free(chat_conn *conn);
 
-/* Connects and stays connected. Errors: CHAT_E_STATE when it is started. */
+/*
+ * Connects and stays connected, whatever becomes of the network, until chat_conn_stop() or the
+ * state is CLOSED. Without token and ticket CHAT_EVENT_NEED_TOKEN asks for one first.
+ * Errors: CHAT_E_STATE when it is started; CHAT_E_IO, CHAT_E_CORRUPT, CHAT_E_NOMEM when the cache
+ *         could not be read, which had closed it, and still cannot.
+ */
 CHAT_API chat_status chat_conn_start(chat_conn *conn);
 
-/* Says goodbye and closes; the outbox waits for the next start. */
+/* Says goodbye and closes, in the background: the state is CLOSED at once, and the outbox waits
+ * for the next start. Nothing happens when it is not started. */
 CHAT_API void chat_conn_stop(chat_conn *conn);
 
 /* For mobile: suspend drops the link, writes the cache back and closes its file, so that
  * nothing is locked when it returns; nothing happens until resume, which connects at once.
- * Calls that need the file meanwhile open it for a turn. Had another process opened it, what
- * follows is as after a failure of the cache: CHAT_EVENT_CACHE with CHAT_E_CONFLICT, and a
- * CHAT_EVENT_REREAD. */
+ * Calls that read the file meanwhile open it and close it again; those that write leave it open
+ * until the loop's next step. Had another process opened it, what follows is as after a failure
+ * of the cache: CHAT_EVENT_CACHE with CHAT_E_CONFLICT, and a CHAT_EVENT_REREAD. */
 CHAT_API void chat_conn_suspend(chat_conn *conn);
 CHAT_API void chat_conn_resume(chat_conn *conn);
 
@@ -163,18 +170,25 @@ CHAT_API void *chat_conn_get_context(const chat_conn *conn);
 /* Bytes that libchat itself holds for the conn now: what memory_max limits. */
 CHAT_API size_t chat_conn_get_memory(const chat_conn *conn);
 
+/* Where it is now; CHAT_EVENT_STATE tells of each change, and why. */
 CHAT_API chat_conn_state chat_conn_get_state(const chat_conn *conn);
-/* 0 until the first welcome this cache has seen. */
+/* The user who is signed in, from the cache, so also without a network; 0 until the first welcome
+ * this cache has seen. */
 CHAT_API uint64_t chat_conn_get_user_id(const chat_conn *conn);
-/* The user's own name, NUL-terminated, borrowed until the next call. Never NULL. */
+/* The user's own name, NUL-terminated, borrowed until the next call. Never NULL; "" like the id. */
 CHAT_API const char *chat_conn_get_user_name(const chat_conn *conn);
 
 /* More than a status about what failed last: for logs and bug reports. Borrowed until the
  * next call, never NULL, "" when nothing failed. */
 CHAT_API const char *chat_conn_last_problem(const chat_conn *conn);
 
-/* A token to sign in with, or in place of one that ends soon. Errors: CHAT_E_TOO_LARGE,
- * CHAT_E_INVALID, CHAT_E_NOMEM. */
+/*
+ * A token to sign in with, or in place of one that ends soon: the answer to
+ * CHAT_EVENT_NEED_TOKEN, now or later, or unasked. A conn that waits for one connects; a session
+ * that is up goes on and shows it to the server. Copied; only ever in memory.
+ * Errors: CHAT_E_TOO_LARGE (over CHAT_TOKEN_MAX bytes), CHAT_E_INVALID (empty, not UTF-8),
+ *         CHAT_E_NOMEM. Whether the server takes it is told by events.
+ */
 CHAT_API chat_status chat_conn_set_token(chat_conn *conn, const char *token, size_t token_len);
 
 /* --- sending: queued at once, durable over the death of the process on return --- */
@@ -222,7 +236,8 @@ CHAT_USE_RESULT static inline chat_status chat_conn_edit_text(chat_conn *conn, u
     return chat_conn_edit(conn, channel_id, seq, &content, out_nonce);
 }
 
-/* A message of one's own, or any where one may manage. */
+/* A message of one's own, or any where one may manage (CHAT_PERMISSION_MANAGE). Errors: as
+ * chat_conn_send(). */
 CHAT_API CHAT_USE_RESULT chat_status chat_conn_delete(chat_conn *conn, uint64_t channel_id,
                                                       uint64_t seq, struct chat_nonce *out_nonce);
 
@@ -269,7 +284,11 @@ CHAT_API CHAT_USE_RESULT chat_status chat_conn_react_outgoing(chat_conn *conn,
                                                               bool remove,
                                                               struct chat_nonce *out_nonce);
 
-/* Moves the read position forward; a smaller seq changes nothing. */
+/*
+ * Moves the read position forward, in the cache on return and then on all of the user's devices;
+ * a smaller seq changes nothing, one beyond the newest message means that.
+ * Errors: CHAT_E_NOT_FOUND (no such channel), CHAT_E_FULL, CHAT_E_IO, CHAT_E_CORRUPT, CHAT_E_NOMEM.
+ */
 CHAT_API chat_status chat_conn_mark_read(chat_conn *conn, uint64_t channel_id, uint64_t seq);
 
 /*
@@ -334,7 +353,8 @@ CHAT_API chat_status chat_conn_resend(chat_conn *conn, const struct chat_nonce *
 CHAT_API chat_status chat_conn_discard(chat_conn *conn, const struct chat_nonce *nonce);
 
 /* Everything queued survives a power loss after this. Also writes the cache back
- * (a checkpoint), so it is worth calling in idle time. */
+ * (a checkpoint), so it is worth calling in idle time: it takes what the disk's syncs take.
+ * Errors: CHAT_E_FULL, CHAT_E_IO, CHAT_E_CORRUPT, CHAT_E_NOMEM; what is queued stays so. */
 CHAT_API chat_status chat_conn_flush(chat_conn *conn);
 
 /* --- reading the cache --- */
@@ -401,12 +421,20 @@ CHAT_API uint64_t chat_conn_get_search_backlog(chat_conn *conn);
 /* --- asking the server: answered by one event that bears the ticket --- */
 
 /*
- * Without a link they wait for one, at most request_timeout_ms. `out_ticket` is never 0.
+ * Without a link they wait for one, and what the server cannot answer now is asked again; both at
+ * most request_timeout_ms. `out_ticket` is never 0. Ids are never 0.
+ *
+ * The event's `status` is CHAT_OK, what the server said for good (CHAT_E_NOT_FOUND,
+ * CHAT_E_FORBIDDEN, CHAT_E_INVALID, CHAT_E_TOO_LARGE, with `rule`), CHAT_E_TIMEOUT, or
+ * CHAT_E_NOMEM. After CHAT_E_TIMEOUT what was to be changed may have been.
+ *
  * Errors: CHAT_E_FULL (requests_max are under way), CHAT_E_INVALID, CHAT_E_STATE (closed),
- *         CHAT_E_NOMEM.
+ *         CHAT_E_NOMEM. No event comes then.
  */
 
-/* CHAT_EVENT_HISTORY. Answered from the cache when it holds all of it. */
+/* CHAT_EVENT_HISTORY, with a page as of chat_conn_read_messages(), which says what start_seq, limit
+ * and backwards mean; not complete, when not all could be had. Answered from the cache when it
+ * holds all of it, and then without a link. Errors: also CHAT_E_NOT_FOUND (no such channel). */
 CHAT_API CHAT_USE_RESULT chat_status chat_conn_fetch_history(chat_conn *conn, uint64_t channel_id,
                                                              uint64_t start_seq, uint32_t limit,
                                                              bool backwards, uint64_t *out_ticket);
@@ -423,26 +451,32 @@ CHAT_API CHAT_USE_RESULT chat_status chat_conn_fetch_around(chat_conn *conn, uin
 CHAT_API CHAT_USE_RESULT chat_status chat_conn_find_message(chat_conn *conn, uint64_t channel_id,
                                                             uint64_t message_id, uint32_t limit,
                                                             uint64_t *out_ticket);
-/* CHAT_EVENT_USERS; at most 100 ids. */
+/* CHAT_EVENT_USERS; 1 to 100 ids. Unknown ones are left out of the answer. */
 CHAT_API CHAT_USE_RESULT chat_status chat_conn_fetch_users(chat_conn *conn,
                                                            const uint64_t *user_ids, size_t count,
                                                            uint64_t *out_ticket);
-/* CHAT_EVENT_USERS, by the subject of the user's tokens. */
+/* CHAT_EVENT_USERS, by the subject of the user's tokens, 1 to CHAT_SUBJECT_MAX bytes; one user, or
+ * none with CHAT_OK: who has never signed in is nobody yet. */
 CHAT_API CHAT_USE_RESULT chat_status chat_conn_find_user(chat_conn *conn, const char *subject,
                                                          size_t subject_len, uint64_t *out_ticket);
-/* CHAT_EVENT_MEMBERS, ascending by user_id, at most 500 a page. */
+/* CHAT_EVENT_MEMBERS of a group or direct, ascending by user_id, those behind after_user_id (0:
+ * from the first), 1 to 500 a page. */
 CHAT_API CHAT_USE_RESULT chat_status chat_conn_fetch_members(chat_conn *conn, uint64_t home_id,
                                                              uint64_t after_user_id, uint32_t limit,
                                                              uint64_t *out_ticket);
-/* CHAT_EVENT_OPENED. */
+/* CHAT_EVENT_OPENED, with the id of the channel, new or the one that is there: two users have one
+ * direct. A new channel itself may come a moment later, by CHAT_EVENT_CHANNEL: until then calls
+ * on it say CHAT_E_NOT_FOUND. */
 CHAT_API CHAT_USE_RESULT chat_status chat_conn_open_direct(chat_conn *conn, uint64_t peer_id,
                                                            uint64_t *out_ticket);
-/* CHAT_EVENT_OPENED; the creator is a member by itself. */
+/* CHAT_EVENT_OPENED, as above; the creator is a member by itself and may manage. `name` is 1 to
+ * CHAT_NAME_MAX bytes; fewer than CHAT_GROUP_MEMBERS_MAX others, 0 too. */
 CHAT_API CHAT_USE_RESULT chat_status chat_conn_create_group(chat_conn *conn, const char *name,
                                                             size_t name_len,
                                                             const uint64_t *member_ids,
                                                             size_t count, uint64_t *out_ticket);
-/* CHAT_EVENT_MEMBER_CHANGED; permissions 0 remove. */
+/* CHAT_EVENT_MEMBER_CHANGED; adds a member, changes what he may, or removes him (permissions 0).
+ * Needs CHAT_PERMISSION_MANAGE, but for leaving, which everybody may. */
 CHAT_API CHAT_USE_RESULT chat_status chat_conn_set_member(chat_conn *conn, uint64_t home_id,
                                                           uint64_t user_id, uint32_t permissions,
                                                           uint64_t *out_ticket);
@@ -465,9 +499,12 @@ CHAT_API CHAT_USE_RESULT chat_status chat_conn_sign_out_everywhere(chat_conn *co
 /* --- presence: best effort, kept over reconnects --- */
 
 /* The whole set of users on screen, at most CHAT_WATCH_MAX; whom open views show is watched
- * besides, as far as there is room. */
+ * besides, as far as there is room. CHAT_EVENT_PRESENCE tells of each one's state and changes.
+ * Errors: CHAT_E_TOO_LARGE, CHAT_E_INVALID; the set is what it was. */
 CHAT_API chat_status chat_conn_watch_presence(chat_conn *conn, const uint64_t *user_ids,
                                               size_t count);
+/* As which to appear, on this device, from now on. Errors: CHAT_E_INVALID (OFFLINE: use
+ * CHAT_PRESENCE_INVISIBLE). */
 CHAT_API chat_status chat_conn_set_presence(chat_conn *conn, chat_presence_state state);
 /* The user did something: the next heartbeat says so. */
 CHAT_API void chat_conn_set_active(chat_conn *conn);

@@ -92,11 +92,9 @@ typedef enum chat_event_type {
     CHAT_EVENT_OUTGOING = 30,
 
     /* Answers, with the `ticket` of the call and a `status`. */
-    CHAT_EVENT_HISTORY = 40, /* `page`; around a message: `message`, of the page */
-    CHAT_EVENT_USERS = 41,   /* `users`; ticket 0: names learned in passing */
-    /* `channel_id`, `home_id`. The channel is there, to be sent to, with its own
-     * CHAT_EVENT_CHANNEL, which may come before or after this one. */
-    CHAT_EVENT_OPENED = 42,
+    CHAT_EVENT_HISTORY = 40,        /* `page`; around a message: `message`, of the page */
+    CHAT_EVENT_USERS = 41,          /* `users`; ticket 0: names learned in passing */
+    CHAT_EVENT_OPENED = 42,         /* `channel_id`, `home_id`; the channel may come after it */
     CHAT_EVENT_MEMBERS = 43,        /* `members`; `more` when the list goes on */
     CHAT_EVENT_MEMBER_CHANGED = 44, /* `members`, one; ticket 0: told by the server */
     CHAT_EVENT_DEVICES = 45,        /* `devices`; none after signing out. Since 0.2 */

@@ -21,14 +21,15 @@ typedef enum chat_log_level {
 typedef void (*chat_log_fn)(chat_log_level level, const char *component, const char *text,
                             void *user);
 
-/* Where an object logs to. A NULL `write` is silent. */
+/* Where an object logs to. A NULL `write` is silent. Owner: the caller; it outlives every object
+ * made with it. */
 struct chat_logger {
     chat_log_fn write;
     chat_log_level level; /* lines above it are not formatted */
     void *user;
 };
 
-/* "error", "warn", "info", "debug". Never NULL. */
+/* "error", "warn", "info", "debug". Never NULL, never freed. Any thread. */
 CHAT_API const char *chat_log_level_name(chat_log_level level);
 
 CHAT_END_DECLS

@@ -66,14 +66,17 @@ struct chat_loop_config {
                          * 65,536. As many conns can be connected; others wait. */
 };
 
+/* Sets `size` and all fields to their defaults. Applications call the second one, which tells the
+ * first how large the struct is that they were compiled with. */
 CHAT_API void chat_loop_config_init_sized(struct chat_loop_config *config, size_t size);
-
 static inline void chat_loop_config_init(struct chat_loop_config *config)
 {
     chat_loop_config_init_sized(config, sizeof(*config));
 }
 
 /*
+ * Touches no network; conns do that.
+ *
  * Owner:  the caller, who ends it with chat_loop_free() after all of its conns.
  * Errors: CHAT_E_INVALID, CHAT_E_NOMEM, CHAT_E_UNSUPPORTED when no transport was given
  *         and libchat was built without one, and what the transport's start says.
@@ -81,7 +84,8 @@ static inline void chat_loop_config_init(struct chat_loop_config *config)
 CHAT_API CHAT_USE_RESULT chat_status chat_loop_new(const struct chat_loop_config *config,
                                                    chat_loop **out_loop);
 
-/* Its conns must be gone. Ends a helper thread. NULL is fine. */
+/* Its conns must be gone; links that are not closed yet are cut. Ends a helper thread: not to be
+ * called with its lock held. Returns at once. NULL is fine. */
 CHAT_API void chat_loop_free(chat_loop *loop);
 
 /*
@@ -146,8 +150,11 @@ CHAT_API void chat_loop_wake(chat_loop *loop);
 /* Errors: CHAT_E_STATE (it runs), CHAT_E_UNSUPPORTED (the transport has no descriptor),
  *         CHAT_E_NOMEM, CHAT_E_IO. */
 CHAT_API CHAT_USE_RESULT chat_status chat_loop_thread_start(chat_loop *loop);
-/* Ends it and waits until it has; without the lock. No thread: nothing happens. */
+/* Ends it and waits until it has: a step's budget at most. Not to be called with the lock held.
+ * Whoever waits in chat_loop_wait() returns first. No thread: nothing happens. */
 CHAT_API void chat_loop_thread_stop(chat_loop *loop);
+/* Takes the lock, waiting for it at most a step's budget; gives it back, once for each time it
+ * was taken, from the same thread. Before the first start they do nothing. */
 CHAT_API void chat_loop_lock(chat_loop *loop);
 CHAT_API void chat_loop_unlock(chat_loop *loop);
 /* Waits, without the lock, until a conn has events to pull, at most timeout_ms (< 0: no

@@ -2,6 +2,8 @@
  * The nouns of a conversation, as the client shows them: messages, channels, users,
  * what is still on its way, and pages of history.
  *
+ * Threads: as the conn that handed them out; a page that the caller owns may go to another.
+ *
  * All structs here are made by libchat and read through a pointer, so fields may be
  * appended without breaking anybody. Bytes and text are borrowed as stated by the call
  * that handed them out; text is UTF-8 and also ends in a NUL that its length leaves out.
@@ -231,9 +233,11 @@ struct chat_outgoing {
  */
 typedef struct chat_page chat_page;
 
+/* How many messages it has, deleted ones among them: they are there, without text. */
 CHAT_API size_t chat_page_get_count(const chat_page *page);
 /* Borrowed from the page. NULL past the end. */
 CHAT_API const struct chat_message *chat_page_get_message(const chat_page *page, size_t index);
+/* The channel it is of. */
 CHAT_API uint64_t chat_page_get_channel_id(const chat_page *page);
 /* What the page covers; from > to when it covers nothing. */
 CHAT_API uint64_t chat_page_get_from_seq(const chat_page *page);

@@ -64,8 +64,9 @@ struct chat_server_config {
     int64_t drain_ms;               /* over which a stop sends clients away; default 2000 */
 };
 
+/* Sets `size` and all fields to their defaults. Applications call the second one, which tells the
+ * first how large the struct is that they were compiled with. */
 CHAT_API void chat_server_config_init_sized(struct chat_server_config *config, size_t size);
-
 static inline void chat_server_config_init(struct chat_server_config *config)
 {
     chat_server_config_init_sized(config, sizeof(*config));
@@ -92,7 +93,8 @@ CHAT_API void chat_server_free(chat_server *server);
  */
 CHAT_API chat_status chat_server_step(chat_server *server, int64_t timeout_ms);
 
-/* A descriptor that polls readable when chat_server_step(server, 0) has work. */
+/* A descriptor that polls readable when chat_server_step(server, 0) has work; the same as long as
+ * the server lives, and its own: neither read nor close it. */
 CHAT_API int chat_server_get_fd(chat_server *server);
 /* Milliseconds until a step is wanted even if the descriptor stays silent; 0: now; -1: no
  * time is known. */
@@ -100,6 +102,7 @@ CHAT_API int64_t chat_server_get_timeout_ms(chat_server *server);
 
 /* All shards are open: clients can sign in. */
 CHAT_API bool chat_server_is_ready(const chat_server *server);
+/* The one it listens on, also when the config asked for any. */
 CHAT_API uint16_t chat_server_get_port(const chat_server *server);
 
 /*
@@ -115,7 +118,8 @@ CHAT_API CHAT_USE_RESULT chat_status chat_server_mint_token(chat_server *server,
 
 /*
  * The counters of all roles as Prometheus text, NUL-terminated, into `out`; `*out_len` is its
- * length, or, on CHAT_E_TOO_LARGE, what it would have been.
+ * length, or, on CHAT_E_TOO_LARGE, what it would have been. With out_size 0 `out` may be NULL.
+ * Errors: CHAT_E_TOO_LARGE, CHAT_E_NOMEM.
  */
 CHAT_API chat_status chat_server_write_metrics(chat_server *server, char *out, size_t out_size,
                                                size_t *out_len);

@@ -37,13 +37,19 @@ typedef enum chat_status {
     CHAT_E_TRUNCATED = -21,   /* more bytes are needed */
 } chat_status;
 
-/* "CHAT_E_NOMEM": for logs and bug reports. Never NULL. */
+/*
+ * Any thread may call these. Texts are never NULL and never freed; a number of a newer libchat
+ * has one, too. docs/sdk/errors.md says what to do about which status.
+ */
+
+/* "CHAT_E_NOMEM": for logs and bug reports. */
 CHAT_API const char *chat_status_name(chat_status status);
 
-/* "out of memory": for people. Never NULL, no trailing newline. */
+/* "out of memory": for people. English, without a newline. */
 CHAT_API const char *chat_status_text(chat_status status);
 
-/* True when doing the same thing later may work without changing anything. */
+/* True when doing the same thing later may work without changing anything. Of a status that
+ * a call returned; what a conn does by itself it tries again without being asked. */
 CHAT_API bool chat_status_is_temporary(chat_status status);
 
 CHAT_END_DECLS

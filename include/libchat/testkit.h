@@ -88,8 +88,9 @@ struct chat_testkit_config {
     uint32_t operations_per_second; /* that the service takes of one user; default 10000 */
 };
 
+/* Sets `size` and all fields to their defaults. Applications call the second one, which tells the
+ * first how large the struct is that they were compiled with. */
 CHAT_API void chat_testkit_config_init_sized(struct chat_testkit_config *config, size_t size);
-
 static inline void chat_testkit_config_init(struct chat_testkit_config *config)
 {
     chat_testkit_config_init_sized(config, sizeof(*config));

@@ -205,9 +205,10 @@ struct chat_transport_ws_config {
  * its authority, as ca_file or ca_pem. Nothing switches the check off.
  */
 
+/* Sets `size` and all fields to their defaults. Applications call the second one, which tells the
+ * first how large the struct is that they were compiled with. */
 CHAT_API void chat_transport_ws_config_init_sized(struct chat_transport_ws_config *config,
                                                   size_t size);
-
 static inline void chat_transport_ws_config_init(struct chat_transport_ws_config *config)
 {
     chat_transport_ws_config_init_sized(config, sizeof(*config));

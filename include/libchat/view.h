@@ -166,8 +166,9 @@ struct chat_view_config {
     uint64_t around_seq; /* a window: shows this message; 0, the default: the newest ones */
 };
 
+/* Sets `size` and all fields to their defaults. Applications call the second one, which tells the
+ * first how large the struct is that they were compiled with. */
 CHAT_API void chat_view_config_init_sized(struct chat_view_config *config, size_t size);
-
 static inline void chat_view_config_init(struct chat_view_config *config)
 {
     chat_view_config_init_sized(config, sizeof(*config));
@@ -210,8 +211,9 @@ CHAT_API bool chat_view_get_row(chat_view *view, uint32_t index, const struct ch
 /* The status as of the last CHAT_DIFF_STATUS pulled or now: the same fields. */
 CHAT_API const struct chat_view_status *chat_view_get_status(chat_view *view);
 
+/* What the config said. */
 CHAT_API void *chat_view_get_user(const chat_view *view);
-/* 0 for a list. */
+/* Of a window; 0 for a list. */
 CHAT_API uint64_t chat_view_get_channel_id(const chat_view *view);
 
 /*

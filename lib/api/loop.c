@@ -63,8 +63,10 @@ void loop_enter(struct chat_conn *conn)
 
 void loop_leave(struct chat_conn *conn)
 {
-    bool is_news = client_has_event(conn->core) && !list_node_is_linked(&conn->in_eventful);
+    bool is_news;
 
+    client_let_go(conn->core);
+    is_news = client_has_event(conn->core) && !list_node_is_linked(&conn->in_eventful);
     if (is_news || client_wants_turn(conn->core))
         want_step(conn);
 }

@@ -106,8 +106,8 @@ struct loop_link {
  * its memory: touch; one that works on what the conn has, or ends it, may use all: enter. */
 void loop_touch(struct chat_conn *conn);
 void loop_enter(struct chat_conn *conn);
-/* After a call that only reads: a step is wanted when it met trouble, or opened the file of a
- * conn that is suspended. Else not, or who reads after each step is kept busy by that. */
+/* After a call that only reads: a suspended conn closes its file again, and a step is wanted
+ * when there was trouble. Else not, or who reads after each step is kept busy by that. */
 void loop_leave(struct chat_conn *conn);
 void loop_attach(struct chat_loop *loop, struct chat_conn *conn);
 /* Closes the conn's links and forgets it. */

@@ -15,7 +15,7 @@
 
 void chat_transport_free(struct chat_transport *transport)
 {
-    if (transport && transport->free)
+    if (transport && transport->size > offsetof(struct chat_transport, free) && transport->free)
         transport->free(transport->self);
 }
 

@@ -40,6 +40,13 @@ enum plant {
     PLANT_VIEW_GAP_SKIPPED,     /* client: a window has no row for what is not held */
     PLANT_TOMBSTONE_FORGOTTEN,  /* shard: deletions are not counted until the home is loaded anew */
     PLANT_VIEW_REACTION_MISSED, /* client: a window does not show a reaction that is on its way */
+    PLANT_EVICTS_SHOWN,         /* client: what a window shows is evicted, too */
+    PLANT_EVICTION_NOT_TOLD,    /* client: what is evicted is not told as a gap */
+    PLANT_INDEX_NOT_ALTERED,    /* client: an altered message keeps the words it had */
+    PLANT_LOCK_KEPT,            /* client: a suspended app keeps its file open */
+    PLANT_TAKEN_FORGOTTEN,      /* client: a call that fails forgets that the file was taken */
+    PLANT_STALE_NOT_LOOKED_FOR, /* client: what the store cannot know goes out once more */
+    PLANT_PAGE_SHORT,           /* client: a page lacks one, and says it is whole */
     PLANT_COUNT,
 };
 

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/plant.h"
 #include "cache/inner.h"
 
 /* High half of a nonce counter: it must fit 31 bits, counters are below 2^63. */
@@ -179,13 +180,11 @@ void cache_close(struct cache *c)
 
 void cache_release(struct cache *c)
 {
-    if (c->in_memory || c->open_txn || !c->db)
+    if (c->in_memory || c->open_txn || !c->db || PLANTED(LOCK_KEPT))
         return;
     (void)cache_checkpoint(c); /* if it fails the log stays beside the file */
     close_file(c);
 }
-
-bool cache_is_open(const struct cache *c) { return c->db && !c->in_memory; }
 
 /* Is it as we left it? Somebody who opened it has counted that. */
 static chat_status compare_file(struct cache *c, bool *out_taken)
@@ -211,15 +210,17 @@ static chat_status compare_file(struct cache *c, bool *out_taken)
 
 chat_status cache_reopen(struct cache *c)
 {
+    const bool before = c->taken; /* and that was not said yet */
     bool taken = false;
     chat_status status = open_file(c, &c->config);
 
+    c->taken = false;
     if (status == CHAT_OK)
         status = compare_file(c, &taken);
     if (status != CHAT_OK)
         close_file(c);
     /* It is open and ours again, but what we know of it is not true any more. */
-    c->taken = taken;
+    c->taken = taken || before;
     if (taken) {
         c->unindexed = -1;
         c->index_done = false;

@@ -63,8 +63,6 @@ chat_status cache_checkpoint(struct cache *c);
  * cache_commit() say CHAT_E_CONFLICT: what was read before is to be read again.
  */
 void cache_release(struct cache *c);
-/* Is a file open, that cache_release() would close? */
-bool cache_is_open(const struct cache *c);
 /* Pages in the WAL: how much a checkpoint would have to do. */
 uint32_t cache_wal_pages(const struct cache *c);
 /* Bytes that are in use, of the file and of what a checkpoint would add; 0 after an error. */

@@ -118,6 +118,7 @@ chat_status cache_channels_load(struct cache *c, cache_channel_fn fn, void *user
 
     if (!st)
         return status;
+    c->taken = false;
     while (cache_next(c, st, &status)) {
         struct cache_channel channel;
         const char *ranges;

@@ -87,7 +87,8 @@ struct cache {
     uint32_t wal_pages;
     bool in_memory;
     bool open_txn;
-    bool taken;         /* released, and somebody else had it: to be said at the commit, too */
+    bool taken;         /* released, and somebody else had it: said at the next commit, unless all
+                         * was loaded again by then */
     chat_status spoilt; /* why the open transaction cannot be committed */
 
     /* index.c */

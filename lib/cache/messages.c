@@ -1,5 +1,6 @@
 /* Messages, by (channel, seq). */
 #include "base/alloc.h"
+#include "base/plant.h"
 #include "cache/inner.h"
 
 struct known {
@@ -144,6 +145,7 @@ static chat_status alter(struct cache *c, const struct chat_message *m, bool sam
     chat_status status = CHAT_OK;
     sqlite3_stmt *st;
 
+    same_text |= PLANTED(INDEX_NOT_ALTERED);
     if (!same_text) {
         status = cache_index_forget(c, m->channel_id, m->seq, m->seq);
         if (status != CHAT_OK)

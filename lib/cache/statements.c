@@ -1,5 +1,6 @@
 /* The SQL of the cache, prepared once; transactions. */
 #include "base/log.h"
+#include "base/plant.h"
 #include "cache/inner.h"
 
 #define OUTGOING_HEAD                                                                              \
@@ -255,7 +256,8 @@ chat_status cache_only(struct cache *c, sqlite3_stmt *st)
 
 void cache_rollback(struct cache *c)
 {
-    c->taken = false;
+    if (PLANTED(TAKEN_FORGOTTEN))
+        c->taken = false;
     if (!c->open_txn)
         return;
     c->open_txn = false;
@@ -271,6 +273,7 @@ chat_status cache_commit(struct cache *c)
     sqlite3_stmt *st = NULL;
 
     if (c->taken) {
+        c->taken = false;
         cache_rollback(c);
         return CHAT_E_CONFLICT;
     }

@@ -331,14 +331,24 @@ static bool aim(const struct channel *ch, struct ask *ask)
     return true;
 }
 
+static void start_over(struct ask *ask)
+{
+    ask->at_seq = ask->second_id;
+    ask->next_way = ask->way;
+    ask->left = ask->number;
+}
+
 static void take_page(struct client_core *core, struct ask *ask, struct request *r,
                       const WireHistoryPage *p)
 {
     uint64_t got;
     bool at_end;
 
-    if (!r->channel) {
-        ask_finish_history(core, ask, CHAT_OK);
+    if (!r->channel) { /* it was removed meanwhile; perhaps it is there again, and empty */
+        if (channel_find(core, ask->id))
+            start_over(ask);
+        else
+            ask_finish_history(core, ask, CHAT_OK);
         return;
     }
     if (!page_apply(core, r->channel, r, p)) /* lied, or the channel was rebuilt: again */

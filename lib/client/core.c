@@ -294,8 +294,7 @@ static bool poll(struct machine *m, struct effect *out)
     /* The pump met trouble: undo now, the host may sleep next. */
     if (core->trouble != CHAT_OK && poll_once(core, out))
         return true;
-    if (core->suspended) /* whatever needed it in this turn */
-        cache_release(core->cache);
+    client_let_go(core);
     if (core->stopping && !core->stopped_told) {
         core->stopped_told = true;
         out->kind = EFFECT_STOPPED;
@@ -486,11 +485,16 @@ void client_free(struct client_core *core)
 
 bool client_wants_turn(const struct client_core *core)
 {
-    return core->turn_wanted || core->trouble != CHAT_OK ||
-           (core->suspended && cache_is_open(core->cache));
+    return core->turn_wanted || core->trouble != CHAT_OK;
 }
 
 struct machine *client_machine(struct client_core *core) { return &core->machine; }
+
+void client_let_go(struct client_core *core)
+{
+    if (core->suspended)
+        cache_release(core->cache);
+}
 
 chat_status client_flush(struct client_core *core)
 {

@@ -91,7 +91,9 @@ void client_received(struct client_core *core, struct moment now);
 bool client_receive(struct client_core *core, link_id link, const uint8_t *bytes, size_t len,
                     size_t *at, uint32_t *units);
 
-/* After a call that only reads: what it met, wants or opened is to be seen to by poll(). */
+/* After a read that no turn follows: a suspended core closes its file again. */
+void client_let_go(struct client_core *core);
+/* After such a read: what it met or wants is to be seen to by poll(). */
 bool client_wants_turn(const struct client_core *core);
 bool client_has_event(const struct client_core *core);
 bool client_next_event(struct client_core *core, struct chat_event *out);

@@ -6,6 +6,7 @@
  * never what the stream has not reached, never anything but messages. What waits to be pulled
  * gives way only after what was pulled.
  */
+#include "base/plant.h"
 #include "client/inner.h"
 
 #define KEEP_SPARED 200u      /* the newest of a channel go last, when all are kept */
@@ -34,7 +35,7 @@ bool keep_drop(struct client_core *core, struct channel *ch, uint64_t from, uint
         uint64_t low = most_u64(from, it->from);
         uint64_t high = least_u64(least_u64(to, it->to), ch->c.stream_seq);
 
-        if (low <= high)
+        if (low <= high && !PLANTED(EVICTION_NOT_TOLD))
             events_gap(core, ch, CHAT_EVENT_GAP, low, high, CHAT_OK);
     }
     if (!core_ok(core, ranges_remove(&ch->c.ranges, core->allocator, from, to)) ||
@@ -69,7 +70,8 @@ static bool avoid_windows(const struct client_core *core, const struct channel *
 {
     uint64_t from, to;
 
-    while (*low <= *high && view_shows(core, ch->c.channel_id, *low, *high, &from, &to)) {
+    while (*low <= *high && !PLANTED(EVICTS_SHOWN) &&
+           view_shows(core, ch->c.channel_id, *low, *high, &from, &to)) {
         if (from > *low)
             *high = from - 1;
         else

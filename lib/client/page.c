@@ -1,6 +1,7 @@
 /* Pages of history: from the server into the cache, from the cache to the application. */
 #include <string.h>
 
+#include "base/plant.h"
 #include "client/inner.h"
 
 #define PAGE_BYTES_MAX (CHAT_HISTORY_PAGE_MAX * CLIENT_MESSAGE_BYTES_MAX)
@@ -185,7 +186,7 @@ static struct plan make_plan(const struct channel *ch, uint64_t start, uint32_t 
 static void plan_page(const struct channel *ch, uint64_t start, uint32_t limit, enum page_way way,
                       chat_page *page)
 {
-    const struct plan p = make_plan(ch, start, limit, way);
+    const struct plan p = make_plan(ch, start, limit - (PLANTED(PAGE_SHORT) && limit > 1), way);
     uint64_t first = most_u64(ch->c.first_seq, 1), head = ch->c.head_seq;
 
     page->complete = p.from > p.to || (p.low == p.from && p.high == p.to);

@@ -195,6 +195,12 @@ static void keep_limits(struct client_core *core, const WireWelcome *w)
     core->budgets[BUDGET_READS] = budget_of(core, limits->reads_per_second);
 }
 
+static bool is_of_another(const struct cache_identity *id, const WireWelcome *w)
+{
+    return (id->service_id || id->user_id) &&
+           (id->service_id != w->service_id || id->user_id != w->user_id);
+}
+
 void signin_welcome(struct client_core *core, const WireWelcome *w)
 {
     const struct cache_identity *id = cache_identity(core->cache);
@@ -205,7 +211,8 @@ void signin_welcome(struct client_core *core, const WireWelcome *w)
         return;
     }
     status = cache_bind(core->cache, w->service_id, w->user_id);
-    if (status == CHAT_E_CONFLICT) {
+    /* Else another process had the file meanwhile: trouble that passes. */
+    if (status == CHAT_E_CONFLICT && is_of_another(id, w)) {
         log_write(core->cfg.logger, CHAT_LOG_ERROR, "client",
                   "the cache belongs to user %llu of service %llu", (unsigned long long)id->user_id,
                   (unsigned long long)id->service_id);

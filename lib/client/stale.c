@@ -11,12 +11,16 @@
  * after it: a later edit or deletion of the same message that is known to be in stands for it, and
  * those that are not follow it under new nonces, too. Altering twice does no harm.
  */
+#include "base/plant.h"
 #include "client/inner.h"
 
 /* History is to be looked through for this operation. */
 static void look(struct client_core *core, struct channel *ch, const struct out_op *op)
 {
     uint64_t from = least_u64(op->base_seq, ch->c.head_seq) + 1;
+
+    if (PLANTED(STALE_NOT_LOOKED_FOR))
+        from = ch->c.head_seq + 1;
 
     ch->scan_at = ch->scan_at ? least_u64(ch->scan_at, from) : from;
     ch->out_stalled = true;

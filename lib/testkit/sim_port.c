@@ -81,7 +81,8 @@ static chat_status on_start(void *self, const struct chat_transport_sink *sink)
         drop_all(p);
         sim_node_start(p->node, &p->machine);
     }
-    p->sink = *sink;
+    p->sink = (struct chat_transport_sink){0}; /* an older loop's is shorter */
+    memcpy(&p->sink, sink, sink->size < sizeof(p->sink) ? sink->size : sizeof(p->sink));
     p->has_loop = true;
     return CHAT_OK;
 }

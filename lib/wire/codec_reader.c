@@ -41,7 +41,7 @@ static chat_status read_config(const struct chat_codec_reader_config *given,
 {
     size_t most;
 
-    if (given->size < CONFIG_SIZE_V1 || given->size > sizeof(*out))
+    if (!given || given->size < CONFIG_SIZE_V1 || given->size > sizeof(*out))
         return CHAT_E_INVALID;
     chat_codec_reader_config_init(out);
     memcpy(out, given, given->size);

@@ -43,6 +43,26 @@ build_and_run() {
     echo "$name: built and ran"
 }
 
+# Each example is compiled by the line that its first comment says.
+examples() {
+    mkdir "$work/examples"
+    for source in "$source_root"/examples/*.c; do
+        line=$(sed -n 's/^ \*   \(cc [^*]*\).*/\1/p' "$source" | head -n 1)
+        case $line in
+        "") echo "$source does not say how to compile it" >&2; exit 1 ;;
+        *libchat-testkit*) [ -f "$PKG_CONFIG_PATH/libchat-testkit.pc" ] || continue ;;
+        esac
+        cp "$source" "$work/examples"
+        (cd "$work/examples" && LD_LIBRARY_PATH=$libdir && export LD_LIBRARY_PATH &&
+            eval "$cc ${line#cc }") >"$work/examples.log" 2>&1 || {
+            cat "$work/examples.log"
+            echo "$source: \"$line\" does not work" >&2
+            exit 1
+        }
+        echo "${source##*/}: $line"
+    done
+}
+
 programs() {
     build_and_run "c$1" "$cc -std=c11" main.c libchat $2
     build_and_run "cpp$1" "$cxx -std=c++11" main.cc libchat $2
@@ -57,6 +77,7 @@ programs() {
 
 if [ -n "$(find "$libdir" -name 'libchat.so*')" ]; then
     programs "" ""
+    examples
 fi
 if [ -f "$libdir/libchat.a" ]; then
     if command -v objcopy >/dev/null 2>&1; then

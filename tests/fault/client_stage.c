@@ -1,5 +1,6 @@
 #include "client_stage.h"
 
+#include "../support/sound_db.h"
 #include "base/hash.h"
 
 #define SETTLE_MS 300000
@@ -18,6 +19,12 @@ static bool answer_unknown(struct rig *rig, const WireClientFrame *f)
         id = f->send_message->channel_id;
     else if (f->body_case == WIRE_CLIENT_FRAME__BODY_FETCH_HISTORY)
         id = f->fetch_history->channel_id;
+    else if (f->body_case == WIRE_CLIENT_FRAME__BODY_EDIT_MESSAGE)
+        id = f->edit_message->channel_id;
+    else if (f->body_case == WIRE_CLIENT_FRAME__BODY_DELETE_MESSAGE)
+        id = f->delete_message->channel_id;
+    else if (f->body_case == WIRE_CLIENT_FRAME__BODY_MARK_READ)
+        id = f->mark_read->channel_id;
     else if (f->body_case == WIRE_CLIENT_FRAME__BODY_FETCH_CHANGES)
         id = f->fetch_changes->channel_id;
     if (rig_channel(rig, id))
@@ -29,24 +36,24 @@ static bool answer_unknown(struct rig *rig, const WireClientFrame *f)
 
 /* --- life --- */
 
-void stage_init(struct stage *s, struct faults *faults)
+void client_stage_init(struct client_stage *s, struct faults *faults)
 {
     memset(s, 0, sizeof(*s));
     s->faults = faults;
     rig_init(&s->rig);
     s->rig.on_frame = answer_unknown;
     s->rig.config.allocator = &faults->memory.allocator;
-    s->rig.config.cache_path = STAGE_FILE;
+    s->rig.config.cache_path = CLIENT_STAGE_FILE;
     s->rig.config.cache_vfs = FAULTS_VFS;
 }
 
-void stage_close(struct stage *s)
+void client_stage_close(struct client_stage *s)
 {
     rig_crash(&s->rig);
     ck_assert(faults_are_clean(s->faults));
 }
 
-void stage_fini(struct stage *s)
+void client_stage_fini(struct client_stage *s)
 {
     rig_fini(&s->rig);
     memory_vfs_erase(&s->faults->disk);
@@ -59,16 +66,19 @@ static bool is_trouble(chat_status status)
            status == CHAT_E_CORRUPT || status == CHAT_E_CACHE || status == CHAT_E_CONFLICT;
 }
 
-void stage_note(struct stage *s, chat_status status) { s->told |= is_trouble(status); }
+void client_stage_note(struct client_stage *s, chat_status status)
+{
+    s->told |= is_trouble(status);
+}
 
-static void begin_channel(struct stage *s, const struct chat_channel *view)
+static void begin_channel(struct client_stage *s, const struct chat_channel *view)
 {
     for (uint32_t i = 0; i < s->rig.channel_count; i++)
         if (view && s->rig.channels[i].id == view->channel_id)
             s->shown[i] = view->stream_seq;
 }
 
-static void begin_all(struct stage *s)
+static void begin_all(struct client_stage *s)
 {
     const struct chat_channel *view;
     uint64_t id = 0;
@@ -80,13 +90,13 @@ static void begin_all(struct stage *s)
     }
 }
 
-void stage_open(struct stage *s)
+void client_stage_open(struct client_stage *s)
 {
     chat_status status;
 
     s->rig.config.seed++;
     status = client_new(&s->rig.config, &s->rig.core);
-    stage_note(s, status);
+    client_stage_note(s, status);
     if (status != CHAT_OK) {
         ck_assert(is_trouble(status));
         ck_assert(faults_are_clean(s->faults));
@@ -98,22 +108,22 @@ void stage_open(struct stage *s)
     begin_all(s);
 }
 
-void stage_start(struct stage *s)
+void client_stage_start(struct client_stage *s)
 {
     if (!s->rig.core)
         return;
-    stage_note(s, client_start(s->rig.core));
+    client_stage_note(s, client_start(s->rig.core));
     rig_turn(&s->rig);
 }
 
-void stage_live(struct stage *s)
+void client_stage_live(struct client_stage *s)
 {
-    stage_open(s);
-    stage_start(s);
-    stage_wait(s, 2000);
+    client_stage_open(s);
+    client_stage_start(s);
+    client_stage_wait(s, 2000);
 }
 
-void stage_cut(struct stage *s)
+void client_stage_cut(struct client_stage *s)
 {
     if (s->rig.core && s->rig.link)
         rig_cut(&s->rig, 1006);
@@ -121,18 +131,18 @@ void stage_cut(struct stage *s)
         rig_turn(&s->rig);
 }
 
-void stage_wait(struct stage *s, int64_t ms)
+void client_stage_wait(struct client_stage *s, int64_t ms)
 {
     if (!s->rig.core)
         return;
     rig_wait(&s->rig, ms);
     s->rig.heard_count = 0;
-    stage_pull(s);
+    client_stage_pull(s);
 }
 
 /* --- events --- */
 
-static uint64_t *shown_of(struct stage *s, uint64_t channel_id)
+static uint64_t *shown_of(struct client_stage *s, uint64_t channel_id)
 {
     static uint64_t nowhere;
 
@@ -143,11 +153,11 @@ static uint64_t *shown_of(struct stage *s, uint64_t channel_id)
     return &nowhere;
 }
 
-static void see(struct stage *s, const struct chat_event *e)
+static void see(struct client_stage *s, const struct chat_event *e)
 {
     uint64_t *shown = shown_of(s, e->channel_id);
 
-    stage_note(s, e->status);
+    client_stage_note(s, e->status);
     switch ((int)e->type) {
     case CHAT_EVENT_MESSAGE:
         shown = shown_of(s, e->message->channel_id);
@@ -169,12 +179,14 @@ static void see(struct stage *s, const struct chat_event *e)
         else
             begin_all(s);
         break;
-    case CHAT_EVENT_NEED_TOKEN: stage_note(s, client_set_token(s->rig.core, "fresh", 5)); break;
+    case CHAT_EVENT_NEED_TOKEN:
+        client_stage_note(s, client_set_token(s->rig.core, "fresh", 5));
+        break;
     default: break;
     }
 }
 
-void stage_pull(struct stage *s)
+void client_stage_pull(struct client_stage *s)
 {
     struct chat_event e = CHAT_EVENT_INIT;
 
@@ -186,18 +198,25 @@ void stage_pull(struct stage *s)
 
 /* --- operations --- */
 
-static struct promise *promise(struct stage *s, chat_outgoing_kind kind, uint64_t channel_id,
+static struct promise *promise(struct client_stage *s, chat_outgoing_kind kind, uint64_t channel_id,
                                uint64_t seq, const char *text)
 {
     struct promise *p = &s->promises[s->promises_count++];
 
-    ck_assert_uint_le(s->promises_count, STAGE_PROMISES_MAX);
+    ck_assert_uint_le(s->promises_count, CLIENT_STAGE_PROMISES_MAX);
     *p = (struct promise){.kind = kind, .channel_id = channel_id, .seq = seq};
     snprintf(p->text, sizeof(p->text), "%s", text);
     return p;
 }
 
-void stage_send(struct stage *s, uint64_t channel_id, const char *text)
+void client_stage_queued_before(struct client_stage *s, const struct cache_outgoing *o)
+{
+    struct promise *p = promise(s, (chat_outgoing_kind)o->kind, o->channel_id, o->seq, o->text);
+
+    p->nonce = (struct chat_nonce){o->device_id, o->counter};
+}
+
+void client_stage_send(struct client_stage *s, uint64_t channel_id, const char *text)
 {
     struct promise *p;
 
@@ -205,11 +224,11 @@ void stage_send(struct stage *s, uint64_t channel_id, const char *text)
         return;
     p = promise(s, CHAT_OUTGOING_SEND, channel_id, 0, text);
     p->status = rig_try_send(&s->rig, channel_id, text, strlen(text), &p->nonce);
-    stage_note(s, p->status);
+    client_stage_note(s, p->status);
     rig_turn(&s->rig);
 }
 
-void stage_edit(struct stage *s, uint64_t channel_id, uint64_t seq, const char *text)
+void client_stage_edit(struct client_stage *s, uint64_t channel_id, uint64_t seq, const char *text)
 {
     struct chat_content content;
     struct promise *p;
@@ -219,11 +238,11 @@ void stage_edit(struct stage *s, uint64_t channel_id, uint64_t seq, const char *
     content = rig_content(text, strlen(text));
     p = promise(s, CHAT_OUTGOING_EDIT, channel_id, seq, text);
     p->status = client_edit(s->rig.core, channel_id, seq, &content, &p->nonce);
-    stage_note(s, p->status);
+    client_stage_note(s, p->status);
     rig_turn(&s->rig);
 }
 
-void stage_delete(struct stage *s, uint64_t channel_id, uint64_t seq)
+void client_stage_delete(struct client_stage *s, uint64_t channel_id, uint64_t seq)
 {
     struct promise *p;
 
@@ -231,24 +250,24 @@ void stage_delete(struct stage *s, uint64_t channel_id, uint64_t seq)
         return;
     p = promise(s, CHAT_OUTGOING_DELETE, channel_id, seq, "");
     p->status = client_delete(s->rig.core, channel_id, seq, &p->nonce);
-    stage_note(s, p->status);
+    client_stage_note(s, p->status);
     rig_turn(&s->rig);
 }
 
-void stage_mark(struct stage *s, uint64_t seq)
+void client_stage_mark(struct client_stage *s, uint64_t seq)
 {
     chat_status status;
 
     if (!s->rig.core)
         return;
     status = client_mark_read(s->rig.core, CH, seq);
-    stage_note(s, status);
+    client_stage_note(s, status);
     if (status == CHAT_OK && seq > s->marked)
         s->marked = seq;
     rig_turn(&s->rig);
 }
 
-static struct promise *refused(struct stage *s, struct chat_nonce *out_nonce)
+static struct promise *refused(struct client_stage *s, struct chat_nonce *out_nonce)
 {
     const struct chat_outgoing *o;
 
@@ -263,7 +282,7 @@ static struct promise *refused(struct stage *s, struct chat_nonce *out_nonce)
     return NULL;
 }
 
-void stage_resend(struct stage *s)
+void client_stage_resend(struct client_stage *s)
 {
     struct chat_nonce nonce, fresh = {0};
     struct promise *p = refused(s, &nonce);
@@ -272,13 +291,13 @@ void stage_resend(struct stage *s)
     if (!p)
         return;
     status = client_resend(s->rig.core, &nonce, &fresh);
-    stage_note(s, status);
+    client_stage_note(s, status);
     if (status == CHAT_OK)
         p->nonce = fresh;
     rig_turn(&s->rig);
 }
 
-void stage_discard(struct stage *s)
+void client_stage_discard(struct client_stage *s)
 {
     struct chat_nonce nonce;
     struct promise *p = refused(s, &nonce);
@@ -287,13 +306,13 @@ void stage_discard(struct stage *s)
     if (!p)
         return;
     status = client_discard(s->rig.core, &nonce);
-    stage_note(s, status);
+    client_stage_note(s, status);
     p->discarded = status == CHAT_OK;
     rig_turn(&s->rig);
 }
 
 /* Reads a page and compares it with the service. */
-void stage_read(struct stage *s, uint64_t channel_id, uint64_t start, bool backwards)
+void client_stage_read(struct client_stage *s, uint64_t channel_id, uint64_t start, bool backwards)
 {
     const struct rig_channel *ch = rig_channel(&s->rig, channel_id);
     chat_page *page = NULL;
@@ -302,7 +321,7 @@ void stage_read(struct stage *s, uint64_t channel_id, uint64_t start, bool backw
     if (!s->rig.core)
         return;
     status = client_read(s->rig.core, channel_id, start, PAGE, backwards, &page);
-    stage_note(s, status);
+    client_stage_note(s, status);
     if (status != CHAT_OK)
         return;
     for (size_t i = 0; ch && i < chat_page_get_count(page); i++) {
@@ -318,7 +337,7 @@ void stage_read(struct stage *s, uint64_t channel_id, uint64_t start, bool backw
 
 static uint64_t mix(uint64_t sum, uint64_t value) { return hash_pair(sum, value); }
 
-static uint64_t mix_page(struct stage *s, uint64_t channel_id, uint64_t sum)
+static uint64_t mix_page(struct client_stage *s, uint64_t channel_id, uint64_t sum)
 {
     chat_page *page = NULL;
 
@@ -338,7 +357,7 @@ static uint64_t mix_page(struct stage *s, uint64_t channel_id, uint64_t sum)
     return sum;
 }
 
-uint64_t stage_fingerprint(struct stage *s)
+uint64_t client_stage_fingerprint(struct client_stage *s)
 {
     const struct chat_channel *view;
     uint64_t sum, id = 0;
@@ -354,26 +373,14 @@ uint64_t stage_fingerprint(struct stage *s)
     return sum;
 }
 
-void stage_check_file(struct stage *s)
+void client_stage_check_file(struct client_stage *s)
 {
-    sqlite3_stmt *st = NULL;
-    sqlite3 *db = NULL;
-
-    if (!memory_vfs_get(&s->faults->disk, STAGE_FILE))
-        return; /* it was never made */
-    ck_assert_int_eq(sqlite3_open_v2(STAGE_FILE, &db, SQLITE_OPEN_READWRITE, FAULTS_VFS),
-                     SQLITE_OK);
-    ck_assert_int_eq(sqlite3_exec(db, "PRAGMA locking_mode=EXCLUSIVE", NULL, NULL, NULL),
-                     SQLITE_OK);
-    ck_assert_int_eq(sqlite3_prepare_v2(db, "PRAGMA integrity_check", -1, &st, NULL), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_step(st), SQLITE_ROW);
-    ck_assert_str_eq((const char *)sqlite3_column_text(st, 0), "ok");
-    sqlite3_finalize(st);
-    sqlite3_close(db);
+    if (memory_vfs_get(&s->faults->disk, CLIENT_STAGE_FILE)) /* else it was never made */
+        expect_sound_db(CLIENT_STAGE_FILE, FAULTS_VFS);
 }
 
 /* How often the service has it. */
-static uint32_t count_done(struct stage *s, const struct promise *p, uint64_t *out_seq)
+static uint32_t count_done(struct client_stage *s, const struct promise *p, uint64_t *out_seq)
 {
     const struct rig_channel *ch = rig_channel(&s->rig, p->channel_id);
     uint32_t count = 0;
@@ -392,7 +399,7 @@ static uint32_t count_done(struct stage *s, const struct promise *p, uint64_t *o
 }
 
 /* Where it lies in the outbox, with its text; UINT32_MAX when it does not. */
-static uint32_t find_queued(struct stage *s, const struct promise *p,
+static uint32_t find_queued(struct client_stage *s, const struct promise *p,
                             chat_outgoing_state *out_state)
 {
     const struct chat_outgoing *o;
@@ -407,7 +414,7 @@ static uint32_t find_queued(struct stage *s, const struct promise *p,
     return UINT32_MAX;
 }
 
-void stage_check_outbox(struct stage *s)
+void client_stage_check_outbox(struct client_stage *s)
 {
     chat_outgoing_state state;
     uint64_t seq;
@@ -425,7 +432,7 @@ void stage_check_outbox(struct stage *s)
     }
 }
 
-static void check_promises(struct stage *s)
+static void check_promises(struct client_stage *s)
 {
     uint64_t last_seq = 0;
 
@@ -458,7 +465,7 @@ static void check_promises(struct stage *s)
 }
 
 /* The client shows the channel as the service has it. */
-static void check_channel(struct stage *s, const struct rig_channel *ch)
+static void check_channel(struct client_stage *s, const struct rig_channel *ch)
 {
     const struct chat_channel *view = client_channel(s->rig.core, ch->id);
     uint64_t held = 0;
@@ -488,7 +495,7 @@ static void check_channel(struct stage *s, const struct rig_channel *ch)
     ck_assert(s->gaps_allowed || held == ch->seq);
 }
 
-void stage_check_whole(struct stage *s)
+void client_stage_check_whole(struct client_stage *s)
 {
     struct rig *rig = &s->rig;
 
@@ -496,11 +503,11 @@ void stage_check_whole(struct stage *s)
     rig->keep_pages = rig->keep_sends = rig->lose_acks = rig->no_publish = false;
     rig->op_problems = 0;
     if (!rig->core)
-        stage_open(s);
+        client_stage_open(s);
     ck_assert_ptr_nonnull(rig->core);
     client_resume(rig->core);
     (void)client_start(rig->core);
-    stage_wait(s, SETTLE_MS);
+    client_stage_wait(s, SETTLE_MS);
     ck_assert_int_eq(client_state(rig->core), CHAT_CONN_LIVE);
     check_promises(s);
     for (uint32_t i = 0; i < rig->channel_count; i++)

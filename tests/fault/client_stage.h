@@ -1,5 +1,5 @@
 /*
- * A stage: a whole client and the service it talks to (flow/client_rig.h), on a disk and with
+ * client_stage: a whole client and the service it talks to (flow/client_rig.h), on a disk and with
  * memory that fail when told to, and an account of what the client promised.
  *
  * A scenario is two functions. `prepare` brings client and service to where it begins, and
@@ -14,8 +14,8 @@
  *     operation whose call succeeded is done once, in its order, or lies refused in the outbox;
  *   - what failed was not done; each message was shown once, in order; no memory is left.
  */
-#ifndef CHAT_TESTS_STAGE_H
-#define CHAT_TESTS_STAGE_H
+#ifndef CHAT_TESTS_CLIENT_STAGE_H
+#define CHAT_TESTS_CLIENT_STAGE_H
 
 #define RIG_MESSAGES_MAX 320
 #define RIG_SEEN_MAX 1
@@ -23,26 +23,27 @@
 #define RIG_HEARD_MAX 1024
 
 #include "../flow/client_rig.h"
+#include "cache/cache.h"
 #include "faults.h"
 
-#define STAGE_FILE "client.db"
-#define STAGE_PROMISES_MAX 16u
-#define STAGE_TEXT_MAX 48u
+#define CLIENT_STAGE_FILE "client.db"
+#define CLIENT_STAGE_PROMISES_MAX 16u
+#define CLIENT_STAGE_TEXT_MAX 48u
 
 /* An operation of the application and what its call said. */
 struct promise {
     chat_outgoing_kind kind;
     uint64_t channel_id, seq;
-    char text[STAGE_TEXT_MAX];
+    char text[CLIENT_STAGE_TEXT_MAX];
     chat_status status;
     struct chat_nonce nonce;
     bool discarded;
 };
 
-struct stage {
+struct client_stage {
     struct rig rig;
     struct faults *faults;
-    struct promise promises[STAGE_PROMISES_MAX];
+    struct promise promises[CLIENT_STAGE_PROMISES_MAX];
     uint32_t promises_count;
     uint64_t marked;   /* CH is read up to here */
     uint64_t shown[3]; /* the last seq, by index in rig.channels */
@@ -54,46 +55,48 @@ struct stage {
 
 struct scenario {
     const char *name;
-    void (*prepare)(struct stage *s);
-    void (*run)(struct stage *s);
+    void (*prepare)(struct client_stage *s);
+    void (*run)(struct client_stage *s);
 };
 
 /* The table, ended by a NULL name. A new one is a function and a line there. */
 extern const struct scenario scenarios[];
 
-void stage_init(struct stage *s, struct faults *faults);
+void client_stage_init(struct client_stage *s, struct faults *faults);
 /* No client any more; the file stays. */
-void stage_close(struct stage *s);
-void stage_fini(struct stage *s);
+void client_stage_close(struct client_stage *s);
+void client_stage_fini(struct client_stage *s);
 
 /* Opens the cache, reads what an application reads first. */
-void stage_open(struct stage *s);
-void stage_start(struct stage *s);
+void client_stage_open(struct client_stage *s);
+void client_stage_start(struct client_stage *s);
 /* Opened, started, signed in, all events pulled. */
-void stage_live(struct stage *s);
-void stage_wait(struct stage *s, int64_t ms);
-void stage_pull(struct stage *s);
+void client_stage_live(struct client_stage *s);
+void client_stage_wait(struct client_stage *s, int64_t ms);
+void client_stage_pull(struct client_stage *s);
 /* The link breaks. */
-void stage_cut(struct stage *s);
+void client_stage_cut(struct client_stage *s);
 
-void stage_send(struct stage *s, uint64_t channel_id, const char *text);
-void stage_edit(struct stage *s, uint64_t channel_id, uint64_t seq, const char *text);
-void stage_delete(struct stage *s, uint64_t channel_id, uint64_t seq);
-void stage_mark(struct stage *s, uint64_t seq);
+/* It lies in the file from before, as if this application had queued it. */
+void client_stage_queued_before(struct client_stage *s, const struct cache_outgoing *o);
+void client_stage_send(struct client_stage *s, uint64_t channel_id, const char *text);
+void client_stage_edit(struct client_stage *s, uint64_t channel_id, uint64_t seq, const char *text);
+void client_stage_delete(struct client_stage *s, uint64_t channel_id, uint64_t seq);
+void client_stage_mark(struct client_stage *s, uint64_t seq);
 /* Of the first refused operation. */
-void stage_resend(struct stage *s);
-void stage_discard(struct stage *s);
+void client_stage_resend(struct client_stage *s);
+void client_stage_discard(struct client_stage *s);
 /* Any other call: what it said. */
-void stage_note(struct stage *s, chat_status status);
-void stage_read(struct stage *s, uint64_t channel_id, uint64_t start, bool backwards);
+void client_stage_note(struct client_stage *s, chat_status status);
+void client_stage_read(struct client_stage *s, uint64_t channel_id, uint64_t start, bool backwards);
 
 /* A number that differs when what the client shows differs. */
-uint64_t stage_fingerprint(struct stage *s);
+uint64_t client_stage_fingerprint(struct client_stage *s);
 /* Everything is well again: signs in if need be, waits, checks all that was promised. */
-void stage_check_whole(struct stage *s);
+void client_stage_check_whole(struct client_stage *s);
 /* PRAGMA integrity_check, with the client closed. */
-void stage_check_file(struct stage *s);
+void client_stage_check_file(struct client_stage *s);
 /* What lies in the outbox is what was promised and is not done, whole. */
-void stage_check_outbox(struct stage *s);
+void client_stage_check_outbox(struct client_stage *s);
 
 #endif

@@ -3,10 +3,11 @@
  * over the scenarios of scenarios.c: once, and from then on for good. See stage.h for what is
  * checked.
  *
- *   fault_client [--memory-stride N] [--offset N] [--scenario NAME] [--place N]
+ *   fault_client [--unsampled | --memory-stride N] [--offset N] [--scenario NAME] [--place N]
  *
- * Disk calls are never sampled. Of the allocations each N-th is taken, 1 for all, beginning
- * with the offset: another one in every run unless it is given.
+ * Disk calls are never sampled, nor the writes after which a disk is full. Of the allocations
+ * each N-th is taken, beginning with the offset: another one in every run unless it is given;
+ * or, unsampled, all of them.
  */
 #include <getopt.h>
 #include <time.h>
@@ -32,12 +33,12 @@ static struct options {
 } options = {.memory_stride = 97, .offset = SIZE_MAX, .place = SIZE_MAX};
 
 static struct faults *faults;
-static struct stage stage;
+static struct client_stage stage;
 static struct how how; /* what is being tried, for the report */
 static bool passed;
 static bool broken;         /* the client that failed holds on to its file: no more after that */
 static uint64_t untroubled; /* the fingerprint when nothing fails */
-static size_t runs;
+static size_t runs, all_runs;
 
 /* True: something failed. */
 static bool run_once(void)
@@ -45,32 +46,32 @@ static bool run_once(void)
     bool fired;
 
     runs++;
-    stage_init(&stage, faults);
+    client_stage_init(&stage, faults);
     how.scenario->prepare(&stage);
     stage.told = false;
     faults_arm(faults, how.kind, how.place, how.for_good);
     how.scenario->run(&stage);
     fired = faults_fired(faults, how.kind);
     if (how.ending == REOPEN) {
-        stage_close(&stage);
+        client_stage_close(&stage);
         faults_disarm(faults);
-        stage_check_file(&stage);
-        stage_open(&stage);
+        client_stage_check_file(&stage);
+        client_stage_open(&stage);
         ck_assert_ptr_nonnull(stage.rig.core);
-        stage_check_outbox(&stage);
+        client_stage_check_outbox(&stage);
     } else {
         faults_disarm(faults);
-        stage_pull(&stage); /* what could not be told for want of memory */
+        client_stage_pull(&stage); /* what could not be told for want of memory */
         if (!fired)
-            untroubled = stage_fingerprint(&stage);
+            untroubled = client_stage_fingerprint(&stage);
         else
-            ck_assert_msg(stage.told || stage_fingerprint(&stage) == untroubled,
+            ck_assert_msg(stage.told || client_stage_fingerprint(&stage) == untroubled,
                           "the application was not told");
     }
-    stage_check_whole(&stage);
-    stage_close(&stage);
-    stage_check_file(&stage);
-    stage_fini(&stage);
+    client_stage_check_whole(&stage);
+    client_stage_close(&stage);
+    client_stage_check_file(&stage);
+    client_stage_fini(&stage);
     return fired;
 }
 
@@ -80,7 +81,8 @@ static bool run_all_ways(void)
 
     how.for_good = false;
     how.ending = HEAL;
-    fired |= run_once();
+    if (how.kind != FAULT_FULL)
+        fired |= run_once();
     how.for_good = true;
     fired |= run_once();
     how.ending = REOPEN;
@@ -108,7 +110,7 @@ static size_t scan(enum fault_kind kind, size_t first, size_t stride)
 
 START_TEST(scenario_survives_every_fault)
 {
-    size_t disk, memory;
+    size_t disk, writes, memory;
 
     if (broken)
         return;
@@ -117,9 +119,11 @@ START_TEST(scenario_survives_every_fault)
     passed = false;
     if (!options.only || strcmp(options.only, how.scenario->name) == 0) {
         disk = scan(FAULT_DISK, 0, 1);
+        writes = scan(FAULT_FULL, 0, 1);
         memory = scan(FAULT_MEMORY, options.offset, options.memory_stride);
-        printf("%-26s %4zu disk calls, %5zu allocations: %zu runs\n", how.scenario->name, disk,
-               memory, runs);
+        printf("%-26s %4zu disk calls, %4zu writes, %5zu allocations: %zu runs\n",
+               how.scenario->name, disk, writes, memory, runs);
+        all_runs += runs;
         fflush(stdout);
     }
     passed = true;
@@ -131,23 +135,25 @@ static void report(void)
     if (passed || broken)
         return;
     fprintf(stderr, "%s: %s call %zu failed %s, then %s\n", how.scenario->name,
-            how.kind == FAULT_DISK ? "disk" : "memory", how.place,
-            how.for_good ? "for good" : "once",
+            how.kind == FAULT_DISK   ? "disk"
+            : how.kind == FAULT_FULL ? "write to a full disk,"
+                                     : "memory",
+            how.place, how.for_good ? "for good" : "once",
             how.ending == HEAL ? "all was well again" : "the process died");
     broken = true;
 }
 
 static void read_options(int argc, char **argv)
 {
-    static const struct option known[] = {{"memory-stride", 1, NULL, 's'},
-                                          {"offset", 1, NULL, 'o'},
-                                          {"scenario", 1, NULL, 'n'},
-                                          {"place", 1, NULL, 'p'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option known[] = {
+        {"unsampled", 0, NULL, 'u'}, {"memory-stride", 1, NULL, 's'}, {"offset", 1, NULL, 'o'},
+        {"scenario", 1, NULL, 'n'},  {"place", 1, NULL, 'p'},         {NULL, 0, NULL, 0}};
     int option;
 
     while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
-        if (option == 's')
+        if (option == 'u')
+            options.memory_stride = 1;
+        else if (option == 's')
             options.memory_stride = strtoul(optarg, NULL, 10);
         else if (option == 'o')
             options.offset = strtoul(optarg, NULL, 10);
@@ -187,5 +193,6 @@ int main(int argc, char **argv)
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);
+    printf("%d scenarios, %zu runs\n", count, all_runs);
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -83,6 +83,8 @@ void faults_arm(struct faults *f, enum fault_kind kind, size_t place, bool for_g
     faults_disarm(f);
     if (kind == FAULT_DISK)
         memory_vfs_fail_after(&f->disk, place, for_good);
+    else if (kind == FAULT_FULL)
+        memory_vfs_full_after(&f->disk, place);
     else
         faulty_alloc_fail_at(&f->memory, place, for_good);
 }
@@ -99,7 +101,7 @@ void faults_disarm(struct faults *f)
 
 bool faults_fired(const struct faults *f, enum fault_kind kind)
 {
-    return kind == FAULT_DISK ? f->disk.failed : f->memory.failed;
+    return kind == FAULT_MEMORY ? f->memory.failed : f->disk.failed;
 }
 
 bool faults_are_clean(const struct faults *f)

@@ -12,7 +12,11 @@
 
 #define FAULTS_VFS "memory"
 
-enum fault_kind { FAULT_DISK, FAULT_MEMORY };
+enum fault_kind {
+    FAULT_DISK,
+    FAULT_FULL, /* the disk takes no more writes: for good only */
+    FAULT_MEMORY,
+};
 
 struct faults {
     struct memory_vfs disk;

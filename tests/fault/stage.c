@@ -1,8 +1,8 @@
 #include "stage.h"
 
-#include <sqlite3.h>
-
 #include <libchat/close.h>
+
+#include "../support/sound_db.h"
 
 #define MINE "mine"
 
@@ -336,30 +336,11 @@ static void revive(struct stage *s)
     chat_loop_free(loop);
 }
 
-static int see_row(void *user, int columns, char **values, char **names)
-{
-    (void)names;
-    if (columns == 1 && values[0] && strcmp(values[0], "ok") == 0)
-        *(bool *)user = true;
-    return 0;
-}
-
-/* As SQLite sees it, without libchat. */
 static void check_file(const struct stage *s)
 {
-    bool is_whole = false;
-    sqlite3 *db;
-
-    if (!chat_testkit_disk_get_file(s->app.device, s->app.cache, NULL))
-        return; /* it never came to that */
-    ck_assert_int_eq(sqlite3_open_v2(s->app.cache, &db, SQLITE_OPEN_READWRITE,
-                                     chat_testkit_device_get_vfs(s->app.device)),
-                     SQLITE_OK);
-    ck_assert_int_eq(sqlite3_exec(db, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA integrity_check",
-                                  see_row, &is_whole, NULL),
-                     SQLITE_OK);
-    ck_assert(is_whole);
-    sqlite3_close(db);
+    if (chat_testkit_disk_get_file(s->app.device, s->app.cache,
+                                   NULL)) /* else it never came to that */
+        expect_sound_db(s->app.cache, chat_testkit_device_get_vfs(s->app.device));
 }
 
 static void count_mine(const struct chat_message *message, void *user)

@@ -1,16 +1,14 @@
 /* What becomes of a cache file that is locked, foreign, damaged, or an older copy of itself. */
-#include <unistd.h>
-
+#include "../support/files.h"
 #include "base/rng.h"
 #include "client_rig.h"
 
 static struct rig rig;
-static char folder[64], path[128], copy[128];
+static char folder[FOLDER_MAX], path[128], copy[128];
 
 static void setup(void)
 {
-    (void)snprintf(folder, sizeof(folder), "chat_file_XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    make_folder(folder);
     (void)snprintf(path, sizeof(path), "%s/cache.db", folder);
     (void)snprintf(copy, sizeof(copy), "%s/copy.db", folder);
     rig_init(&rig);
@@ -19,25 +17,8 @@ static void setup(void)
 
 static void teardown(void)
 {
-    char command[160];
-
     rig_fini(&rig);
-    (void)snprintf(command, sizeof(command), "rm -r '%s'", folder);
-    ck_assert_int_eq(system(command), 0);
-}
-
-static void copy_file(const char *from, const char *to)
-{
-    FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
-    char bytes[8192];
-    size_t len;
-
-    ck_assert_ptr_nonnull(in);
-    ck_assert_ptr_nonnull(out);
-    while ((len = fread(bytes, 1, sizeof(bytes), in)) > 0)
-        ck_assert_uint_eq(fwrite(bytes, 1, len, out), len);
-    fclose(in);
-    fclose(out);
+    remove_folder(folder);
 }
 
 static chat_status try_open(const char *name, uint64_t seed)
@@ -122,7 +103,20 @@ START_TEST(who_takes_the_file_of_a_suspended_client_is_noticed)
 }
 END_TEST
 
-/* --- an older copy --- */
+/* What another process queued in the file of a suspended client. */
+static struct chat_nonce queue_elsewhere(const char *text)
+{
+    struct client_config config = rig.config;
+    struct chat_content content = rig_content(text, strlen(text));
+    struct chat_nonce nonce = {0};
+    struct client_core *core = NULL;
+
+    config.seed = 2;
+    ck_assert_int_eq(client_new(&config, &core), CHAT_OK);
+    ck_assert_int_eq(client_send(core, CH, &content, &nonce), CHAT_OK);
+    client_free(core);
+    return nonce;
+}
 
 static bool has_message(const struct chat_nonce *nonce)
 {
@@ -133,6 +127,52 @@ static bool has_message(const struct chat_nonce *nonce)
             return true;
     return false;
 }
+
+/* _i: the first call that finds out. */
+START_TEST(what_another_process_queued_goes_out_whichever_call_finds_out)
+{
+    struct chat_nonce nonce, elsewhere;
+    uint64_t ticket;
+
+    rig_start(&rig);
+    client_suspend(rig.core);
+    rig_turn(&rig);
+    elsewhere = queue_elsewhere("from elsewhere");
+    if (_i == 0)
+        ck_assert_int_eq(rig_try_send(&rig, CH, "own", 3, &nonce), CHAT_E_CONFLICT);
+    else if (_i == 1)
+        ck_assert_int_eq(client_set_draft(rig.core, CH, "typed", 5, 0), CHAT_E_CONFLICT);
+    else if (_i == 2)
+        ck_assert_int_eq(client_search(rig.core, "word", 4, 0, 0, 10, &ticket), CHAT_E_CONFLICT);
+    client_resume(rig.core);
+    rig_wait(&rig, 5000);
+    rig_pull(&rig);
+    ck_assert_int_eq(rig_last(&rig, CHAT_EVENT_CACHE)->status, CHAT_E_CONFLICT);
+    ck_assert_uint_eq(rig_count(&rig, CHAT_EVENT_CACHE), 1);
+    ck_assert(has_message(&elsewhere));
+    ck_assert_int_eq(rig_try_send(&rig, CH, "own", 3, &nonce), CHAT_OK);
+    rig_wait(&rig, 5000);
+    ck_assert(has_message(&nonce));
+}
+END_TEST
+
+START_TEST(a_file_that_was_taken_before_the_first_welcome_is_bound_all_the_same)
+{
+    rig_open(&rig);
+    ck_assert_int_eq(client_start(rig.core), CHAT_OK);
+    client_suspend(rig.core);
+    rig_turn(&rig);
+    ck_assert_int_eq(try_open(path, 2), CHAT_OK);
+    client_resume(rig.core);
+    rig_wait(&rig, 5000);
+    rig_pull(&rig);
+    ck_assert_int_eq(client_state(rig.core), CHAT_CONN_LIVE);
+    ck_assert_int_eq(rig_last(&rig, CHAT_EVENT_CACHE)->status, CHAT_E_CONFLICT);
+    ck_assert_uint_eq(client_user_id(rig.core), ME);
+}
+END_TEST
+
+/* --- an older copy --- */
 
 START_TEST(a_rolled_back_file_never_uses_a_nonce_of_the_future_it_lost)
 {
@@ -307,6 +347,8 @@ int main(void)
     tcase_add_test(tc, a_second_writer_is_told_at_once_and_the_first_goes_on);
     tcase_add_test(tc, a_suspended_client_locks_nothing_and_goes_on_where_it_was);
     tcase_add_test(tc, who_takes_the_file_of_a_suspended_client_is_noticed);
+    tcase_add_test(tc, a_file_that_was_taken_before_the_first_welcome_is_bound_all_the_same);
+    tcase_add_loop_test(tc, what_another_process_queued_goes_out_whichever_call_finds_out, 0, 4);
     tcase_add_test(tc, a_rolled_back_file_never_uses_a_nonce_of_the_future_it_lost);
     tcase_add_test(tc, a_rolled_back_file_learns_again_what_it_forgot);
     tcase_add_test(tc, a_foreign_file_is_refused_and_left_alone);

@@ -300,15 +300,48 @@ START_TEST(a_silent_server_is_left_in_time)
 }
 END_TEST
 
+#define BEATS_MAX 32u
+
+static int64_t beats_at_ms[BEATS_MAX];
+static uint32_t beat_count;
+static uint64_t beaten_seq; /* of CH, in the last one */
+
+static bool hear_beat(struct rig *r, const WireClientFrame *f)
+{
+    if (f->body_case != WIRE_CLIENT_FRAME__BODY_HEARTBEAT)
+        return false;
+    ck_assert_uint_lt(beat_count, BEATS_MAX);
+    ck_assert_uint_eq(f->heartbeat->n_positions, 1);
+    ck_assert_uint_eq(f->heartbeat->positions[0]->channel_id, CH);
+    beaten_seq = f->heartbeat->positions[0]->seq;
+    beats_at_ms[beat_count++] = r->now.mono_ms;
+    return false;
+}
+
 START_TEST(heartbeats_are_jittered_and_bear_positions)
 {
-    size_t beats;
+    int64_t least_ms = INT64_MAX, most_ms = 0;
 
+    beat_count = 0;
+    rig.on_frame = hear_beat;
+    rig_store_many(&rig, CH, 3);
     rig_start(&rig);
     rig_wait(&rig, 10 * 30000);
-    beats = rig_heard(&rig, WIRE_CLIENT_FRAME__BODY_HEARTBEAT);
-    ck_assert_uint_ge(beats, 10);
-    ck_assert_uint_le(beats, 14);
+    ck_assert_uint_eq(beaten_seq, 3);
+    ck_assert_uint_ge(beat_count, 10);
+    for (uint32_t i = 1; i < beat_count; i++) {
+        const int64_t between_ms = beats_at_ms[i] - beats_at_ms[i - 1];
+
+        least_ms = between_ms < least_ms ? between_ms : least_ms;
+        most_ms = between_ms > most_ms ? between_ms : most_ms;
+    }
+    ck_assert_int_ge(least_ms, 24000); /* 30 s, and up to a fifth less */
+    ck_assert_int_le(most_ms, 30000);
+    ck_assert_int_gt(most_ms - least_ms, 1000);
+
+    rig_post(&rig, CH, "news");
+    rig_wait(&rig, 31000);
+    ck_assert_uint_eq(beaten_seq, 4);
     ck_assert_uint_eq(rig.dials, 1);
 }
 END_TEST

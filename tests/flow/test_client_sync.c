@@ -481,6 +481,36 @@ START_TEST(history_is_local_first_and_exact)
 }
 END_TEST
 
+static bool leave_and_come_back(struct rig *r, const WireClientFrame *f)
+{
+    WireChannelRemoved removed = WIRE_CHANNEL_REMOVED__INIT;
+
+    if (f->body_case != WIRE_CLIENT_FRAME__BODY_FETCH_HISTORY)
+        return false;
+    r->on_frame = NULL;
+    removed.channel_id = CH;
+    RIG_SAY(r, 0, CHANNEL_REMOVED, channel_removed, &removed);
+    rig_list(r);
+    return false; /* the answer to what was asked before comes now */
+}
+
+START_TEST(history_of_a_channel_that_went_and_came_back_meanwhile_is_whole)
+{
+    uint64_t ticket;
+
+    rig.config.keep_max = 20;
+    rig_store_many(&rig, CH, 100);
+    rig_start(&rig);
+    rig_pull(&rig);
+    rig.on_frame = leave_and_come_back;
+    ck_assert_int_eq(client_fetch_history(rig.core, CH, 1, 30, false, &ticket), CHAT_OK);
+    rig_wait(&rig, 100);
+    rig_pull(&rig);
+    ck_assert_int_eq(rig_last(&rig, CHAT_EVENT_HISTORY)->status, CHAT_OK);
+    ck_assert_uint_eq(rig_last(&rig, CHAT_EVENT_HISTORY)->count, 30);
+}
+END_TEST
+
 START_TEST(history_without_a_link_says_what_there_is)
 {
     uint64_t ticket;
@@ -551,6 +581,7 @@ int main(void)
     tcase_add_test(tc, a_channel_whose_store_is_away_holds_nobody_back);
     tcase_add_test(tc, a_channel_listed_as_unavailable_is_kept_as_it_is);
     tcase_add_test(tc, history_is_local_first_and_exact);
+    tcase_add_test(tc, history_of_a_channel_that_went_and_came_back_meanwhile_is_whole);
     tcase_add_test(tc, history_without_a_link_says_what_there_is);
     tcase_add_test(tc, a_restart_goes_on_where_the_cache_ends);
     suite_add_tcase(suite, tc);

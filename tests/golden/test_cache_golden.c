@@ -8,26 +8,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../support/files.h"
+#include "../support/sound_db.h"
 #include "cache_sample.h"
 
 #define OWN_SINCE 3 /* from this schema on a sample has what is own, too */
 
-static char folder[64];
+static char folder[FOLDER_MAX];
 static char path[200];
-
-static void copy_file(const char *from, const char *to)
-{
-    FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
-    char bytes[4096];
-    size_t len;
-
-    ck_assert_msg(in != NULL, "%s: every schema has its sample, see cache_sample.c", from);
-    ck_assert_ptr_nonnull(out);
-    while ((len = fread(bytes, 1, sizeof(bytes), in)) > 0)
-        ck_assert_uint_eq(fwrite(bytes, 1, len, out), len);
-    fclose(in);
-    ck_assert_int_eq(fclose(out), 0);
-}
 
 static void take_sample(int version, bool own)
 {
@@ -41,18 +29,11 @@ static void take_sample(int version, bool own)
 
 static void setup(void)
 {
-    (void)snprintf(folder, sizeof(folder), "chat_golden_XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    make_folder(folder);
     (void)snprintf(path, sizeof(path), "%s/cache.db", folder);
 }
 
-static void teardown(void)
-{
-    char command[160];
-
-    (void)snprintf(command, sizeof(command), "rm -r '%s'", folder);
-    ck_assert_int_eq(system(command), 0);
-}
+static void teardown(void) { remove_folder(folder); }
 
 static struct cache *open_sample(void)
 {
@@ -335,11 +316,8 @@ static void expect_sound(int version)
     sqlite3_stmt *st = NULL;
     sqlite3 *db;
 
+    expect_sound_db(path, NULL);
     ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_prepare_v2(db, "PRAGMA integrity_check", -1, &st, NULL), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_step(st), SQLITE_ROW);
-    ck_assert_str_eq((const char *)sqlite3_column_text(st, 0), "ok");
-    sqlite3_finalize(st);
     ck_assert_int_eq(sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &st, NULL), SQLITE_OK);
     ck_assert_int_eq(sqlite3_step(st), SQLITE_ROW);
     ck_assert_int_eq(sqlite3_column_int(st, 0), version);

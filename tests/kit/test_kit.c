@@ -110,6 +110,47 @@ START_TEST(idle_is_when_nothing_is_under_way)
 }
 END_TEST
 
+/* Looks at live views in each turn, whether there is news or not. */
+struct viewer {
+    chat_view *list, *window;
+    uint32_t turns;
+};
+
+static void look_at_views(chat_loop *loop, void *user)
+{
+    struct viewer *viewer = user;
+    struct chat_diff diff = CHAT_DIFF_INIT;
+
+    (void)loop;
+    viewer->turns++;
+    app_pull(&app);
+    while (chat_view_next_diff(viewer->list, &diff))
+        ;
+    while (chat_view_next_diff(viewer->window, &diff))
+        ;
+}
+
+START_TEST(who_looks_at_views_in_each_turn_comes_to_rest)
+{
+    struct viewer viewer = {0};
+    uint32_t turns;
+
+    go_live();
+    ck_assert_int_eq(chat_view_open_channels(app.conn, NULL, &viewer.list), CHAT_OK);
+    ck_assert_int_eq(chat_view_open_messages(app.conn, channel, NULL, &viewer.window), CHAT_OK);
+    ck_assert_int_eq(chat_testkit_device_attach(app.device, app.loop, look_at_views, &viewer),
+                     CHAT_OK);
+    ck_assert_int_eq(chat_testkit_post(kit, channel, "bob", "hello", NULL), CHAT_OK);
+    ck_assert_int_eq(chat_testkit_run_until_idle(kit), CHAT_OK);
+    ck_assert_uint_eq(chat_view_get_count(viewer.list), 1);
+    ck_assert_uint_eq(chat_view_get_count(viewer.window), 1);
+    ck_assert_int_ne(chat_loop_get_timeout_ms(app.loop), 0);
+    turns = viewer.turns;
+    ck_assert_int_eq(chat_testkit_advance(kit, 10), CHAT_OK);
+    ck_assert_uint_le(viewer.turns, turns + 2);
+}
+END_TEST
+
 static bool never(void *user)
 {
     ++*(int *)user;
@@ -544,6 +585,7 @@ int main(void)
     tcase_add_test(all, a_game_loop_gets_its_news_frame_by_frame);
     tcase_add_test(all, a_step_without_a_limit_ends_all_the_same);
     tcase_add_test(all, idle_is_when_nothing_is_under_way);
+    tcase_add_test(all, who_looks_at_views_in_each_turn_comes_to_rest);
     tcase_add_test(all, callbacks_cannot_let_time_pass);
     tcase_add_test(all, the_same_seed_gives_the_same_run);
     tcase_add_test(all, groups_directs_and_posts_reach_everybody_in_order);

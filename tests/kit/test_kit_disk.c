@@ -4,14 +4,15 @@
 #include "kit_app.h"
 
 #define SENT_MAX 8u
+#define PLACES 8
 
 static chat_testkit *kit;
 static struct app app;
 static uint64_t channel;
 
-static void begin(uint64_t seed)
+static void setup(void)
 {
-    kit = new_kit(seed);
+    kit = new_kit(3);
     app_init(&app, kit, "phone", "alice", "alice.db");
     app_open(&app);
     app_live(&app);
@@ -20,8 +21,6 @@ static void begin(uint64_t seed)
     ck_assert_int_eq(chat_testkit_post(kit, channel, "bob", "first", NULL), CHAT_OK);
     app_has(&app, channel, 1);
 }
-
-static void setup(void) { begin(3); }
 
 static void teardown(void)
 {
@@ -97,84 +96,51 @@ static void live_and_die(uint64_t n, bool by_power_loss, uint64_t *out_sent)
     (void)chat_testkit_run_until_idle(kit);
 }
 
-/* Every place there is: a kill loses nothing that chat_conn_send() took. */
+/* _i: the place. All there are, of twenty scenes, are tried by tests/fault/test_crashes.c. */
 START_TEST(a_kill_in_mid_commit_loses_nothing_that_was_typed)
 {
-    bool died = true;
-    uint64_t n;
+    uint64_t sent, all;
 
-    for (n = 0; died; n++) {
-        uint64_t sent, all;
-
-        begin(n + 1);
-        live_and_die(n, false, &sent);
-        died = chat_testkit_device_is_dead(app.device);
-        reopen();
-        app_live(&app);
-        ck_assert_int_eq(chat_testkit_wait_sent(kit, app.conn, APP_WAIT_MS), CHAT_OK);
-        all = count_of(kit, channel);
-        /* The one that the kill interrupted may be there: it was not refused, it was unknown. */
-        ck_assert_uint_ge(all, 1 + sent);
-        ck_assert_uint_le(all, 2 + sent);
-        app_has(&app, channel, all);
-        teardown();
-        ck_assert_uint_lt(n, 10000);
-    }
-    ck_assert_uint_gt(n, 20); /* it struck at so many places at least */
+    live_and_die((uint64_t)_i * 2, false, &sent);
+    ck_assert(chat_testkit_device_is_dead(app.device));
+    reopen();
+    app_live(&app);
+    ck_assert_int_eq(chat_testkit_wait_sent(kit, app.conn, APP_WAIT_MS), CHAT_OK);
+    all = count_of(kit, channel);
+    /* The one that the kill interrupted may be there: it was not refused, it was unknown. */
+    ck_assert_uint_ge(all, 1 + sent);
+    ck_assert_uint_le(all, 2 + sent);
+    app_has(&app, channel, all);
 }
 END_TEST
 
-START_TEST(a_power_loss_at_any_place_leaves_a_cache_that_opens)
+START_TEST(a_power_loss_leaves_a_cache_that_opens)
 {
-    bool died = true;
-    uint64_t n;
+    uint64_t sent;
 
-    for (n = 0; died; n++) {
-        uint64_t sent;
-
-        begin(n + 1);
-        live_and_die(n, true, &sent);
-        died = chat_testkit_device_is_dead(app.device);
-        reopen();
-        app_live(&app);
-        ck_assert_int_eq(chat_testkit_wait_sent(kit, app.conn, APP_WAIT_MS), CHAT_OK);
-        app_has(&app, channel, count_of(kit, channel));
-        teardown();
-        ck_assert_uint_lt(n, 10000);
-    }
-    ck_assert_uint_gt(n, 20); /* it struck at so many places at least */
+    live_and_die((uint64_t)_i * 2, true, &sent);
+    ck_assert(chat_testkit_device_is_dead(app.device));
+    reopen();
+    app_live(&app);
+    ck_assert_int_eq(chat_testkit_wait_sent(kit, app.conn, APP_WAIT_MS), CHAT_OK);
+    app_has(&app, channel, count_of(kit, channel));
 }
 END_TEST
 
-/* Every operation of an opening and a short life fails: _i 0: once, 1: and all after it. */
-START_TEST(an_io_error_at_any_place_is_a_status_and_loses_nothing)
+/* At every place: tests/fault/test_disk_faults.c. */
+START_TEST(an_io_error_is_a_status_and_loses_nothing)
 {
-    bool failed = true;
-    uint64_t n;
-
-    for (n = 0; failed; n++) {
-        uint64_t before, sent = 0;
-
-        begin(n + 1);
-        app_close(&app);
-        before = chat_testkit_disk_get_operations(app.device);
-        ck_assert_int_eq(chat_testkit_disk_fail(app.device, n, _i ? UINT64_MAX : 1, CHAT_E_IO),
-                         CHAT_OK);
-        if (app_try_open(&app) == CHAT_OK && chat_conn_start(app.conn) == CHAT_OK) {
-            sent += chat_conn_send_text(app.conn, channel, "mine", 4, NULL) == CHAT_OK;
-            ck_assert_int_eq(chat_testkit_advance(kit, 2000), CHAT_OK);
-        }
-        failed = chat_testkit_disk_get_operations(app.device) - before > n;
-        ck_assert_int_eq(chat_testkit_disk_fail(app.device, 0, 0, CHAT_OK), CHAT_OK);
-        reopen();
-        app_live(&app);
-        ck_assert_int_eq(chat_testkit_wait_sent(kit, app.conn, APP_WAIT_MS), CHAT_OK);
-        ck_assert_uint_ge(count_of(kit, channel), 1 + sent);
-        ck_assert_uint_le(count_of(kit, channel), 2);
-        teardown();
-        ck_assert_uint_lt(n, 10000);
-    }
-    ck_assert_uint_gt(n, 20); /* it struck at so many places at least */
+    app_close(&app);
+    ck_assert_int_eq(chat_testkit_disk_fail(app.device, 3, UINT64_MAX, CHAT_E_IO), CHAT_OK);
+    ck_assert_int_eq(app_try_open(&app), CHAT_E_IO);
+    app_close(&app);
+    ck_assert_int_eq(chat_testkit_disk_fail(app.device, 0, 0, CHAT_OK), CHAT_OK);
+    app_open(&app);
+    app_live(&app);
+    ck_assert_int_eq(chat_testkit_disk_fail(app.device, 0, 1, CHAT_E_IO), CHAT_OK);
+    ck_assert_int_eq(chat_conn_send_text(app.conn, channel, "mine", 4, NULL), CHAT_E_IO);
+    app_send(&app, channel, "mine");
+    check_whole(1);
 }
 END_TEST
 
@@ -238,20 +204,17 @@ int main(void)
 {
     Suite *suite = suite_create("kit_disk");
     TCase *one = tcase_create("one");
-    TCase *each = tcase_create("each");
 
     tcase_add_checked_fixture(one, setup, teardown);
     tcase_add_test(one, a_full_disk_is_told_and_refuses_what_it_cannot_keep);
     tcase_add_test(one, a_killed_process_says_io_until_it_starts_anew);
     tcase_add_test(one, a_rolled_back_cache_gets_what_it_lost_and_sends_nothing_twice);
+    tcase_add_test(one, an_io_error_is_a_status_and_loses_nothing);
     tcase_add_test(one, a_damaged_file_is_told_and_left_as_it_is);
     tcase_add_test(one, a_second_conn_on_one_file_is_a_conflict);
+    tcase_add_loop_test(one, a_kill_in_mid_commit_loses_nothing_that_was_typed, 0, PLACES);
+    tcase_add_loop_test(one, a_power_loss_leaves_a_cache_that_opens, 0, PLACES);
     suite_add_tcase(suite, one);
-    tcase_add_test(each, a_kill_in_mid_commit_loses_nothing_that_was_typed);
-    tcase_add_test(each, a_power_loss_at_any_place_leaves_a_cache_that_opens);
-    tcase_add_loop_test(each, an_io_error_at_any_place_is_a_status_and_loses_nothing, 0, 2);
-    tcase_set_timeout(each, 120);
-    suite_add_tcase(suite, each);
 
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

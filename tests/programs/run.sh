@@ -97,6 +97,8 @@ for command in token secret ticket-key cert direct group stats drain replay; do
     expect "chatctl $command help" 0 "usage: chatctl $command" "$bin/chatctl" $command --help
 done
 expect "chat help" 0 'usage: chat' "$bin/chat" --help
+expect "chat without a service" 2 'one URL is wanted' "$bin/chat" --token x
+expect "a log that cannot be written" 1 'No such file' "$bin/chat" --log no/such/log wss://localhost:1/
 
 # --- settings: the line, the key, what is allowed ---
 
@@ -271,6 +273,21 @@ expect "a user that does not exist yet" 0 '^[0-9]*$' "$bin/chatctl" direct ann b
 printf 'first\nsecond\n' >typed
 expect "talking" 0 'ann> second' sh -c "$bin/chat --quit-at-end --ca data/keys/ca.pem \
     --channel ben --token \$($bin/chatctl token ann --data data) wss://localhost:$port/ <typed"
+printf '/find second\n/mute 2\n/find nonsense\n/who\n' >typed2
+expect "a token from a command, and commands from a pipe" 0 'nothing found' sh -c "$bin/chat \
+    --quit-at-end --ca data/keys/ca.pem --channel ben --log chat.log \
+    --token-command '$bin/chatctl token ann --data data' wss://localhost:$port/ <typed2"
+grep -q 'refused' out && wrong "a token that was not asked for yet is told as refused"
+grep -q 'info client: live' chat.log || wrong "--log: $(head -n 3 chat.log)"
+expect "a token command that fails" 1 'the token command failed' timeout 20 "$bin/chat" \
+    --ca data/keys/ca.pem --token-command 'echo x; exit 3' "wss://localhost:$port/"
+expect "a token command that prints none" 1 'printed no token' timeout 20 "$bin/chat" \
+    --ca data/keys/ca.pem --token-command true "wss://localhost:$port/"
+printf 'one\033[2Jtwo\n/nonsense\033[2J\n' >typed3
+expect "what could control a terminal is not printed" 0 'ann> one?\[2Jtwo' sh -c "$bin/chat \
+    --quit-at-end --ca data/keys/ca.pem --channel ben \
+    --token \$($bin/chatctl token ann --data data) wss://localhost:$port/ <typed3"
+grep -q "$(printf '\033')" out && wrong "an escape reaches the output: $(cat -v out)"
 expect "the README's example" 0 '^hello$' sh -c "export CHAT_CA=data/keys/ca.pem \
     CHAT_URL=wss://localhost:$port/ CHAT_TOKEN=\$($bin/chatctl token ben --data data)
     timeout 20 stdbuf -oL $bin/../examples/hello | grep -m 1 hello"

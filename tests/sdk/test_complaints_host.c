@@ -2,8 +2,11 @@
  * What hits the users of other SDKs most, about the program they are in. Each test bears the
  * number of its complaint: C2 memory that grows for days, C3 a library that aborts its host, C4
  * an upgrade or downgrade that loses the database, C6 deadlocks and clashes in callbacks, C8
- * "database is locked".
+ * "database is locked", C11 no mature library for C: all that an app needs, from plain C, on the
+ * thread it has.
  */
+#include <dirent.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #include "../kit/kit_app.h"
@@ -377,6 +380,166 @@ START_TEST(c8_a_second_writer_is_told_at_once_and_the_first_goes_on)
 }
 END_TEST
 
+/* Such as an extension of the system that shares something into the app. */
+static void send_from_another_process(const char *text)
+{
+    struct chat_conn_config config;
+    struct chat_loop_config loop_config;
+    chat_testkit_device *elsewhere;
+    chat_loop *loop;
+    chat_conn *conn;
+
+    ck_assert_int_eq(chat_testkit_device_new(kit, "extension", &elsewhere), CHAT_OK);
+    chat_loop_config_init(&loop_config);
+    loop_config.transport = chat_testkit_device_get_transport(elsewhere);
+    ck_assert_int_eq(chat_loop_new(&loop_config, &loop), CHAT_OK);
+    chat_conn_config_init(&config);
+    config.url = "wss://chat.example/";
+    config.cache_path = "alice.db";
+    config.cache_vfs = chat_testkit_device_get_vfs(app.device);
+    ck_assert_int_eq(chat_conn_new(loop, &config, &conn), CHAT_OK);
+    ck_assert_int_eq(chat_conn_send_text(conn, channel, text, strlen(text), NULL), CHAT_OK);
+    chat_conn_free(conn);
+    chat_loop_free(loop);
+}
+
+START_TEST(c8_a_suspended_app_keeps_nobody_out_and_sends_what_others_queued)
+{
+    chat_conn_suspend(app.conn);
+    ck_assert_int_eq(chat_testkit_run_until_idle(kit), CHAT_OK);
+    send_from_another_process("shared into the app");
+    ck_assert_int_eq(chat_testkit_advance(kit, 60000), CHAT_OK);
+    ck_assert_uint_eq(count_of(kit, channel), 1); /* nothing happens until resume */
+
+    chat_conn_resume(app.conn);
+    app_live(&app);
+    app_has(&app, channel, 2);
+    app_send(&app, channel, "and on");
+    app_has(&app, channel, 3);
+    ck_assert_uint_eq(count_of(kit, channel), 3);
+    ck_assert_int_eq(app.cache_status, CHAT_E_CONFLICT); /* it was told, once */
+    ck_assert_uint_eq(app.cache_events, 1);
+    ck_assert_uint_eq(app.rereads, 1);
+
+    chat_conn_suspend(app.conn); /* where nobody came nothing is told */
+    ck_assert_int_eq(chat_testkit_advance(kit, 60000), CHAT_OK);
+    chat_conn_resume(app.conn);
+    app_live(&app);
+    ck_assert_uint_eq(app.cache_events, 1);
+}
+END_TEST
+
+START_TEST(c8_what_a_suspended_app_reads_is_let_go_at_once)
+{
+    const struct chat_outgoing *outgoing;
+    const struct chat_receipt *const *receipts;
+    struct chat_event event = CHAT_EVENT_INIT;
+    chat_page *page = NULL;
+    size_t count;
+
+    chat_conn_suspend(app.conn);
+    switch (_i) {
+    case 0: (void)chat_conn_get_channel(app.conn, channel); break;
+    case 1: (void)chat_conn_next_channel(app.conn, 0); break;
+    case 2: (void)chat_conn_get_user(app.conn, 77); break;
+    case 3: (void)chat_conn_get_outgoing(app.conn, 0, &outgoing); break;
+    case 4: (void)chat_conn_get_draft(app.conn, channel); break;
+    case 5:
+        ck_assert_int_eq(chat_conn_get_receipts(app.conn, channel, &receipts, &count), CHAT_OK);
+        break;
+    case 6:
+        ck_assert_int_eq(chat_conn_read_messages(app.conn, channel, 0, 10, true, &page), CHAT_OK);
+        break;
+    default: (void)chat_conn_next_event(app.conn, &event); break;
+    }
+    send_from_another_process("shared into the app");
+    chat_page_free(page);
+}
+END_TEST
+
+/* --- C11 --- */
+
+/* Of this process; 0 where the system does not say. */
+static int count_threads(void)
+{
+    DIR *folder = opendir("/proc/self/task");
+    int count = 0;
+
+    while (folder && readdir(folder))
+        count++;
+    if (folder)
+        closedir(folder);
+    return count;
+}
+
+static uint64_t find_word(const char *word)
+{
+    struct chat_event event = CHAT_EVENT_INIT;
+    uint64_t ticket, hits = UINT64_MAX;
+
+    ck_assert_int_eq(chat_conn_search(app.conn, word, strlen(word), 0, 0, 10, &ticket), CHAT_OK);
+    for (int i = 0; i < 1000 && hits == UINT64_MAX; i++) {
+        ck_assert_int_eq(chat_loop_step(app.loop, 0), CHAT_OK);
+        while (chat_conn_next_event(app.conn, &event))
+            if (event.type == CHAT_EVENT_SEARCH && event.ticket == ticket)
+                hits = event.hits_count;
+    }
+    return hits;
+}
+
+static uint32_t count_rows(void)
+{
+    struct chat_diff diff = CHAT_DIFF_INIT;
+    chat_view *view;
+    uint32_t count;
+
+    ck_assert_int_eq(chat_view_open_messages(app.conn, channel, NULL, &view), CHAT_OK);
+    while (chat_view_next_diff(view, &diff))
+        continue;
+    count = chat_view_get_count(view);
+    chat_view_free(view);
+    return count;
+}
+
+START_TEST(c11_plain_c_on_one_thread_does_all_an_app_does)
+{
+    const int threads = count_threads();
+    struct sigaction before, after;
+    struct chat_nonce nonce;
+
+    ck_assert_int_eq(sigaction(SIGPIPE, NULL, &before), 0);
+    (void)app_send(&app, channel, "hello from c");
+    app_has(&app, channel, 2);
+    ck_assert_int_eq(chat_conn_edit_text(app.conn, channel, 2, "greetings from c", 16, NULL),
+                     CHAT_OK);
+    ck_assert_int_eq(chat_conn_react(app.conn, channel, 1, "+1", 2, false, NULL), CHAT_OK);
+    ck_assert_int_eq(chat_conn_mark_read(app.conn, channel, 2), CHAT_OK);
+    ck_assert_int_eq(chat_testkit_wait_sent(kit, app.conn, APP_WAIT_MS), CHAT_OK);
+    ck_assert_int_eq(chat_testkit_advance(kit, 3000), CHAT_OK); /* the index follows */
+    ck_assert_uint_eq(find_word("greetings"), 1);
+    ck_assert_uint_eq(find_word("hello"), 0);
+    ck_assert_uint_eq(count_rows(), 2);
+
+    app_close(&app); /* what is typed without a network outlives the process */
+    ck_assert_int_eq(chat_testkit_set_online(kit, app.device, false), CHAT_OK);
+    app_open(&app);
+    ck_assert_int_eq(chat_conn_set_draft(app.conn, channel, "to be", 5, 0), CHAT_OK);
+    ck_assert_str_eq(chat_conn_get_draft(app.conn, channel)->text, "to be");
+    nonce = app_send(&app, channel, "from a tunnel");
+    app_close(&app);
+    ck_assert_int_eq(chat_testkit_set_online(kit, app.device, true), CHAT_OK);
+    app_open(&app);
+    app_live(&app);
+    app_has(&app, channel, 3);
+    ck_assert_uint_ne(nonce.device_id, 0);
+    ck_assert_ptr_null(chat_conn_get_draft(app.conn, channel));
+
+    ck_assert_int_eq(count_threads(), threads);
+    ck_assert_int_eq(sigaction(SIGPIPE, NULL, &after), 0);
+    ck_assert(before.sa_handler == after.sa_handler);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("complaints_host");
@@ -389,6 +552,9 @@ int main(void)
     tcase_add_test(all, c4_a_newer_database_is_refused_and_kept_with_all_that_is_in_it);
     tcase_add_test(all, c6_every_call_may_be_made_while_handling_an_event);
     tcase_add_test(all, c8_a_second_writer_is_told_at_once_and_the_first_goes_on);
+    tcase_add_test(all, c8_a_suspended_app_keeps_nobody_out_and_sends_what_others_queued);
+    tcase_add_loop_test(all, c8_what_a_suspended_app_reads_is_let_go_at_once, 0, 8);
+    tcase_add_test(all, c11_plain_c_on_one_thread_does_all_an_app_does);
     tcase_set_timeout(all, 120);
     suite_add_tcase(suite, all);
 

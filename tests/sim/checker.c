@@ -30,10 +30,14 @@ const char *check_rule_name(enum check_rule rule)
         [CHECK_NO_INTERNAL] = "no internal error",
         [CHECK_NOTE_KEPT] = "notes are kept until applied",
         [CHECK_CACHE_WHOLE] = "caches hold what they say",
+        [CHECK_HELD_TOLD] = "what is held was told",
         [CHECK_RECEIPTS] = "receipts rise, up to the head",
         [CHECK_OWN_CONVERGED] = "a user's devices agree",
         [CHECK_DRAFT_KEPT] = "no typed word is lost",
         [CHECK_VIEWS_EQUAL] = "views equal the cache",
+        [CHECK_PAGES] = "pages are whole or say so",
+        [CHECK_UNLOCKED] = "suspended apps lock nothing",
+        [CHECK_SEARCH] = "searches find what is held",
         [CHECK_CONVERGED] = "all converge",
         [CHECK_MENTIONS] = "mentions are counted",
         [CHECK_UNREAD] = "unread messages are counted",
@@ -62,6 +66,7 @@ struct checker *checker_new(void)
     index_init(&c->seen, sizeof(uint64_t));
     index_init(&c->changes, sizeof(uint64_t));
     index_init(&c->lost_caches, sizeof(uint64_t));
+    index_init(&c->rolled_caches, sizeof(uint64_t));
     index_init(&c->texts, sizeof(uint64_t));
     index_init(&c->reacted, sizeof(uint64_t));
     index_init(&c->mentions, sizeof(uint64_t));
@@ -69,6 +74,7 @@ struct checker *checker_new(void)
     index_init(&c->cursors, sizeof(uint64_t));
     index_init(&c->receipts, sizeof(struct receipt));
     index_init(&c->seen_receipts, sizeof(struct receipt));
+    index_init(&c->logged_cursors, sizeof(uint64_t));
     index_init(&c->own, sizeof(struct own));
     index_init(&c->words, sizeof(struct word));
     index_init(&c->notes, sizeof(uint64_t));
@@ -92,6 +98,7 @@ void checker_free(struct checker *c)
     index_fini(&c->seen);
     index_fini(&c->changes);
     index_fini(&c->lost_caches);
+    index_fini(&c->rolled_caches);
     index_fini(&c->texts);
     index_fini(&c->reacted);
     index_fini(&c->mentions);
@@ -99,6 +106,7 @@ void checker_free(struct checker *c)
     index_fini(&c->cursors);
     index_fini(&c->receipts);
     index_fini(&c->seen_receipts);
+    index_fini(&c->logged_cursors);
     index_fini(&c->own);
     index_fini(&c->words);
     index_fini(&c->notes);
@@ -197,7 +205,7 @@ void checker_changed_in_place(struct checker *c, const struct check_nonce *n, ui
                           n->counter);
         return;
     }
-    if (a->logged_seq)
+    if (a->logged_seq && !a->revived)
         checker_violation(c, CHECK_SAME_ANSWER,
                           "nonce %" PRIx64 " was changed in place, but is seq %" PRIu64, n->counter,
                           a->logged_seq);
@@ -254,6 +262,32 @@ void checker_attempted(struct checker *c, const struct check_nonce *n, uint64_t 
 void checker_cache_lost(struct checker *c, uint32_t cache)
 {
     (void)index_make(&c->lost_caches, &(struct index_key){{cache, 0, 0, 0}});
+}
+
+uint64_t checker_mark(const struct checker *c) { return c->attempt_order; }
+
+void checker_cache_rolled_back(struct checker *c, uint32_t cache, uint64_t mark)
+{
+    size_t cursor = 0;
+    void *value;
+
+    (void)index_make(&c->rolled_caches, &(struct index_key){{cache, 0, 0, 0}});
+    while ((value = index_next(&c->attempts, &cursor))) {
+        struct attempt *a = value;
+
+        if (a->cache == cache) {
+            a->undone |= a->order > mark;
+            a->revived |= a->order <= mark;
+            a->late |= a->order <= mark && (a->refused || a->unknown);
+        }
+    }
+    cursor = 0;
+    while ((value = index_next(&c->words, &cursor))) {
+        struct word *w = value;
+
+        if (w->cache == cache)
+            w->undone |= w->order >= mark;
+    }
 }
 
 void checker_attempted_change(struct checker *c, uint64_t channel_id, uint64_t seq, uint64_t body,
@@ -313,6 +347,12 @@ void checker_renamed(struct checker *c, const struct check_nonce *old_nonce,
         .order = copy.order,
         .cache = copy.cache,
         .rewritten = copy.rewritten,
+        .undone = copy.undone,
+        .revived = copy.revived,
+        /* The nonces of such a cache may be below those of the future it lost, until it is opened
+         * again: what was typed behind gets in while this one is looked for. */
+        .late =
+            copy.late || index_find(&c->rolled_caches, &(struct index_key){{copy.cache, 0, 0, 0}}),
         .origin_device = copy.origin_device ? copy.origin_device : old_nonce->device_id,
         .origin_counter = copy.origin_device ? copy.origin_counter : old_nonce->counter,
         .counter = new_nonce->counter,
@@ -329,7 +369,7 @@ void checker_refused(struct checker *c, const struct check_nonce *n)
     struct attempt *a = checker_attempt(c, n, true);
     a->refused = true;
     c->counts.refused++;
-    if (a->logged_seq)
+    if (a->logged_seq && !a->revived)
         checker_violation(c, CHECK_SAME_ANSWER,
                           "nonce %" PRIx64 " was told refused, but is logged as seq %" PRIu64,
                           n->counter, a->logged_seq);

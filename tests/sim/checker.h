@@ -45,10 +45,14 @@ enum check_rule {
     CHECK_NO_INTERNAL,       /* no server says that it is broken */
     CHECK_NOTE_KEPT,         /* a note is forgotten when it is applied for good */
     CHECK_CACHE_WHOLE,       /* a cache has what it says it holds */
+    CHECK_HELD_TOLD,         /* ... and what its events told, after evictions too */
     CHECK_RECEIPTS,          /* they only rise, and never pass the head */
     CHECK_OWN_CONVERGED,     /* after healing all devices have the user's mutes and drafts */
     CHECK_DRAFT_KEPT,        /* no typed word is lost */
     CHECK_VIEWS_EQUAL,       /* what is shown by diffs alone is what the cache has */
+    CHECK_PAGES,             /* a page is whole, or ends where the channel does */
+    CHECK_UNLOCKED,          /* a suspended app keeps nobody out of its cache */
+    CHECK_SEARCH,            /* a search finds what the cache has of it, and nothing else */
     CHECK_CONVERGED,         /* after healing all caches equal the history */
     CHECK_MENTIONS,          /* after healing the count of mentions is that of the history */
     CHECK_UNREAD,            /* deleted messages do not count as unread, and all others do */
@@ -80,6 +84,11 @@ void checker_attempted(struct checker *c, const struct check_nonce *nonce, uint6
                        uint32_t cache);
 /* What waited in it may be gone. */
 void checker_cache_lost(struct checker *c, uint32_t cache);
+/* A copy of the cache may be taken now: what is known up to here is in it. */
+uint64_t checker_mark(const struct checker *c);
+/* It is again what it was at the mark: what was typed since may be gone, what was decided since
+ * about older messages may not be known any more. */
+void checker_cache_rolled_back(struct checker *c, uint32_t cache, uint64_t mark);
 /* The body of an edit or tombstone of (channel, seq) that somebody attempted. */
 void checker_attempted_change(struct checker *c, uint64_t channel_id, uint64_t seq, uint64_t body,
                               bool deleted);
@@ -172,6 +181,9 @@ void checker_rewritten(struct checker *c, uint64_t channel_id, uint64_t seq, uin
 /* A member's receipt as it was logged. */
 void checker_logged_receipt(struct checker *c, uint64_t home_id, uint64_t user_id,
                             uint64_t delivered_seq, uint64_t read_seq);
+/* Where a user's home has him read to: it only rises. */
+void checker_logged_cursor(struct checker *c, uint64_t user_id, uint64_t channel_id,
+                           uint64_t read_seq);
 void checker_logged_mute(struct checker *c, uint64_t user_id, uint64_t channel_id,
                          int64_t muted_until_ms);
 void checker_logged_draft(struct checker *c, uint64_t user_id, uint64_t channel_id,

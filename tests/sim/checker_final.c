@@ -128,8 +128,8 @@ static void judge_attempt(struct checker *c, const struct attempt *a)
     struct slot *s;
 
     /* Nothing typed is lost without a word, as long as the disk it was typed to is there. */
-    if (!a->acked_seq && !a->refused && !a->unknown && !a->renamed && !a->stored && a->order &&
-        !index_find(&c->lost_caches, &(struct index_key){{a->cache, 0, 0, 0}}))
+    if (!a->acked_seq && !a->refused && !a->unknown && !a->renamed && !a->stored && !a->undone &&
+        a->order && !index_find(&c->lost_caches, &(struct index_key){{a->cache, 0, 0, 0}}))
         checker_violation(c, CHECK_RESOLVED,
                           "channel %" PRIx64 " nonce %" PRIx64 " of cache %" PRIu32
                           " came to nothing, and nobody was told",
@@ -165,7 +165,7 @@ static void judge_sender_order(struct checker *c, const struct channel *ch)
         nonce = (struct check_nonce){ch->channel_id, s->first.author_id, s->first.device_id,
                                      s->first.counter};
         a = checker_attempt(c, &nonce, false);
-        if (!a || a->rewritten)
+        if (!a || a->rewritten || a->late)
             continue;
         struct index_key key = {{s->first.author_id, a->cache, 0, 0}};
         before = index_make(&last, &key);

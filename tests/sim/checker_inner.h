@@ -16,6 +16,9 @@ struct attempt {
     uint32_t cache;
     bool refused, stored, unknown, renamed;
     bool rewritten; /* its author may not know it for his own, and say it again */
+    bool undone;    /* typed after the copy that his cache became again */
+    bool revived;   /* that copy may have it waiting again, and not know that it went out */
+    bool late;      /* ... although it was refused or cancelled: later ones may be in */
 };
 
 /* A seq of a channel. */
@@ -59,7 +62,8 @@ struct own {
 struct word {
     uint64_t word, user_id, channel_id;
     uint32_t cache;
-    bool retired, kept;
+    uint64_t order; /* after so many attempts */
+    bool retired, kept, undone;
 };
 
 struct log_entry {
@@ -84,11 +88,11 @@ struct tombstones {
 struct checker {
     struct index bodies; /* of new messages: each text is sent once */
     struct index attempts, slots, channels, homes, members, log, shards, readings, seen, changes;
-    struct index lost_caches;
+    struct index lost_caches, rolled_caches;
     struct index texts;             /* all bodies that were attempted under a nonce */
     struct index reacted;           /* by message and reaction: is it there? */
     struct index mentions, cursors; /* as devices were told them */
-    struct index receipts, seen_receipts, own, words;
+    struct index receipts, seen_receipts, logged_cursors, own, words;
     struct index tombstones;    /* by channel */
     struct index notes, listed; /* the first by number: joins; the second: the last number */
     uint64_t violations[CHECK_RULES];

@@ -83,10 +83,10 @@ void checker_logged_message(struct checker *c, uint64_t home_id, uint64_t lsn,
                           m->channel_id);
         return;
     }
-    /* Power loss may take an edit back that was made before it went out. */
+    /* Power loss, or an older copy, may take an edit back that was made before it went out. */
     if (a->body != m->body &&
         !(checker_has_text(c, &nonce, m->body) &&
-          index_find(&c->lost_caches, &(struct index_key){{a->cache, 0, 0, 0}})))
+          (a->revived || index_find(&c->lost_caches, &(struct index_key){{a->cache, 0, 0, 0}}))))
         checker_violation(c, CHECK_STORED_ATTEMPTED,
                           "seq %" PRIu64 " of %" PRIx64 " has other bytes than were sent", m->seq,
                           m->channel_id);
@@ -99,7 +99,7 @@ void checker_logged_message(struct checker *c, uint64_t home_id, uint64_t lsn,
         checker_violation(c, CHECK_ONCE_PER_NONCE,
                           "nonce %" PRIx64 " is seq %" PRIu64 " and %" PRIu64 " of %" PRIx64,
                           m->counter, a->logged_seq, m->seq, m->channel_id);
-    if (a->refused)
+    if (a->refused && !a->revived)
         checker_violation(c, CHECK_SAME_ANSWER, "nonce %" PRIx64 " was refused, then logged",
                           m->counter);
     a->logged_seq = m->seq;

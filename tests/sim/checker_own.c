@@ -44,6 +44,21 @@ void checker_saw_receipt(struct checker *c, uint32_t reader, uint64_t own_id, ui
     rise(c, seen, "reader", channel_id, user_id, delivered_seq, read_seq);
 }
 
+void checker_logged_cursor(struct checker *c, uint64_t user_id, uint64_t channel_id,
+                           uint64_t read_seq)
+{
+    uint64_t *last =
+        index_make(&c->logged_cursors, &(struct index_key){{user_id, channel_id, 0, 0}});
+
+    /* Who comes back after a removal begins anew. */
+    if (read_seq < *last && !checker_was_removed(c, channel_id, user_id))
+        checker_violation(c, CHECK_CURSOR_MONOTONE,
+                          "log: read cursor of %" PRIx64 " in %" PRIx64 " went from %" PRIu64
+                          " to %" PRIu64,
+                          user_id, channel_id, *last, read_seq);
+    *last = read_seq;
+}
+
 /* --- mutes and drafts --- */
 
 static uint64_t hash_draft(const char *text)
@@ -78,7 +93,11 @@ void checker_typed_word(struct checker *c, uint64_t word, uint64_t user_id, uint
                         uint32_t cache)
 {
     *(struct word *)index_make(&c->words, &(struct index_key){{word, 0, 0, 0}}) =
-        (struct word){.word = word, .user_id = user_id, .channel_id = channel_id, .cache = cache};
+        (struct word){.word = word,
+                      .user_id = user_id,
+                      .channel_id = channel_id,
+                      .cache = cache,
+                      .order = c->attempt_order};
 }
 
 void checker_retired_word(struct checker *c, uint64_t word)
@@ -125,7 +144,8 @@ void checker_judge_own(struct checker *c)
     size_t cursor = 0;
 
     while ((w = index_next(&c->words, &cursor)) != NULL) {
-        if (w->retired || w->kept || checker_was_removed(c, w->channel_id, w->user_id) ||
+        if (w->retired || w->kept || w->undone ||
+            checker_was_removed(c, w->channel_id, w->user_id) ||
             index_find(&c->lost_caches, &(struct index_key){{w->cache, 0, 0, 0}}))
             continue;
         checker_violation(c, CHECK_DRAFT_KEPT,

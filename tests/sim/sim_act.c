@@ -29,7 +29,8 @@ static size_t some_text(struct sim_app *app, char *text, size_t size)
 
     for (size_t i = 0; i < more; i++)
         text[len + (int)i] = (char)('a' + rng_below(&app->rng, 26));
-    return (size_t)len + more;
+    more += (size_t)len;
+    return more + sim_search_say(app, text + more, size - more);
 }
 
 /* Somebody's id, now and then; it may be nobody's who is here. */
@@ -74,22 +75,30 @@ static struct check_nonce nonce_of(struct sim_app *app, uint64_t channel_id,
                                 nonce->device_id, nonce->counter};
 }
 
+bool sim_act_send_on(struct sim_app *app, chat_conn *conn, uint64_t channel_id)
+{
+    struct said said;
+    struct chat_nonce nonce;
+    struct check_nonce n;
+
+    say(app, &said);
+    sim_own_sending(app, conn, channel_id);
+    if (chat_conn_send(conn, channel_id, &said.content, &nonce) != CHAT_OK)
+        return false;
+    n = (struct check_nonce){channel_id, chat_conn_get_user_id(conn), nonce.device_id,
+                             nonce.counter};
+    checker_attempted(app->crowd->checker, &n, said.body, app->cache);
+    return true;
+}
+
 static void act_send(struct sim_app *app)
 {
     uint64_t channel_id = sim_act_some_channel(app);
     uint64_t burst = rng_below(&app->rng, 6) == 0 ? 1 + rng_below(&app->rng, 60) : 1;
 
     for (uint64_t i = 0; channel_id && i < burst; i++) {
-        struct said said;
-        struct chat_nonce nonce;
-        struct check_nonce n;
-
-        say(app, &said);
-        sim_own_sending(app, channel_id);
-        if (chat_conn_send(sim_app_conn(app), channel_id, &said.content, &nonce) != CHAT_OK)
+        if (!sim_act_send_on(app, sim_app_conn(app), channel_id))
             return;
-        n = nonce_of(app, channel_id, &nonce);
-        checker_attempted(app->crowd->checker, &n, said.body, app->cache);
     }
 }
 
@@ -230,24 +239,6 @@ static void act_read(struct sim_app *app)
                                   1 + rng_below(&app->rng, channel->head_seq));
 }
 
-static void act_fetch(struct sim_app *app)
-{
-    uint64_t channel_id = sim_act_some_channel(app), ticket;
-    const struct chat_channel *channel =
-        channel_id ? chat_conn_get_channel(sim_app_conn(app), channel_id) : NULL;
-    uint32_t limit = 1 + (uint32_t)rng_below(&app->rng, 50);
-    uint64_t seq;
-
-    if (!channel)
-        return;
-    seq = rng_below(&app->rng, channel->head_seq + 1);
-    if (rng_below(&app->rng, 3) == 0)
-        (void)!chat_conn_fetch_around(sim_app_conn(app), channel_id, seq + 1, limit, &ticket);
-    else
-        (void)!chat_conn_fetch_history(sim_app_conn(app), channel_id, seq, limit,
-                                       rng_below(&app->rng, 2), &ticket);
-}
-
 /* The first user made the groups and may say who is in. */
 void sim_act_member(struct sim_app *app)
 {
@@ -297,16 +288,30 @@ static void act_watch(struct sim_app *app)
                                  (chat_presence_state)(2 + rng_below(&app->rng, 4)));
 }
 
+static void act_look_what_is_held(struct sim_app *app)
+{
+    uint64_t channel_id = sim_act_some_channel(app);
+
+    if (channel_id)
+        sim_app_check_held(app, chat_conn_get_channel(sim_app_conn(app), channel_id));
+}
+
 void sim_act(struct sim_app *app)
 {
     uint64_t what = rng_below(&app->rng, 100);
 
     app->crowd->acts++;
+    if (app->stopped && app->config.disk && rng_below(&app->rng, 4) == 0)
+        sim_share(app);
     if (app->config.user == 0 && rng_below(&app->rng, 12) == 0)
         sim_act_member(app);
     /* More of it without a link: what devices set apart has to come together. */
     if (rng_below(&app->rng, chat_conn_get_state(sim_app_conn(app)) == CHAT_CONN_LIVE ? 8 : 3) == 0)
         sim_own_act(app);
+    if (rng_below(&app->rng, 20) == 0)
+        sim_search_act(app);
+    if (rng_below(&app->rng, 50) == 0)
+        act_look_what_is_held(app);
     if (app->stopped && what < 50)
         sim_act_rest(app);
     else if (what < 50)
@@ -322,7 +327,7 @@ void sim_act(struct sim_app *app)
     else if (what < 84)
         act_read(app);
     else if (what < 90)
-        act_fetch(app);
+        sim_pages_act(app);
     else if (what < 94)
         sim_act_member(app);
     else if (what < 97)

@@ -5,16 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "sim_tap.h"
+#include "sim_trace.h"
+
+#define CACHE_BYTES_MIN (128u << 10)
+#define CACHE_BYTES_MORE (128u << 10)
 
 uint32_t sim_app_device(const struct sim_app *app)
 {
     return app->config.user * 1000 + app->config.device;
 }
 
-static void reset_view(struct sim_app *app, struct view *v)
+void sim_app_reset_view(struct sim_app *app, struct view *v)
 {
+    sim_held_forget(&v->held);
     *v = (struct view){.channel_id = v->channel_id, .reader = ++app->crowd->next_reader};
 }
 
@@ -32,7 +36,7 @@ struct view *sim_app_view(struct sim_app *app, uint64_t channel_id)
     }
     v = &app->views[app->view_count++];
     v->channel_id = channel_id;
-    reset_view(app, v);
+    sim_app_reset_view(app, v);
     return v;
 }
 
@@ -61,6 +65,24 @@ struct check_message sim_app_message(const struct chat_message *m)
     return out;
 }
 
+void sim_app_check_held(struct sim_app *app, const struct chat_channel *channel)
+{
+    const uint64_t channel_id = channel->channel_id, to = channel->stream_seq;
+    const struct view *v = sim_app_view(app, channel_id);
+    struct sim_held cached = {0};
+    uint64_t seq = 0;
+
+    /* It cannot be read when another process had it: that will be told. */
+    if (sim_held_read(&cached, sim_app_conn(app), channel_id, to))
+        seq = sim_held_compare(&cached, &v->held, to);
+    if (seq)
+        checker_violation(app->crowd->checker, CHECK_HELD_TOLD,
+                          "%s: seq %" PRIu64 " of %" PRIx64 " is %s, and it was told otherwise",
+                          app->name, seq, channel_id,
+                          sim_held_has(&cached, seq) ? "held" : "not held");
+    sim_held_forget(&cached);
+}
+
 chat_status sim_app_read(struct sim_app *app, uint64_t channel_id, uint64_t start_seq,
                          uint32_t limit, bool backwards, chat_page **out_page)
 {
@@ -74,197 +96,6 @@ chat_status sim_app_read(struct sim_app *app, uint64_t channel_id, uint64_t star
     return status;
 }
 
-/* --- events --- */
-
-static void advance(struct sim_app *app, uint64_t channel_id, uint64_t from, uint64_t to)
-{
-    struct view *v = sim_app_view(app, channel_id);
-
-    if (from != v->stream + 1)
-        checker_violation(app->crowd->checker, CHECK_STREAM_CONTIGUOUS,
-                          "%s: %" PRIx64 " told %" PRIu64 "..%" PRIu64 " after %" PRIu64, app->name,
-                          channel_id, from, to, v->stream);
-    if (to > v->stream)
-        v->stream = to;
-}
-
-static void on_message(struct sim_app *app, const struct chat_message *message)
-{
-    struct check_message m = sim_app_message(message);
-    struct view *v = sim_app_view(app, m.channel_id);
-
-    advance(app, m.channel_id, m.seq, m.seq);
-    checker_saw(app->crowd->checker, v->reader, chat_conn_get_user_id(sim_app_conn(app)), &m);
-}
-
-static void on_channel(struct sim_app *app, uint64_t channel_id)
-{
-    const struct chat_channel *channel = chat_conn_get_channel(sim_app_conn(app), channel_id);
-    struct view *v = sim_app_view(app, channel_id);
-
-    if (!channel)
-        return;
-    v->epoch = channel->epoch;
-    v->read = channel->read_seq;
-    checker_head(app->crowd->checker, v->reader, channel_id, channel->head_seq);
-    checker_cursor(app->crowd->checker, v->reader, channel_id, channel->read_seq);
-}
-
-/* A refused operation is not tried again here: people type something else. */
-static void on_refused(struct sim_app *app, const struct chat_outgoing *o)
-{
-    uint64_t user_id = chat_conn_get_user_id(sim_app_conn(app));
-    struct check_nonce nonce = {o->channel_id, user_id, o->nonce.device_id, o->nonce.counter};
-    struct chat_nonce discarded = o->nonce;
-
-    if (o->kind == CHAT_OUTGOING_SEND && o->status != CHAT_E_UNKNOWN)
-        checker_refused(app->crowd->checker, &nonce);
-    else if (o->kind == CHAT_OUTGOING_SEND)
-        checker_left_unknown(app->crowd->checker, &nonce);
-    (void)chat_conn_discard(sim_app_conn(app), &discarded);
-}
-
-static void on_renamed(struct sim_app *app, const struct chat_outgoing *o)
-{
-    uint64_t user_id = chat_conn_get_user_id(sim_app_conn(app));
-    struct check_nonce nonce = {o->channel_id, user_id, o->nonce.device_id, o->nonce.counter};
-    struct check_nonce old = {o->channel_id, user_id, o->old_nonce.device_id, o->old_nonce.counter};
-
-    if (o->kind == CHAT_OUTGOING_SEND && o->old_nonce.device_id != 0)
-        checker_renamed(app->crowd->checker, &old, &nonce);
-}
-
-/* What became of operations while nobody was told. */
-static void read_outbox(struct sim_app *app)
-{
-    const struct chat_outgoing *o;
-    uint32_t index = 0;
-
-    while (chat_conn_get_outgoing(sim_app_conn(app), index, &o)) {
-        uint32_t count = chat_conn_get_outgoing_count(sim_app_conn(app));
-
-        on_renamed(app, o);
-        if (o->state == CHAT_OUTGOING_REFUSED)
-            on_refused(app, o);
-        if (chat_conn_get_outgoing_count(sim_app_conn(app)) == count)
-            index++;
-    }
-}
-
-/* The cache says how far it told: after a restart, or when events were too many. */
-static void reread_channel(struct sim_app *app, const struct chat_channel *channel, bool all)
-{
-    struct view *v = sim_app_view(app, channel->channel_id);
-    uint64_t user_id = chat_conn_get_user_id(sim_app_conn(app));
-    bool fresh = v->epoch != channel->epoch ||
-                 checker_was_removed(app->crowd->checker, channel->home_id, user_id);
-
-    /* A REREAD of everything may stand for a removal or a reset as well. */
-    if (all && fresh && (channel->stream_seq < v->stream || channel->read_seq < v->read))
-        reset_view(app, v);
-    if (channel->stream_seq < v->stream)
-        checker_violation(app->crowd->checker, CHECK_STREAM_CONTIGUOUS,
-                          "%s: %" PRIx64 " was told up to %" PRIu64 ", its cache says %" PRIu64,
-                          app->name, channel->channel_id, v->stream, channel->stream_seq);
-    v->listed = true;
-    v->epoch = channel->epoch;
-    v->stream = channel->stream_seq;
-    v->read = channel->read_seq;
-}
-
-static void reread(struct sim_app *app, uint64_t only_channel_id)
-{
-    const struct chat_channel *channel;
-    uint64_t after = 0;
-
-    app->whole = false;
-    for (uint32_t i = 0; i < app->view_count; i++)
-        app->views[i].listed = false;
-    while ((channel = chat_conn_next_channel(sim_app_conn(app), after))) {
-        after = channel->channel_id;
-        if (only_channel_id == 0 || after == only_channel_id)
-            reread_channel(app, channel, only_channel_id == 0);
-    }
-    for (uint32_t i = 0; i < app->view_count && only_channel_id == 0; i++) {
-        if (!app->views[i].listed)
-            reset_view(app, &app->views[i]);
-    }
-    read_outbox(app);
-}
-
-static void on_outgoing(struct sim_app *app, const struct chat_outgoing *o)
-{
-    uint64_t user_id = chat_conn_get_user_id(sim_app_conn(app));
-    struct check_nonce nonce = {o->channel_id, user_id, o->nonce.device_id, o->nonce.counter};
-
-    on_renamed(app, o);
-    if (o->state == CHAT_OUTGOING_DONE && o->kind == CHAT_OUTGOING_SEND) {
-        const struct chat_channel *channel;
-        uint64_t seq = o->seq, channel_id = o->channel_id;
-        checker_acked(app->crowd->checker, &nonce, seq, 0);
-        channel = chat_conn_get_channel(sim_app_conn(app), channel_id);
-        /* Unless it was told that it is out of there, or is told next that all is new. */
-        if (channel && channel->head_seq < seq && sim_app_view(app, channel_id)->listed)
-            sim_app_view(app, channel_id)->owed = seq;
-    } else if (o->state == CHAT_OUTGOING_REFUSED) {
-        on_refused(app, o);
-    }
-}
-
-static void give_token(struct sim_app *app)
-{
-    char token[128];
-    int64_t expires_at_ms =
-        sim_node_now(app->node).wall_ms - app->node->wall_offset_ms + app->crowd->token_life_ms;
-    int len = snprintf(token, sizeof(token), "sim:%s:%" PRId64, app->subject, expires_at_ms);
-
-    (void)chat_conn_set_token(sim_app_conn(app), token, (size_t)len);
-}
-
-static void handle(struct sim_app *app, const struct chat_event *e)
-{
-    struct sim_crowd *crowd = app->crowd;
-
-    crowd->events++;
-    sim_own_event(app, e);
-    sim_world_note(crowd->world, hash_pair((uint64_t)e->type, e->channel_id));
-    if (e->type == CHAT_EVENT_NEED_TOKEN) {
-        give_token(app);
-    } else if (e->type == CHAT_EVENT_WELCOME) {
-        uint64_t id = chat_conn_get_user_id(sim_app_conn(app));
-        if (crowd->user_ids[app->config.user] && crowd->user_ids[app->config.user] != id)
-            checker_violation(crowd->checker, CHECK_ONCE_PER_NONCE, "%s has two user ids",
-                              app->subject);
-        crowd->user_ids[app->config.user] = id;
-    } else if (e->type == CHAT_EVENT_CHANNEL || e->type == CHAT_EVENT_READ) {
-        on_channel(app, e->channel->channel_id);
-    } else if (e->type == CHAT_EVENT_CHANNEL_REMOVED || e->type == CHAT_EVENT_CHANNEL_RESET) {
-        if (e->type == CHAT_EVENT_CHANNEL_RESET)
-            checker_rebuilt(crowd->checker, app->name, e->channel_id);
-        crowd->resets++;
-        reset_view(app, sim_app_view(app, e->channel_id));
-    } else if (e->type == CHAT_EVENT_REREAD) {
-        crowd->rereads++;
-        reread(app, e->channel_id);
-    } else if (e->type == CHAT_EVENT_MESSAGE) {
-        on_message(app, e->message);
-    } else if (e->type == CHAT_EVENT_GAP) {
-        const struct view *v = sim_app_view(app, e->channel_id);
-        crowd->gaps++;
-        app->whole = false;
-        if (!app->catches_up_in_part)
-            checker_violation(crowd->checker, CHECK_STREAM_CONTIGUOUS,
-                              "%s: %" PRIx64 " has a gap %" PRIu64 "..%" PRIu64 " for no reason",
-                              app->name, e->channel_id, e->from_seq, e->to_seq);
-        if (e->to_seq > v->stream)
-            advance(app, e->channel_id, e->from_seq, e->to_seq);
-    } else if (e->type == CHAT_EVENT_OUTGOING) {
-        on_outgoing(app, e->outgoing);
-    } else if (e->type == CHAT_EVENT_VIEW) {
-        sim_world_note(crowd->world, sim_screen_ready(app->screen, sim_app_conn(app), e->view));
-    }
-}
-
 static void bury(void *user, uint64_t life)
 {
     struct sim_app *app = user;
@@ -273,13 +104,18 @@ static void bury(void *user, uint64_t life)
         sim_app_killed(app, app->dies_by_power);
 }
 
+static bool is_dead(void *user)
+{
+    return sim_cache_disk_is_dead(((struct sim_app *)user)->config.disk);
+}
+
 /* Who was told that his message is in sees it, or hears in the same turn that all is new. */
 static void check_owed(struct sim_app *app)
 {
     for (uint32_t i = 0; i < app->view_count; i++) {
         struct view *v = &app->views[i];
 
-        if (v->owed)
+        if (v->owed && !is_dead(app))
             checker_violation(app->crowd->checker, CHECK_READ_YOUR_WRITES,
                               "%s: seq %" PRIu64 " of %" PRIx64 " acknowledged, head is behind",
                               app->name, v->owed, v->channel_id);
@@ -293,13 +129,13 @@ static void after_turn(struct sim_node *node)
     struct chat_event event = CHAT_EVENT_INIT;
     bool any = false;
 
-    if (sim_cache_disk_is_dead(app->config.disk)) {
+    if (is_dead(app)) {
         /* It died within the turn: nobody heard what it had to tell. */
         sim_world_at(app->crowd->world, 0, bury, app, app->life);
         return;
     }
-    while (chat_conn_next_event(sim_app_conn(app), &event)) {
-        handle(app, &event);
+    while (!is_dead(app) && chat_conn_next_event(sim_app_conn(app), &event)) {
+        sim_hear(app, &event);
         any = true;
     }
     check_owed(app);
@@ -308,6 +144,20 @@ static void after_turn(struct sim_node *node)
 }
 
 /* --- life --- */
+
+/* Half of those who had too little room get enough, and must fetch again what was evicted. */
+static bool choose_room(struct sim_app *app)
+{
+    app->chose_room = true;
+    if (!app->config.disk || rng_below(&app->rng, 2))
+        return false;
+    app->has_room = true;
+    sim_app_killed(app, false);
+    if (sim_app_start(app) != CHAT_OK)
+        checker_violation(app->crowd->checker, CHECK_LIVE, "%s: its cache does not open",
+                          app->name);
+    return true;
+}
 
 static void on_act(void *user, uint64_t life)
 {
@@ -325,7 +175,13 @@ static void on_act(void *user, uint64_t life)
     } else if (app->stopped) {
         sim_act_rest(app);
         sim_app_touch(app);
-    } else if (!app->whole) {
+    } else if (app->crowd->searching) {
+        (void)sim_search_prove(app);
+        sim_app_touch(app);
+    } else if (app->bytes_max && !app->chose_room) {
+        if (choose_room(app))
+            return;
+    } else if (!app->whole && !app->bytes_max) {
         sim_act_fill_gaps(app);
         sim_app_touch(app);
     }
@@ -343,11 +199,6 @@ static void on_delivered(void *user, const uint8_t *bytes, size_t len)
                       sim_app_device(app), bytes, len);
 }
 
-static bool is_dead(void *user)
-{
-    return sim_cache_disk_is_dead(((struct sim_app *)user)->config.disk);
-}
-
 static const struct sim_node_ops node_ops = {.after_turn = after_turn};
 
 struct sim_app *sim_app_new(const struct sim_app_config *config)
@@ -362,7 +213,7 @@ struct sim_app *sim_app_new(const struct sim_app_config *config)
     rng_seed(&app->rng, rng_u64(sim_world_rng(app->crowd->world)));
     snprintf(app->name, sizeof(app->name), "u%ud%u", config->user, config->device);
     snprintf(app->subject, sizeof(app->subject), "user-%u", config->user);
-    app->screen = sim_screen_new(rng_u64(&app->rng), app->crowd->checker, app->name);
+    app->screen = sim_screen_new(rng_u64(&app->rng), app->crowd->checker, app->name, config->disk);
     app->node = sim_world_add(app->crowd->world, app->name, &node_ops, app);
     if (!app->node)
         exit(2);
@@ -375,6 +226,9 @@ void sim_app_free(struct sim_app *app)
     if (!app)
         return;
     sim_client_free(app->client);
+    sim_search_forget(app);
+    for (uint32_t i = 0; i < app->view_count; i++)
+        sim_held_forget(&app->views[i].held);
     sim_screen_free(app->screen);
     sim_cache_disk_unmount(app->config.disk);
     free(app);
@@ -394,13 +248,18 @@ chat_status sim_app_start(struct sim_app *app)
     chat_status status;
 
     chat_conn_config_init(&config);
+    config.logger = sim_trace_logger(app->node, &app->logger);
     if (app->config.disk) {
-        config.cache_path = "cache";
+        config.cache_path = SIM_CACHE_PATH;
         config.cache_vfs = sim_cache_disk_mount(app->config.disk);
     }
     config.events_max = rng_below(&app->rng, 4) == 0 ? 16 : 1024;
     config.keep_max = rng_below(&app->rng, 4) == 0 ? 1 + (uint32_t)rng_below(&app->rng, 40) : 0;
     app->catches_up_in_part = config.keep_max != 0;
+    app->bytes_max = 0;
+    if (!app->config.auditor && !app->has_room && rng_below(&app->rng, 3) == 0)
+        app->bytes_max = CACHE_BYTES_MIN + rng_below(&app->rng, CACHE_BYTES_MORE);
+    config.cache_bytes_max = app->bytes_max;
     config.outbox_max = rng_below(&app->rng, 8) == 0 ? 10 : 1000;
     app->client = sim_client_new(app->node, app->crowd->routers, app->crowd->router_count,
                                  rng_u64(&app->rng));
@@ -416,7 +275,7 @@ chat_status sim_app_start(struct sim_app *app)
     }
     app->life++;
     app->stopped = app->dying = false;
-    reread(app, 0);
+    sim_hear_reread(app, 0);
     sim_act_look_through(app);
     sim_node_start(app->node, sim_client_machine(app->client));
     sim_world_at(app->crowd->world, sim_world_now_ms(app->crowd->world) + 1, on_act, app,
@@ -433,6 +292,8 @@ void sim_app_killed(struct sim_app *app, bool lost)
     sim_cache_disk_crash(app->config.disk, lost); /* before the cache could close in order */
     sim_client_free(app->client);
     app->client = NULL;
+    sim_search_forget(app);
+    memset(app->asks, 0, sizeof(app->asks));
     sim_screen_forget(app->screen);
     sim_cache_disk_unmount(app->config.disk);
     if (!lost && app->config.disk)
@@ -440,7 +301,7 @@ void sim_app_killed(struct sim_app *app, bool lost)
     checker_cache_lost(app->crowd->checker, app->cache);
     app->cache = ++app->crowd->next_cache;
     for (uint32_t i = 0; i < app->view_count; i++)
-        reset_view(app, &app->views[i]);
+        sim_app_reset_view(app, &app->views[i]);
 }
 
 bool sim_app_die_at(struct sim_app *app, uint32_t operations, bool lost)
@@ -450,6 +311,28 @@ bool sim_app_die_at(struct sim_app *app, uint32_t operations, bool lost)
     app->dying = true;
     app->dies_by_power = lost;
     sim_cache_disk_die_at(app->config.disk, operations, lost);
+    return true;
+}
+
+bool sim_app_copy_cache(struct sim_app *app)
+{
+    if (!app->client || !app->config.disk || app->dying)
+        return false;
+    sim_cache_disk_backup(app->config.disk);
+    app->copied_cache = app->cache;
+    app->copied_at = checker_mark(app->crowd->checker);
+    return true;
+}
+
+bool sim_app_roll_back(struct sim_app *app)
+{
+    if (app->dying || app->copied_cache != app->cache)
+        return false;
+    sim_app_killed(app, false);
+    sim_cache_disk_restore(app->config.disk);
+    checker_cache_rolled_back(app->crowd->checker, app->cache, app->copied_at);
+    for (uint32_t i = 0; i < app->view_count; i++)
+        sim_app_reset_view(app, &app->views[i]);
     return true;
 }
 
@@ -472,14 +355,16 @@ void sim_app_touch(struct sim_app *app)
     sim_node_kick(app->node);
 }
 
+bool sim_app_has_searched(const struct sim_app *app) { return app->search.is_done; }
+
 bool sim_app_is_settled(struct sim_app *app)
 {
     const struct chat_channel *channel;
     chat_conn *conn = sim_app_conn(app);
     uint64_t after = 0;
 
-    if (!conn || !app->whole || chat_conn_get_state(conn) != CHAT_CONN_LIVE ||
-        chat_conn_get_outgoing_count(conn) != 0)
+    if (!conn || (!app->whole && !app->bytes_max) || (app->bytes_max && !app->chose_room) ||
+        chat_conn_get_state(conn) != CHAT_CONN_LIVE || chat_conn_get_outgoing_count(conn) != 0)
         return false;
     while ((channel = chat_conn_next_channel(conn, after))) {
         after = channel->channel_id;

@@ -28,13 +28,14 @@ struct sim_crowd {
     uint32_t user_count;
     uint64_t group_ids[8];
     uint32_t group_count;
-    bool talking; /* acts by chance */
+    bool talking;   /* acts by chance */
+    bool searching; /* in the end */
     uint64_t next_text;
     uint32_t next_reader, next_cache;
     int64_t pause_max_ms; /* between two acts of an app */
     int64_t token_life_ms;
     int64_t silent_until_ms; /* nobody does anything before */
-    uint64_t acts, events, gaps, rereads, resets;
+    uint64_t acts, events, gaps, evictions, rereads, resets, hits, shared;
 };
 
 struct sim_app_config {
@@ -56,12 +57,18 @@ chat_status sim_app_start(struct sim_app *app);
 void sim_app_killed(struct sim_app *app, bool lost);
 /* The same at the n-th write or sync of its cache from now. False: it is down, or has no disk. */
 bool sim_app_die_at(struct sim_app *app, uint32_t operations, bool lost);
+/* A copy of its cache is taken. False: it is down, or has no disk. */
+bool sim_app_copy_cache(struct sim_app *app);
+/* Its process is gone, and its cache is that copy. False: there is none of this cache. */
+bool sim_app_roll_back(struct sim_app *app);
 bool sim_app_is_dying(const struct sim_app *app);
 /* The one who may adds somebody to a group, or removes somebody. */
 void sim_app_change_members(struct sim_app *app);
 /* Something was called on its conn from outside. */
 void sim_app_touch(struct sim_app *app);
 
+/* After crowd->searching was set: it looked for something, and that was judged. */
+bool sim_app_has_searched(const struct sim_app *app);
 /* Live, nothing on its way, every channel told up to its head. */
 bool sim_app_is_settled(struct sim_app *app);
 /* Tells the checker all that its cache holds. `stored`: as the final history. */

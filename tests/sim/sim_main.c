@@ -79,8 +79,11 @@ static void add_result(struct totals *t, const struct sim_result *r)
     sum->world.messages += r->world.messages;
     sum->world.engine_requests += r->world.engine_requests;
     sum->gaps += r->gaps;
+    sum->evictions += r->evictions;
     sum->rereads += r->rereads;
     sum->resets += r->resets;
+    sum->hits += r->hits;
+    sum->shared_caches += r->shared_caches;
     sum->conflicts += r->conflicts;
     sum->virtual_ms += r->virtual_ms;
 }
@@ -186,8 +189,11 @@ static bool report(const struct totals *t, bool require_all)
            s->counts.attempted, s->counts.acked, s->counts.refused, s->counts.stored,
            s->counts.saw);
     printf("alterations: %" PRIu64 ", removals: %" PRIu64 ", gaps told: %" PRIu64
-           ", rereads: %" PRIu64 ", resets: %" PRIu64 ", fenced: %" PRIu64 "\n",
-           s->counts.changes, s->counts.removals, s->gaps, s->rereads, s->resets, s->conflicts);
+           ", of them evicted: %" PRIu64 "\nrereads: %" PRIu64 ", resets: %" PRIu64
+           ", search hits: %" PRIu64 ", caches opened by others: %" PRIu64 ", fenced: %" PRIu64
+           "\n",
+           s->counts.changes, s->counts.removals, s->gaps, s->evictions, s->rereads, s->resets,
+           s->hits, s->shared_caches, s->conflicts);
     puts("\nfaults:");
     for (unsigned i = 0; i < FAULT_KINDS; i++) {
         printf("  %-24s %" PRIu64 "\n", sim_fault_name((enum sim_fault)i), s->faults[i]);

@@ -40,6 +40,7 @@ static const struct {
     [FAULT_KILL_CLIENT] = {"kill client", 4},
     [FAULT_POWER_CLIENT] = {"power loss client", 3},
     [FAULT_CLIENT_MID_WRITE] = {"client dies mid-write", 8},
+    [FAULT_ROLL_BACK_CLIENT] = {"rolled-back client", 4},
     [FAULT_CLOCK_JUMP] = {"clock jump", 4},
     [FAULT_BLOCK] = {"blocked links", 3},
     [FAULT_LOSE_PUBLICATION] = {"lost publication", 9},
@@ -258,6 +259,38 @@ static bool kill_app(struct sim_nemesis *n, bool lost)
     return true;
 }
 
+struct copying {
+    struct sim_nemesis *n;
+    struct sim_app *app;
+};
+
+static void end_copy(void *user, uint64_t arg)
+{
+    struct copying *c = user;
+
+    (void)arg;
+    if (c->n->active && sim_app_roll_back(c->app)) {
+        c->n->counts[FAULT_ROLL_BACK_CLIENT]++;
+        sim_world_at(c->n->world, later(c->n, 1, 4000), restart_app, c->app, 0);
+    }
+    free(c);
+}
+
+/* It happened when the copy is restored. */
+static bool roll_back(struct sim_nemesis *n)
+{
+    struct copying *c = calloc(1, sizeof(*c));
+
+    if (!c)
+        exit(2);
+    *c = (struct copying){n, some_app(n)};
+    if (sim_app_copy_cache(c->app))
+        sim_world_at(n->world, later(n, 200, 15000), end_copy, c, 0);
+    else
+        free(c);
+    return false;
+}
+
 static bool partition(struct sim_nemesis *n)
 {
     struct pair *p = calloc(1, sizeof(*p));
@@ -409,6 +442,7 @@ static bool fire(struct sim_nemesis *n, enum sim_fault fault)
     case FAULT_KILL_CLIENT: return kill_app(n, false);
     case FAULT_POWER_CLIENT: return kill_app(n, true);
     case FAULT_CLIENT_MID_WRITE: return die_app(n);
+    case FAULT_ROLL_BACK_CLIENT: return roll_back(n);
     case FAULT_CLOCK_JUMP: return clock_jump(n);
     case FAULT_BLOCK: return block(n);
     case FAULT_LOSE_PUBLICATION: return lose_publication(n);

@@ -28,6 +28,7 @@ enum sim_fault {
     FAULT_KILL_CLIENT,
     FAULT_POWER_CLIENT,
     FAULT_CLIENT_MID_WRITE, /* either, within a write of its cache */
+    FAULT_ROLL_BACK_CLIENT, /* an older copy of its cache is restored */
     FAULT_CLOCK_JUMP,
     FAULT_BLOCK,            /* links that take no more for a while */
     FAULT_LOSE_PUBLICATION, /* a bus that is allowed to */

@@ -17,16 +17,21 @@ static void retire_words(struct sim_app *app, const char *draft)
             checker_retired_word(app->crowd->checker, word);
 }
 
-static const char *draft_of(struct sim_app *app, uint64_t channel_id)
+static const char *draft_on(chat_conn *conn, uint64_t channel_id)
 {
-    const struct chat_draft *d = chat_conn_get_draft(sim_app_conn(app), channel_id);
+    const struct chat_draft *d = chat_conn_get_draft(conn, channel_id);
 
     return d ? d->text : "";
 }
 
-void sim_own_sending(struct sim_app *app, uint64_t channel_id)
+static const char *draft_of(struct sim_app *app, uint64_t channel_id)
 {
-    retire_words(app, draft_of(app, channel_id));
+    return draft_on(sim_app_conn(app), channel_id);
+}
+
+void sim_own_sending(struct sim_app *app, chat_conn *conn, uint64_t channel_id)
+{
+    retire_words(app, draft_on(conn, channel_id));
 }
 
 /* Mostly the one that the user's other devices take as well. */

@@ -14,7 +14,6 @@
 
 #ifdef CHAT_PLANTS
 
-#define CAUGHT_MIN 30 /* of those in base/plant.h; the test fails below it */
 #define RUN_SECONDS_MAX 20
 #define CLEAN_MAX 4096u
 
@@ -55,6 +54,13 @@ static const char *const names[PLANT_COUNT] = {
     PLANT_NAME(VIEW_GAP_SKIPPED),
     PLANT_NAME(TOMBSTONE_FORGOTTEN),
     PLANT_NAME(VIEW_REACTION_MISSED),
+    PLANT_NAME(EVICTS_SHOWN),
+    PLANT_NAME(EVICTION_NOT_TOLD),
+    PLANT_NAME(INDEX_NOT_ALTERED),
+    PLANT_NAME(LOCK_KEPT),
+    PLANT_NAME(TAKEN_FORGOTTEN),
+    PLANT_NAME(STALE_NOT_LOOKED_FOR),
+    PLANT_NAME(PAGE_SHORT),
 };
 
 /* What one run showed, in a process of its own. */
@@ -240,7 +246,7 @@ int sim_plants_prove(const struct sim_plants_options *options)
     }
     printf("%d of %d planted faults caught in %d s\n", caught, PLANT_COUNT - 1,
            (int)(time(NULL) - p->began_at));
-    code = caught < CAUGHT_MIN ? 1 : 0;
+    code = caught < PLANT_COUNT - 1 ? 1 : 0;
     if (options->refresh && !write_known(p, options->refresh))
         code = 2;
     free(p);

@@ -6,6 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Where there is no room for all, what events told decides. */
+static uint64_t skip_evicted(const struct sim_app *app, const struct view *v, uint64_t next,
+                             uint64_t head)
+{
+    uint64_t held = app->bytes_max ? sim_held_next(&v->held, next, head) : next;
+
+    return held ? held : head + 1;
+}
+
 static void report_channel(struct sim_app *app, const struct chat_channel *channel, bool stored)
 {
     uint64_t next = channel->first_seq ? channel->first_seq : 1;
@@ -17,6 +26,7 @@ static void report_channel(struct sim_app *app, const struct chat_channel *chann
     uint64_t unread = channel->unread, exact = 0;
     bool counts = checker_was_always_member(app->crowd->checker, channel->home_id, user_id);
 
+    next = skip_evicted(app, v, next, head);
     while (next <= head) {
         chat_page *page = NULL;
         if (sim_app_read(app, channel_id, next, 200, false, &page) != CHAT_OK)
@@ -41,15 +51,17 @@ static void report_channel(struct sim_app *app, const struct chat_channel *chann
         }
         next = chat_page_get_to_seq(page) + 1;
         chat_page_free(page);
+        next = skip_evicted(app, v, next, head);
     }
     if (next <= head)
         checker_violation(app->crowd->checker, CHECK_CONVERGED,
                           "%s: holds %" PRIx64 " up to %" PRIu64 " of %" PRIu64, app->name,
                           channel_id, next - 1, head);
-    else if (!stored && counts)
+    else if (!stored && counts && !app->bytes_max)
         checker_mentions(app->crowd->checker, sim_app_device(app), channel_id, above_read, cached,
                          above_told);
-    if (next > head)
+    /* Who holds a part only counts those as unread that it cannot know to be deleted. */
+    if (next > head && (!app->bytes_max || unread < exact))
         checker_unread(app->crowd->checker, sim_app_device(app), channel_id, unread, exact);
 }
 
@@ -81,6 +93,9 @@ void sim_app_report(struct sim_app *app, bool stored)
         ids[count++] = after = channel->channel_id;
     for (uint32_t i = 0; i < count; i++) {
         channel = chat_conn_get_channel(sim_app_conn(app), ids[i]);
+        if (channel)
+            sim_app_check_held(app, channel);
+        channel = chat_conn_get_channel(sim_app_conn(app), ids[i]);
         if (channel && (!stored || checker_wants_channel(app->crowd->checker, ids[i])))
             report_channel(app, channel, stored);
     }
@@ -88,7 +103,7 @@ void sim_app_report(struct sim_app *app, bool stored)
         return;
     report_list(app);
     sim_own_report(app);
-    sim_screen_check(app->screen, sim_app_conn(app), true);
+    sim_screen_check(app->screen, sim_app_conn(app), !app->bytes_max);
 }
 
 static void describe_outbox(chat_conn *conn)

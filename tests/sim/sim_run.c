@@ -9,9 +9,10 @@
 
 #define APPS_MAX 16u
 #define AUDITORS_MAX 8u
-#define START_MS 60000 /* to get everybody in, without faults */
-#define HEAL_MS 600000 /* to settle after healing: longer is a violation */
-#define QUIET_MS 45000 /* after that: heartbeats compare positions meanwhile */
+#define START_MS 60000  /* to get everybody in, without faults */
+#define HEAL_MS 600000  /* to settle after healing: longer is a violation */
+#define QUIET_MS 45000  /* after that: heartbeats compare positions meanwhile */
+#define SEARCH_MS 60000 /* to look for something when all is quiet */
 #define CHAOS_MIN_MS 10000
 #define CHAOS_MORE_MS 40000
 /* A fast crowd is quiet sooner: faults find as much in its first messages, and the time
@@ -113,6 +114,17 @@ static bool all_settled(void *user)
     return true;
 }
 
+static bool all_searched(void *user)
+{
+    struct run *r = user;
+
+    for (uint32_t i = 0; i < r->app_count; i++) {
+        if (!sim_app_has_searched(r->apps[i]))
+            return false;
+    }
+    return true;
+}
+
 /* --- phases --- */
 
 static bool wait_for(struct run *r, bool (*done)(void *user), int64_t limit_ms, const char *what)
@@ -206,6 +218,9 @@ static void audit(struct run *r)
     if (!wait_for(r, all_settled, HEAL_MS, "settled with auditors"))
         return;
     sim_world_run(r->world, sim_world_now_ms(r->world) + QUIET_MS, NULL, NULL);
+    r->crowd.searching = true;
+    if (!wait_for(r, all_searched, SEARCH_MS, "searched"))
+        return;
     for (uint32_t i = r->app_count; i < r->total; i++)
         sim_app_report(r->apps[i], true);
     for (uint32_t i = 0; i < r->total; i++)
@@ -298,8 +313,11 @@ void sim_run(uint64_t seed, bool quiet, struct sim_result *out)
     out->counts = *checker_get_counts(r->checker);
     out->world = *sim_world_counts(r->world);
     out->gaps = r->crowd.gaps;
+    out->evictions = r->crowd.evictions;
     out->rereads = r->crowd.rereads;
     out->resets = r->crowd.resets;
+    out->hits = r->crowd.hits;
+    out->shared_caches = r->crowd.shared;
     out->conflicts = r->servers->conflicts;
     out->virtual_ms = sim_world_now_ms(r->world);
     out->shared = r->servers->shared;

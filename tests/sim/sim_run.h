@@ -16,7 +16,7 @@ struct sim_result {
     uint64_t faults[FAULT_KINDS];
     struct checker_counts counts;
     struct sim_counts world;
-    uint64_t gaps, rereads, resets, conflicts;
+    uint64_t gaps, evictions, rereads, resets, hits, shared_caches, conflicts;
     int64_t virtual_ms;
     bool shared;
 };

@@ -41,11 +41,13 @@ struct sim_screen {
     struct rng rng;
     struct checker *checker;
     const char *name;
+    const struct sim_cache_disk *disk;
     struct pane list, window;
     struct doing *doing; /* of the window's rows */
 };
 
-struct sim_screen *sim_screen_new(uint64_t seed, struct checker *checker, const char *name)
+struct sim_screen *sim_screen_new(uint64_t seed, struct checker *checker, const char *name,
+                                  const struct sim_cache_disk *disk)
 {
     struct sim_screen *s = calloc(1, sizeof(*s));
 
@@ -59,6 +61,7 @@ struct sim_screen *sim_screen_new(uint64_t seed, struct checker *checker, const 
     rng_seed(&s->rng, seed);
     s->checker = checker;
     s->name = name;
+    s->disk = disk;
     return s;
 }
 
@@ -82,6 +85,8 @@ static void wrong(struct sim_screen *s, const struct pane *p, uint32_t index, co
 {
     const struct shown_row *row = index < p->count ? &p->rows[index] : NULL;
 
+    if (sim_cache_disk_is_dead(s->disk)) /* since it looked: nobody sees this any more */
+        return;
     checker_violation(s->checker, CHECK_VIEWS_EQUAL,
                       "%s: %s row %" PRIu32 " of %" PRIu32 " (seq %" PRIu64 "): %s", s->name,
                       p == &s->list ? "list" : "window", index, p->count, row ? row->seq : 0, what);
@@ -176,11 +181,30 @@ static void apply(struct sim_screen *s, struct pane *p, const struct chat_diff *
     }
 }
 
+/* False when another process had the cache: that shows at the first look into it, and is told. */
+static bool can_look(chat_conn *conn)
+{
+    const struct chat_channel *channel = chat_conn_next_channel(conn, 0);
+    const struct chat_outgoing *o;
+    chat_page *page = NULL;
+    chat_status status = CHAT_OK;
+
+    if (chat_conn_get_outgoing_count(conn) > 0 && !chat_conn_get_outgoing(conn, 0, &o))
+        return false;
+    if (channel)
+        status = chat_conn_read_messages(conn, channel->channel_id, 0, 1, true, &page);
+    chat_page_free(page);
+    return status == CHAT_OK;
+}
+
 /* True when all there was is pulled. */
-static bool pull(struct sim_screen *s, struct pane *p, uint32_t max, uint64_t *trace)
+static bool pull(struct sim_screen *s, chat_conn *conn, struct pane *p, uint32_t max,
+                 uint64_t *trace)
 {
     struct chat_diff diff = CHAT_DIFF_INIT;
 
+    if (!can_look(conn))
+        return false;
     for (uint32_t i = 0; i < max; i++) {
         if (!chat_view_next_diff(p->view, &diff))
             return !chat_view_is_ready(p->view);
@@ -444,7 +468,7 @@ void sim_screen_act(struct sim_screen *s, chat_conn *conn)
         move_window(s);
     }
     /* What was left over from a notice. */
-    if (s->window.view && pull(s, &s->window, (uint32_t)rng_below(&s->rng, 64), &trace))
+    if (s->window.view && pull(s, conn, &s->window, (uint32_t)rng_below(&s->rng, 64), &trace))
         check_window(s, conn, false);
 }
 
@@ -454,10 +478,35 @@ uint64_t sim_screen_ready(struct sim_screen *s, chat_conn *conn, chat_view *view
     uint64_t trace = 0;
     bool all = rng_below(&s->rng, 4) != 0;
 
-    if (pull(s, p, all ? UINT32_MAX : (uint32_t)rng_below(&s->rng, 4), &trace) &&
+    if (pull(s, conn, p, all ? UINT32_MAX : (uint32_t)rng_below(&s->rng, 4), &trace) &&
         rng_below(&s->rng, 4) == 0)
         check_pane(s, p, conn, false);
     return trace;
+}
+
+static bool is_on_screen(const struct pane *p, uint64_t from, uint64_t to, bool gaps)
+{
+    for (uint32_t i = 0; i < p->count; i++)
+        if (p->rows[i].seq && p->rows[i].seq <= to && p->rows[i].to >= from &&
+            (gaps || !p->rows[i].is_gap))
+            return true;
+    return false;
+}
+
+/* They were shown, and are still where the window is. */
+void sim_screen_evicted(struct sim_screen *s, chat_conn *conn, uint64_t channel_id, uint64_t from,
+                        uint64_t to)
+{
+    struct pane *p = &s->window;
+    uint64_t trace = 0;
+
+    if (!p->view || chat_view_get_channel_id(p->view) != channel_id ||
+        !is_on_screen(p, from, to, false))
+        return;
+    if (pull(s, conn, p, UINT32_MAX, &trace) && is_on_screen(p, from, to, true))
+        checker_violation(s->checker, CHECK_VIEWS_EQUAL,
+                          "%s: seqs %" PRIu64 "..%" PRIu64 " were evicted on screen", s->name, from,
+                          to);
 }
 
 void sim_screen_check(struct sim_screen *s, chat_conn *conn, bool whole)
@@ -472,7 +521,7 @@ void sim_screen_check(struct sim_screen *s, chat_conn *conn, bool whole)
     for (size_t i = 0; i < 2; i++) {
         if (!panes[i]->view)
             continue;
-        if (pull(s, panes[i], UINT32_MAX, &trace))
+        if (pull(s, conn, panes[i], UINT32_MAX, &trace))
             check_pane(s, panes[i], conn, whole);
         else
             wrong(s, panes[i], 0, "its diffs never end");

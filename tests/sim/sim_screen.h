@@ -10,10 +10,13 @@
 
 #include "base/rng.h"
 #include "checker.h"
+#include "sim_storage.h"
 
 struct sim_screen;
 
-struct sim_screen *sim_screen_new(uint64_t seed, struct checker *checker, const char *name);
+/* `disk` of the device, or NULL: once it is dead nothing is judged. */
+struct sim_screen *sim_screen_new(uint64_t seed, struct checker *checker, const char *name,
+                                  const struct sim_cache_disk *disk);
 void sim_screen_free(struct sim_screen *screen);
 /* The conn is gone, and its views with it. */
 void sim_screen_forget(struct sim_screen *screen);
@@ -21,6 +24,9 @@ void sim_screen_forget(struct sim_screen *screen);
 void sim_screen_act(struct sim_screen *screen, chat_conn *conn);
 /* CHAT_EVENT_VIEW. What it did, for the trace. */
 uint64_t sim_screen_ready(struct sim_screen *screen, chat_conn *conn, chat_view *view);
+/* Messages were evicted: none of them may have been on screen. */
+void sim_screen_evicted(struct sim_screen *screen, chat_conn *conn, uint64_t channel_id,
+                        uint64_t from, uint64_t to);
 /* All diffs are pulled and everything is compared. `whole`: nothing is missing in the cache. */
 void sim_screen_check(struct sim_screen *screen, chat_conn *conn, bool whole);
 

@@ -11,6 +11,7 @@
 #include "server/store/store.h"
 #include "sim_rewrite.h"
 #include "sim_tap.h"
+#include "sim_trace.h"
 #include "wire/wire.h"
 
 #define SERVICE_ID UINT64_C(0x5151)
@@ -159,32 +160,6 @@ static bool loses(struct sim_node *node, const struct sim_node *to, const uint8_
 static const struct sim_node_ops node_ops = {
     .execute = execute, .lane = lane, .loses = loses, .stopped = on_stopped};
 
-/* --- for whoever looks into one seed: SIM_LOG=debug sim --seed N --- */
-
-static void write_log(chat_log_level level, const char *component, const char *line, void *user)
-{
-    const struct sim_server *server = user;
-
-    fprintf(stderr, "%9.3f %s %" PRIu32 " %s %s: %s\n",
-            (double)sim_world_now_ms(server->servers->world) / 1000, server->node->name,
-            server->number, chat_log_level_name(level), component, line);
-}
-
-/* NULL, silent, unless the environment asks for it. */
-static const struct chat_logger *logger_of(struct sim_server *server)
-{
-    const char *level = getenv("SIM_LOG");
-
-    if (!level)
-        return NULL;
-    server->logger = (struct chat_logger){
-        .write = write_log,
-        .level = strcmp(level, "debug") == 0 ? CHAT_LOG_DEBUG : CHAT_LOG_INFO,
-        .user = server,
-    };
-    return &server->logger;
-}
-
 /* --- life --- */
 
 static void must(const char *what, chat_status status)
@@ -203,7 +178,7 @@ static void start_store(struct sim_server *server)
     struct store *store;
 
     store_config_init(&config);
-    config.logger = logger_of(server);
+    config.logger = sim_trace_logger(server->node, &server->logger);
     config.seed = rng_u64(rng);
     config.node_id = ++s->node_ids;
     config.service_id = SERVICE_ID;
@@ -237,7 +212,7 @@ static void start_router(struct sim_server *server)
     struct router *router;
 
     router_config_init(&config);
-    config.logger = logger_of(server);
+    config.logger = sim_trace_logger(server->node, &server->logger);
     config.seed = rng_u64(rng);
     config.auth = (struct router_auth){.verify = verify, .seal = seal, .open = open_ticket};
     config.issuers = issuers;
@@ -266,7 +241,7 @@ static void start_presence(struct sim_server *server)
     struct presence *presence;
 
     presence_config_init(&config);
-    config.logger = logger_of(server);
+    config.logger = sim_trace_logger(server->node, &server->logger);
     config.seed = rng_u64(sim_world_rng(server->servers->world));
     must("presence", presence_new(&config, &presence));
     server->instance = presence;

@@ -19,6 +19,7 @@ struct sim_storage {
 
 struct sim_cache_disk {
     struct sim_disk *disk;
+    struct sim_disk *copy; /* NULL: none was taken */
     struct disk *mount;
     struct engine_vfs *vfs;
     uint64_t seed;
@@ -140,6 +141,7 @@ void sim_cache_disk_free(struct sim_cache_disk *d)
     if (!d)
         return;
     sim_cache_disk_unmount(d);
+    sim_disk_free(d->copy);
     sim_disk_free(d->disk);
     free(d);
 }
@@ -154,6 +156,8 @@ const char *sim_cache_disk_mount(struct sim_cache_disk *d)
         must(NULL);
     return engine_vfs_name(d->vfs);
 }
+
+const char *sim_cache_disk_vfs(const struct sim_cache_disk *d) { return engine_vfs_name(d->vfs); }
 
 void sim_cache_disk_crash(struct sim_cache_disk *d, bool lost)
 {
@@ -187,6 +191,20 @@ void sim_cache_disk_unmount(struct sim_cache_disk *d)
     sim_disk_unmount(d->mount);
     d->vfs = NULL;
     d->mount = NULL;
+}
+
+void sim_cache_disk_backup(struct sim_cache_disk *d)
+{
+    sim_disk_free(d->copy);
+    d->copy = must(sim_disk_new(NULL, d->seed));
+    if (sim_disk_copy(d->copy, d->disk) != CHAT_OK)
+        must(NULL);
+}
+
+void sim_cache_disk_restore(struct sim_cache_disk *d)
+{
+    if (!d->copy || sim_disk_copy(d->disk, d->copy) != CHAT_OK)
+        must(NULL);
 }
 
 void sim_cache_disk_set_full(struct sim_cache_disk *d, bool full)

@@ -35,11 +35,16 @@ struct sim_cache_disk *sim_cache_disk_new(uint64_t seed);
 void sim_cache_disk_free(struct sim_cache_disk *d);
 /* For one life of a process. The name of the VFS. */
 const char *sim_cache_disk_mount(struct sim_cache_disk *d);
+const char *sim_cache_disk_vfs(const struct sim_cache_disk *d);
 void sim_cache_disk_crash(struct sim_cache_disk *d, bool lost);
 /* The process, or the power, goes at the n-th write or sync from now. */
 void sim_cache_disk_die_at(struct sim_cache_disk *d, uint32_t operations, bool lost);
 bool sim_cache_disk_is_dead(const struct sim_cache_disk *d);
 void sim_cache_disk_unmount(struct sim_cache_disk *d);
+/* Takes a copy of what is on it now, in place of an earlier one. */
+void sim_cache_disk_backup(struct sim_cache_disk *d);
+/* It is that copy again; not while it is mounted. */
+void sim_cache_disk_restore(struct sim_cache_disk *d);
 void sim_cache_disk_set_full(struct sim_cache_disk *d, bool full);
 
 struct sim_cluster *sim_cluster_new(void);

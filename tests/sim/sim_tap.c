@@ -128,6 +128,10 @@ static void tell(struct checker *checker, const WireRecord *record)
                                    r->read_seq);
         }
         break;
+    case WIRE_RECORD__BODY_CURSOR:
+        checker_logged_cursor(checker, record->home_id, record->cursor->channel_id,
+                              record->cursor->read_seq);
+        break;
     case WIRE_RECORD__BODY_SETTINGS:
         checker_logged_mute(checker, record->home_id, record->settings->channel_id,
                             record->settings->muted_until_ms);

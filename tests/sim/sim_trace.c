@@ -185,3 +185,26 @@ void sim_trace(const struct sim_node *from, const struct sim_node *to, const uin
     fputc('\n', stderr);
     arena_fini(&arena);
 }
+
+static void write_log(chat_log_level level, const char *component, const char *line, void *user)
+{
+    const struct sim_node *node = user;
+
+    fprintf(stderr, "%9.3f %s#%" PRIu32 " %s %s: %s\n",
+            (double)sim_world_now_ms(node->world) / 1000, node->name, node->index,
+            chat_log_level_name(level), component, line);
+}
+
+const struct chat_logger *sim_trace_logger(struct sim_node *node, struct chat_logger *logger)
+{
+    const char *level = getenv("SIM_LOG");
+
+    if (!level)
+        return NULL;
+    *logger = (struct chat_logger){
+        .write = write_log,
+        .level = strcmp(level, "debug") == 0 ? CHAT_LOG_DEBUG : CHAT_LOG_INFO,
+        .user = node,
+    };
+    return logger;
+}

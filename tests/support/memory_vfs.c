@@ -11,15 +11,21 @@ struct handle {
     bool drop; /* DELETEONCLOSE */
 };
 
-/* True: this call is one that fails. */
-static bool fails(struct memory_vfs *v)
+/* True: this call is one that fails. Of a full disk those are writes alone. */
+static bool counts_and_fails(struct memory_vfs *v, bool writes)
 {
-    size_t call = v->calls++;
-    bool now = call == v->allowed || (v->for_good && call > v->allowed);
+    size_t call;
+    bool now;
 
+    if (v->full && !writes)
+        return false;
+    call = v->calls++;
+    now = call == v->allowed || (v->for_good && call > v->allowed);
     v->failed |= now;
     return now;
 }
+
+static bool fails(struct memory_vfs *v) { return counts_and_fails(v, false); }
 
 static struct memory_file *find(struct memory_vfs *v, const char *name)
 {
@@ -103,7 +109,7 @@ static int file_write(sqlite3_file *base, const void *from, int amount, sqlite3_
 {
     struct handle *h = (struct handle *)base;
     size_t start = (size_t)at, len = (size_t)amount;
-    bool failing = fails(h->vfs);
+    bool failing = counts_and_fails(h->vfs, true);
 
     if (failing)
         len /= 2;
@@ -114,7 +120,9 @@ static int file_write(sqlite3_file *base, const void *from, int amount, sqlite3_
         memcpy(h->file->bytes + start, from, len);
     if (len && start + len > h->file->len)
         h->file->len = start + len;
-    return failing ? SQLITE_FULL : SQLITE_OK;
+    if (!failing)
+        return SQLITE_OK;
+    return h->vfs->full ? SQLITE_FULL : SQLITE_IOERR_WRITE;
 }
 
 static int file_truncate(sqlite3_file *base, sqlite3_int64 to)
@@ -329,10 +337,17 @@ void memory_vfs_init(struct memory_vfs *v, const char *name)
 
 void memory_vfs_fail_after(struct memory_vfs *v, size_t allowed, bool for_good)
 {
+    v->full = false;
     v->calls = 0;
     v->allowed = allowed;
     v->for_good = for_good;
     v->failed = false;
+}
+
+void memory_vfs_full_after(struct memory_vfs *v, size_t allowed)
+{
+    memory_vfs_fail_after(v, allowed, true);
+    v->full = true;
 }
 
 uint32_t memory_vfs_open_count(const struct memory_vfs *v)

@@ -8,7 +8,7 @@
  *     memory_vfs_fail_after(&disk, 7, false);  // seven more calls succeed, one fails
  *     memory_vfs_erase(&disk);                 // all files gone
  *
- * A write that fails has written its first half: that is what a full disk leaves. Locks are
+ * A write that fails has written its first half. Locks are
  * kept apart by handle, so a second writer is refused as with real files. There is no shared
  * memory: WAL works in exclusive locking mode only, which is how the cache is opened.
  */
@@ -40,6 +40,7 @@ struct memory_vfs {
     size_t calls;   /* since memory_vfs_fail_after() */
     size_t allowed; /* of those, how many may succeed */
     bool for_good;  /* all later ones fail, not only the next */
+    bool full;      /* only writes are counted, and fail */
     bool failed;    /* at least one did */
 };
 
@@ -48,6 +49,9 @@ void memory_vfs_init(struct memory_vfs *v, const char *name);
 
 /* MEMORY_VFS_NEVER: all succeed again. Counts from zero. */
 void memory_vfs_fail_after(struct memory_vfs *v, size_t allowed, bool for_good);
+
+/* So many writes fit on the disk, and no more: SQLITE_FULL. Until memory_vfs_fail_after(). */
+void memory_vfs_full_after(struct memory_vfs *v, size_t allowed);
 
 /* Handles that are open. */
 uint32_t memory_vfs_open_count(const struct memory_vfs *v);

@@ -1,5 +1,7 @@
 /* A chat service inside an application, and two clients of it, by the public calls alone. */
 #include <check.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,6 +187,35 @@ START_TEST(what_was_said_is_there_after_a_restart_on_the_same_folder)
 }
 END_TEST
 
+static void *stop_from_elsewhere(void *user)
+{
+    chat_server_request_stop(user);
+    return NULL;
+}
+
+/* In a loop of the application over the descriptor and the deadline; ended by another thread. */
+START_TEST(a_server_is_a_guest_in_poll_and_stops_when_any_thread_says_so)
+{
+    chat_status status = CHAT_OK;
+    pthread_t thread;
+
+    start_server(NULL);
+    ck_assert_int_eq(pthread_create(&thread, NULL, stop_from_elsewhere, server), 0);
+    for (int i = 0; i < STEPS_MAX && status == CHAT_OK; i++) {
+        struct pollfd entry = {.fd = chat_server_get_fd(server), .events = POLLIN};
+        int64_t wait_ms = chat_server_get_timeout_ms(server);
+
+        ck_assert_int_ge(entry.fd, 0);
+        ck_assert_int_ge(poll(&entry, 1, wait_ms < 0 || wait_ms > 5000 ? 5000 : (int)wait_ms), 0);
+        status = chat_server_step(server, 0);
+    }
+    ck_assert_int_eq(status, CHAT_E_STATE);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    chat_server_free(server);
+    server = NULL;
+}
+END_TEST
+
 START_TEST(metrics_say_how_much_room_they_need)
 {
     size_t len = 0;
@@ -250,6 +281,7 @@ int main(void)
     tcase_set_timeout(all, 120);
     tcase_add_test(all, two_clients_talk_through_a_server_in_the_application);
     tcase_add_test(all, what_was_said_is_there_after_a_restart_on_the_same_folder);
+    tcase_add_test(all, a_server_is_a_guest_in_poll_and_stops_when_any_thread_says_so);
     tcase_add_test(all, metrics_say_how_much_room_they_need);
     tcase_add_test(all, a_config_that_cannot_work_is_refused);
     tcase_add_test(all, a_secret_may_end_in_any_byte);

@@ -6,9 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../support/files.h"
 #include "cache/cache.h"
 
-static char folder[64];
+static char folder[FOLDER_MAX];
 static char path[128];
 static struct cache *c;
 
@@ -33,20 +34,16 @@ static void reopen(void)
 
 static void setup(void)
 {
-    snprintf(folder, sizeof(folder), "chat_cache_XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    make_folder(folder);
     snprintf(path, sizeof(path), "%s/cache.db", folder);
     ck_assert_int_eq(open_cache(), CHAT_OK);
 }
 
 static void teardown(void)
 {
-    char command[160];
-
     cache_close(c);
     c = NULL;
-    snprintf(command, sizeof(command), "rm -r '%s'", folder);
-    ck_assert_int_eq(system(command), 0);
+    remove_folder(folder);
 }
 
 static void sql(const char *text)

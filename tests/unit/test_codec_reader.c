@@ -213,6 +213,7 @@ START_TEST(a_wrong_config_is_refused)
     ck_assert_int_eq(chat_codec_reader_new(&config, &none), CHAT_E_INVALID);
     config.size = sizeof(config) + 8;
     ck_assert_int_eq(chat_codec_reader_new(&config, &none), CHAT_E_INVALID);
+    ck_assert_int_eq(chat_codec_reader_new(NULL, &none), CHAT_E_INVALID);
     ck_assert_ptr_null(none);
     chat_codec_reader_free(NULL);
 }
