@@ -105,10 +105,11 @@ CHAT_API chat_status chat_loop_step(chat_loop *loop, int64_t timeout_ms);
  * `events`: frames of the server, and messages and channels within them, of all conns
  *       together; for who wants the same amount of work each time.
  *
- * Conns that have work waiting take turns. Two things are not cut in pieces: a checkpoint of
- * a cache file, made when the conn was idle for two seconds or 64 MB wait to be written back
- * (chat_conn_flush() makes one when it suits the application), and reading from more than a
- * thousand sockets at once.
+ * Conns that have work waiting take turns. Three things are not cut in pieces: a checkpoint
+ * of a cache file, made when the conn was idle for two seconds or 64 MB wait to be written back
+ * (chat_conn_flush() makes one when it suits the application); forgetting the messages that
+ * are kept of a channel which was removed or began anew, about a millisecond for a thousand;
+ * and reading from more than a thousand sockets at once.
  */
 CHAT_API void chat_loop_set_budget(chat_loop *loop, uint32_t us, uint32_t events);
 
@@ -139,10 +140,11 @@ CHAT_API void chat_loop_wake(chat_loop *loop);
  *
  * The one rule: from start to stop, everything on the loop and its conns is called with the
  * lock held, from whatever thread; what a call lends is used before the unlock. The thread
- * holds the lock while it works, never while it waits, so a lock is had within the budget of
- * a step. It may be taken again by who holds it. Callbacks (logger, allocator, on_ready) come
- * from any of these threads, with the lock held, and must call nothing of libchat; nothing
- * else calls back, so there is no callback to be called from.
+ * holds the lock while it works, never while it waits, so a lock is had within the time of a
+ * step. It may be taken again by who holds it. Callbacks (logger, allocator, on_ready) come
+ * from any of these threads, with the lock held (on_ready of a chat_loop_wake() without), and
+ * must call nothing of libchat; nothing else calls back, so there is no callback to be called
+ * from.
  */
 
 /* Errors: CHAT_E_STATE (it runs), CHAT_E_UNSUPPORTED (the transport has no descriptor),

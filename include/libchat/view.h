@@ -194,7 +194,8 @@ CHAT_API void chat_view_free(chat_view *view);
 
 /*
  * The next step from what was shown to what is true now. False: there is no difference, or
- * the cache cannot be read (CHAT_EVENT_CACHE says so; CHAT_EVENT_VIEW comes again).
+ * the cache cannot be read, or there is no memory (CHAT_EVENT_CACHE says so; CHAT_EVENT_VIEW
+ * comes again after a second).
  * `out_diff` keeps its size.
  */
 CHAT_API bool chat_view_next_diff(chat_view *view, struct chat_diff *out_diff);

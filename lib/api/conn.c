@@ -159,8 +159,8 @@ bool chat_conn_next_event(chat_conn *conn, struct chat_event *out_event)
 
     conn->memory.modest = false;
     any = client_next_event(conn->core, out_event);
-    client_let_go(conn->core);
     loop_note_events(conn);
+    loop_leave(conn);
     return any;
 }
 
@@ -244,9 +244,9 @@ uint32_t chat_conn_get_outgoing_count(const chat_conn *conn)
 
 bool chat_conn_get_outgoing(chat_conn *conn, uint32_t index, const struct chat_outgoing **out)
 {
-    const bool any = client_outgoing(conn->core, index, out);
+    bool any = client_outgoing(conn->core, index, out);
 
-    client_let_go(conn->core);
+    loop_leave(conn);
     return any;
 }
 

@@ -7,7 +7,7 @@ const struct chat_channel *chat_conn_next_channel(chat_conn *conn, uint64_t afte
 {
     const struct chat_channel *channel = client_next_channel(conn->core, after_channel_id);
 
-    client_let_go(conn->core);
+    loop_leave(conn);
     return channel;
 }
 
@@ -15,7 +15,7 @@ const struct chat_channel *chat_conn_get_channel(chat_conn *conn, uint64_t chann
 {
     const struct chat_channel *channel = client_channel(conn->core, channel_id);
 
-    client_let_go(conn->core);
+    loop_leave(conn);
     return channel;
 }
 
@@ -23,7 +23,7 @@ const struct chat_user *chat_conn_get_user(chat_conn *conn, uint64_t user_id)
 {
     const struct chat_user *user = client_user(conn->core, user_id);
 
-    client_let_go(conn->core);
+    loop_leave(conn);
     return user;
 }
 
@@ -32,7 +32,7 @@ chat_status chat_conn_read_messages(chat_conn *conn, uint64_t channel_id, uint64
 {
     chat_status status = client_read(conn->core, channel_id, start_seq, limit, backwards, out_page);
 
-    client_let_go(conn->core);
+    loop_leave(conn);
     return status;
 }
 
@@ -48,7 +48,7 @@ uint64_t chat_conn_get_search_backlog(chat_conn *conn)
 {
     uint64_t count = client_search_backlog(conn->core);
 
-    client_let_go(conn->core);
+    loop_leave(conn);
     return count;
 }
 

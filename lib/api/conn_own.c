@@ -32,7 +32,7 @@ const struct chat_draft *chat_conn_get_draft(chat_conn *conn, uint64_t channel_i
 {
     const struct chat_draft *draft = client_draft(conn->core, channel_id);
 
-    client_let_go(conn->core);
+    loop_leave(conn);
     return draft;
 }
 
@@ -42,9 +42,9 @@ chat_status chat_conn_get_receipts(chat_conn *conn, uint64_t channel_id,
 {
     chat_status status;
 
-    loop_touch(conn);
+    conn->memory.modest = true;
     status = client_receipts(conn->core, channel_id, out_receipts, out_count);
-    client_let_go(conn->core);
+    loop_leave(conn);
     return status;
 }
 

@@ -66,29 +66,31 @@ void chat_view_free(chat_view *view)
 bool chat_view_next_diff(chat_view *view, struct chat_diff *out_diff)
 {
     struct chat_conn *conn = view_owner(view);
-    const bool was_ready = chat_view_is_ready(view);
-    const bool any = view_next_diff(view, out_diff);
+    bool is_news = view_has_news(view), any;
 
-    /* Names and presence of new rows may be to be asked for. Where nothing was new nothing is: who
-     * looks again and again comes to rest. */
-    if (any || was_ready)
+    if (is_news)
+        loop_enter(conn); /* names and presence of new rows may be to be asked for */
+    any = view_next_diff(view, out_diff);
+    if (any && !is_news)
         loop_enter(conn);
-    client_let_go(conn->core);
+    loop_leave(conn);
     return any;
 }
 
 bool chat_view_get_row(chat_view *view, uint32_t index, const struct chat_row **out_row)
 {
-    struct chat_conn *conn = view_owner(view);
-    const bool any = view_get_row(view, index, out_row);
+    bool any = view_get_row(view, index, out_row);
 
-    client_let_go(conn->core);
+    loop_leave(view_owner(view));
     return any;
 }
 
 const struct chat_view_status *chat_view_get_status(chat_view *view)
 {
-    return view_get_status(view);
+    const struct chat_view_status *status = view_get_status(view);
+
+    loop_leave(view_owner(view));
+    return status;
 }
 
 chat_status chat_view_load_older(chat_view *view, uint32_t n)

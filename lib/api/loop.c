@@ -42,17 +42,33 @@ void loop_touch(struct chat_conn *conn)
     conn->memory.modest = true;
 }
 
-void loop_enter(struct chat_conn *conn)
+static void want_step(struct chat_conn *conn)
 {
     struct chat_loop *loop = conn->loop;
     bool first = list_is_empty(&loop->ready);
 
-    loop_feed(conn, (struct event){.kind = EVENT_TIMER});
+    loop_mark(conn);
     if (!first)
         return;
     if (loop->fd_is_used) /* whoever polls it may know an older deadline */
         loop->transport->wake(loop->transport->self);
     loop_tell_ready(loop);
+}
+
+void loop_enter(struct chat_conn *conn)
+{
+    want_step(conn);
+    loop_feed(conn, (struct event){.kind = EVENT_TIMER});
+}
+
+void loop_leave(struct chat_conn *conn)
+{
+    bool is_news;
+
+    client_let_go(conn->core);
+    is_news = client_has_event(conn->core) && !list_node_is_linked(&conn->in_eventful);
+    if (is_news || client_wants_turn(conn->core))
+        want_step(conn);
 }
 
 void loop_note_events(struct chat_conn *conn)

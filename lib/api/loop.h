@@ -84,6 +84,7 @@ struct loop_link {
     uint64_t number;
     bool opened;
     bool paused;
+    bool dropped;      /* it was us: why is known, how it ends is no news */
     struct list inbox; /* struct loop_message: came when the budget was spent */
     size_t inbox_bytes;
     /* The transport's last word, when it came before the inbox was empty. */
@@ -105,6 +106,9 @@ struct loop_link {
  * its memory: touch; one that works on what the conn has, or ends it, may use all: enter. */
 void loop_touch(struct chat_conn *conn);
 void loop_enter(struct chat_conn *conn);
+/* After a call that only reads: a suspended conn closes its file again, and a step is wanted
+ * when there was trouble. Else not, or who reads after each step is kept busy by that. */
+void loop_leave(struct chat_conn *conn);
 void loop_attach(struct chat_loop *loop, struct chat_conn *conn);
 /* Closes the conn's links and forgets it. */
 void loop_detach(struct chat_conn *conn);

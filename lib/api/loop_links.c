@@ -10,7 +10,8 @@
 #include "base/alloc.h"
 
 #define SUBPROTOCOL "libchat.v1"
-/* Of one link. A transport that cannot pause a link is not pumped beyond this. */
+/* Of one link, with what holds a message. A transport that cannot pause a link is not pumped beyond
+ * this. */
 #define INBOX_BYTES_MAX (4u * CHAT_SERVER_MESSAGE_MAX)
 
 struct loop_message {
@@ -50,7 +51,7 @@ static void pop(struct chat_loop *loop, struct loop_link *link)
 {
     struct loop_message *m = LIST_ENTRY(list_pop_front(&link->inbox), struct loop_message, link);
 
-    count_inbox(loop, link, link->inbox_bytes - m->len);
+    count_inbox(loop, link, link->inbox_bytes - sizeof(*m) - m->len);
     alloc_free(loop->allocator, m);
 }
 
@@ -64,7 +65,7 @@ static bool keep(struct loop_link *link, const uint8_t *bytes, size_t len)
     *m = (struct loop_message){.len = len};
     memcpy(m->bytes, bytes, len);
     list_push_back(&link->inbox, &m->link);
-    count_inbox(conn->loop, link, link->inbox_bytes + len);
+    count_inbox(conn->loop, link, link->inbox_bytes + sizeof(*m) + len);
     set_paused(link, true);
     if (!list_node_is_linked(&conn->in_resting))
         list_push_back(&conn->loop->resting, &conn->in_resting);
@@ -92,7 +93,7 @@ static void tell_closed(struct loop_link *link, chat_status status, uint16_t cod
     struct event event = {.kind = EVENT_LINK_CLOSED, .link = link->opened ? link->number : 0};
 
     event.closed.code = code;
-    if (status != CHAT_OK)
+    if (status != CHAT_OK && !link->dropped)
         client_link_problem(link->conn->core, status, reason, reason_len);
     loop_feed(link->conn, event);
 }
@@ -101,6 +102,7 @@ static void tell_closed(struct loop_link *link, chat_status status, uint16_t cod
 static void hang_up(struct chat_loop *loop, struct loop_link *link, uint16_t code,
                     const char *reason)
 {
+    link->dropped = true;
     empty_inbox(loop, link);
     if (link->conn)
         set_paused(link, false);
@@ -161,7 +163,7 @@ static void on_message(uint64_t number, const uint8_t *bytes, size_t len, void *
     struct loop_link *link = find(user, number);
     size_t at = 0;
 
-    if (!link || !link->conn)
+    if (!link || !link->conn || link->dropped)
         return;
     client_received(link->conn->core, loop_now(user));
     loop_mark(link->conn);

@@ -90,14 +90,18 @@ static void drop_locks(struct loop_thread *t)
     (void)pthread_mutex_destroy(&t->lock);
 }
 
-/* Signals are the application's: its own threads get them. */
+/* Signals are the application's: its own threads get them. But a fault of this thread is told
+ * to the application's handler, which would not run if it were blocked. */
 static int start(struct loop_thread *t)
 {
-    sigset_t all, before;
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
+    sigset_t others, before;
     int error;
 
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    (void)sigfillset(&others);
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+        (void)sigdelset(&others, faults[i]);
+    (void)pthread_sigmask(SIG_SETMASK, &others, &before);
     error = pthread_create(&t->thread, NULL, pump, t);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return error;

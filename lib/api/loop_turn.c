@@ -192,7 +192,7 @@ void loop_mark(struct chat_conn *conn)
         list_push_back(&conn->loop->ready, &conn->in_ready);
 }
 
-/* Each at least once round, so that everybody moves on however small the budget. */
+/* In turn, at least one, so that everybody moves on however small the budget. */
 static void run_ready(struct chat_loop *loop)
 {
     struct list now;
@@ -306,6 +306,8 @@ chat_status chat_loop_step(chat_loop *loop, int64_t timeout_ms)
     atomic_store(&loop->told, false);
     begin_budget(loop);
     run_ready(loop);
+    if (loop->budget.events) /* before what is new, which may use them up each time */
+        serve_resting(loop);
     status = pump(loop, timeout_ms);
     tell_time(loop);
     /* However little time the pump left, those that wait move on by a piece. */

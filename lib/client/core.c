@@ -56,6 +56,7 @@ static void undo(struct client_core *core, chat_status why)
 {
     chat_status status;
 
+    core->turn_wanted = true;
     log_write(core->cfg.logger, CHAT_LOG_ERROR, "client", "cache: %s; the turn is undone",
               chat_status_name(why));
     cache_rollback(core->cache);
@@ -287,6 +288,7 @@ static bool poll(struct machine *m, struct effect *out)
 
     outq_sent(&core->out, core->out_handed);
     core->out_handed = 0;
+    core->turn_wanted = false;
     if (poll_once(core, out))
         return true;
     /* The pump met trouble: undo now, the host may sleep next. */
@@ -479,6 +481,11 @@ void client_free(struct client_core *core)
     alloc_free(core->allocator, core->cache_vfs);
     alloc_free(core->allocator, core->channels);
     alloc_free(core->allocator, core);
+}
+
+bool client_wants_turn(const struct client_core *core)
+{
+    return core->turn_wanted || core->trouble != CHAT_OK;
 }
 
 struct machine *client_machine(struct client_core *core) { return &core->machine; }

@@ -93,7 +93,8 @@ bool client_receive(struct client_core *core, link_id link, const uint8_t *bytes
 
 /* After a read that no turn follows: a suspended core closes its file again. */
 void client_let_go(struct client_core *core);
-
+/* After such a read: what it met or wants is to be seen to by poll(). */
+bool client_wants_turn(const struct client_core *core);
 bool client_has_event(const struct client_core *core);
 bool client_next_event(struct client_core *core, struct chat_event *out);
 

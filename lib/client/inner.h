@@ -320,6 +320,7 @@ struct client_core {
     size_t item;         /* of the frame being handled: so many are done */
     bool unfinished;     /* units ran out in the middle of it */
     chat_status trouble; /* this turn cannot be kept: why */
+    bool turn_wanted;    /* poll() has to see to something that no event or deadline tells of */
     bool is_loaded;      /* memory holds what the cache holds */
     bool sync_wanted;    /* this turn is to survive power loss before it is acted on */
     int64_t wake_at_ms;  /* something to send waits for this time */

@@ -422,6 +422,7 @@ chat_status client_receipts(struct client_core *core, uint64_t channel_id,
     if (!ch->receipts.wanted) {
         receipts_want(core, ch);
         is_stale(core, ch);
+        core->turn_wanted = true;
     }
     reply_free(core, core->view_reply);
     core->view_reply = receipts_keep(core, ch, NULL);

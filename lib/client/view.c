@@ -357,10 +357,17 @@ static void give_up(chat_view *view, chat_status status)
     view->dirty = true;
     view->told = false;
     view->retry_at_ms = view->core->now.mono_ms + VIEW_RETRY_MS;
-    if (status != CHAT_E_NOMEM && status != CHAT_E_NOT_FOUND) {
+    if (status == CHAT_E_NOMEM) {
+        events_cache(view->core, status);
+    } else if (status != CHAT_E_NOT_FOUND) {
         (void)core_ok(view->core, status);
         (void)core_commit(view->core);
     }
+}
+
+bool view_has_news(const chat_view *view)
+{
+    return view->more || (view->dirty && view->core->now.mono_ms >= view->retry_at_ms);
 }
 
 bool view_next_diff(chat_view *view, struct chat_diff *out)
@@ -369,6 +376,11 @@ bool view_next_diff(chat_view *view, struct chat_diff *out)
     size_t size = out->size;
     chat_status status;
 
+    if (view->dirty && !view_has_news(view)) { /* it is to be tried again later */
+        diff.size = size;
+        memcpy(out, &diff, size < sizeof(diff) ? size : sizeof(diff));
+        return false;
+    }
     (void)core_commit(view->core);
     status = next(view, &diff);
     if (status != CHAT_OK) {

@@ -66,6 +66,8 @@ chat_status view_open_messages(struct client_core *core, uint64_t channel_id,
 void view_free(chat_view *view);
 /* Who opened it: the conn. */
 void *view_owner(const chat_view *view);
+/* May there be a difference, as far as is known now? */
+bool view_has_news(const chat_view *view);
 bool view_next_diff(chat_view *view, struct chat_diff *out);
 bool view_get_row(chat_view *view, uint32_t index, const struct chat_row **out);
 const struct chat_view_status *view_get_status(chat_view *view);

@@ -46,6 +46,13 @@ static bool is_address(const char *host)
     return inet_pton(AF_INET, host, &any) == 1 || inet_pton(AF_INET6, host, &any) == 1;
 }
 
+/* OpenSSL would ask the terminal, and wait for somebody to answer. */
+static int no_password(char *out, int size, int writing, void *user)
+{
+    (void)out, (void)size, (void)writing, (void)user;
+    return -1;
+}
+
 static void set_common(SSL_CTX *ctx)
 {
     (void)SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION);
@@ -61,7 +68,7 @@ static bool trust_pem(SSL_CTX *ctx, const void *pem, size_t len)
     int count = 0;
     bool good = bio != NULL;
 
-    while (good && (cert = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+    while (good && (cert = PEM_read_bio_X509(bio, NULL, no_password, NULL)) != NULL) {
         good = X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), cert) == 1;
         X509_free(cert);
         count++;
@@ -78,6 +85,7 @@ static bool trust_pem(SSL_CTX *ctx, const void *pem, size_t len)
 static const char *trust(SSL_CTX *ctx, const struct tls_trust *wanted)
 {
     ERR_clear_error();
+    SSL_CTX_set_default_passwd_cb(ctx, no_password);
     if (wanted->ca_file && !SSL_CTX_load_verify_file(ctx, wanted->ca_file))
         return wanted->ca_file;
     if (wanted->ca_pem && !trust_pem(ctx, wanted->ca_pem, wanted->ca_pem_len))
@@ -170,6 +178,7 @@ static bool load(SSL_CTX *ctx, const char *cert_file, const char *key_file,
     const char *file = cert_file;
 
     ERR_clear_error();
+    SSL_CTX_set_default_passwd_cb(ctx, no_password);
     if (SSL_CTX_use_certificate_chain_file(ctx, cert_file) == 1) {
         file = key_file;
         if (SSL_CTX_use_PrivateKey_file(ctx, key_file, SSL_FILETYPE_PEM) == 1 &&

@@ -85,6 +85,18 @@ static uint64_t pull_messages(uint32_t at, uint64_t last)
     return last;
 }
 
+/* So many frames on the first link, each in a message of its own. */
+static void say_acks(uint32_t count)
+{
+    WireServerFrame frame = WIRE_SERVER_FRAME__INIT;
+    WireHeartbeatAck ack = WIRE_HEARTBEAT_ACK__INIT;
+
+    frame.body_case = WIRE_SERVER_FRAME__BODY_HEARTBEAT_ACK;
+    frame.heartbeat_ack = &ack;
+    for (uint32_t i = 0; i < count; i++)
+        pipe_say(&p, 0, 0, &frame);
+}
+
 START_TEST(a_step_takes_at_most_twice_its_time_and_the_rest_comes_later)
 {
     uint64_t last = 0;
@@ -211,6 +223,21 @@ START_TEST(conns_with_much_and_conns_with_little_take_turns)
 }
 END_TEST
 
+START_TEST(who_waits_gets_on_while_another_one_takes_all_that_a_step_may)
+{
+    open_conn(1);
+    go_live(1);
+    pipe_post(&p, 1, 100);
+    chat_loop_set_budget(loop, 0, 2);
+    (void)chat_loop_step(loop, 0); /* reads it; it does not fit */
+    for (int i = 0; i < 400 && stream(1) < 100; i++) {
+        say_acks(2);
+        (void)chat_loop_step(loop, 0);
+    }
+    ck_assert_uint_eq(stream(1), 100);
+}
+END_TEST
+
 START_TEST(a_conn_is_freed_while_messages_wait)
 {
     pipe_post(&p, 0, 500);
@@ -238,6 +265,24 @@ START_TEST(a_transport_that_cannot_pause_is_not_pumped_while_very_much_waits)
         (void)chat_loop_step(loop, 0);
     ck_assert_uint_eq(p.delivered, seen);
     ck_assert_int_eq(chat_loop_get_timeout_ms(loop), 0);
+}
+END_TEST
+
+START_TEST(empty_messages_count_as_what_they_take)
+{
+    uint32_t seen;
+
+    p.transport.pause = NULL;
+    chat_loop_set_budget(loop, 0, 1);
+    pipe_post(&p, 0, 10);
+    (void)chat_loop_step(loop, 0);
+    for (int i = 0; i < 400000; i++)
+        pipe_queue(&p, 0, NULL, 0);
+    (void)chat_loop_step(loop, 0);
+    seen = p.delivered;
+    pipe_queue(&p, 0, NULL, 0);
+    (void)chat_loop_step(loop, 0);
+    ck_assert_uint_eq(p.delivered, seen);
 }
 END_TEST
 
@@ -275,8 +320,10 @@ int main(void)
     tcase_add_test(tc, a_link_that_ends_in_the_middle_of_a_page_loses_nothing);
     tcase_add_test(tc, an_end_is_told_after_what_came_before_it);
     tcase_add_test(tc, conns_with_much_and_conns_with_little_take_turns);
+    tcase_add_test(tc, who_waits_gets_on_while_another_one_takes_all_that_a_step_may);
     tcase_add_test(tc, a_conn_is_freed_while_messages_wait);
     tcase_add_test(tc, a_transport_that_cannot_pause_is_not_pumped_while_very_much_waits);
+    tcase_add_test(tc, empty_messages_count_as_what_they_take);
     tcase_add_test(tc, a_call_says_once_that_a_step_is_wanted);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

@@ -172,6 +172,48 @@ START_TEST(memory_stays_under_its_cap_and_what_does_not_fit_harms_nothing)
 }
 END_TEST
 
+START_TEST(a_view_that_does_not_fit_is_told_of_and_keeps_nobody_busy)
+{
+    struct chat_view_config config;
+    struct chat_event event = CHAT_EVENT_INIT;
+    struct chat_diff diff = CHAT_DIFF_INIT;
+    uint32_t told = 0, looks = 0;
+    chat_view *view = NULL;
+    size_t cap;
+
+    open_conn(0, 0);
+    go_live(1);
+    cap = chat_conn_get_memory(conns[0]) + 45000;
+    chat_conn_free(conns[0]);
+    open_conn(0, cap);
+    go_live(1);
+    for (int i = 0; i < 40; i++) {
+        pipe_post(&p, p.link_count - 1, 10);
+        p.head_seq += 10;
+        (void)chat_loop_step(loop, 0);
+        pull_all();
+    }
+    chat_view_config_init(&config);
+    config.rows = config.rows_max = 400;
+    ck_assert_int_eq(chat_view_open_messages(conns[0], PIPE_CHANNEL, &config, &view), CHAT_OK);
+    for (int64_t end_us = p.clock_us + 10000000; p.clock_us < end_us; looks++) {
+        (void)chat_loop_step(loop, 1000);
+        while (chat_conn_next_event(conns[0], &event))
+            told += event.type == CHAT_EVENT_CACHE && event.status == CHAT_E_NOMEM;
+        ck_assert(!chat_view_next_diff(view, &diff));
+        ck_assert_uint_lt(looks, 200);
+    }
+    ck_assert_uint_ge(told, 1);
+    ck_assert_uint_le(told, 12); /* each second it is tried again */
+    chat_view_free(view);
+    config.rows = config.rows_max = 10;
+    ck_assert_int_eq(chat_view_open_messages(conns[0], PIPE_CHANNEL, &config, &view), CHAT_OK);
+    while (chat_view_next_diff(view, &diff))
+        ;
+    ck_assert_uint_eq(chat_view_get_count(view), 10);
+}
+END_TEST
+
 START_TEST(steady_traffic_allocates_nothing)
 {
     struct chat_event event = CHAT_EVENT_INIT;
@@ -238,6 +280,7 @@ int main(void)
     tcase_add_test(tc, who_has_news_is_found_without_asking_everybody);
     tcase_add_test(tc, an_idle_account_holds_little_memory);
     tcase_add_test(tc, memory_stays_under_its_cap_and_what_does_not_fit_harms_nothing);
+    tcase_add_test(tc, a_view_that_does_not_fit_is_told_of_and_keeps_nobody_busy);
     tcase_add_test(tc, steady_traffic_allocates_nothing);
     tcase_add_test(tc, a_page_outlives_the_conn_it_was_read_from);
     suite_add_tcase(suite, tc);

@@ -412,6 +412,48 @@ END_TEST
 
 /* --- what a guest must not do --- */
 
+static atomic_uint looks, thefts, deaf;
+
+/* Called by whichever thread works; here it is the helper. */
+static void look_at_signals(chat_log_level level, const char *component, const char *text,
+                            void *user)
+{
+    sigset_t blocked;
+
+    (void)level, (void)component, (void)text, (void)user;
+    (void)pthread_sigmask(SIG_BLOCK, NULL, &blocked);
+    atomic_fetch_add(&thefts, sigismember(&blocked, SIGTERM) != 1);
+    atomic_fetch_add(&deaf, sigismember(&blocked, SIGSEGV) != 0);
+    atomic_fetch_add(&looks, 1);
+}
+
+START_TEST(the_helper_thread_takes_no_signal_but_those_of_its_own_faults)
+{
+    const struct chat_logger logger = {.write = look_at_signals, .level = CHAT_LOG_DEBUG};
+    int64_t end_ms = now_ms() + PATIENCE_MS;
+    struct chat_conn_config config;
+    chat_conn *conn;
+
+    chat_conn_config_init(&config);
+    config.url = "ws://localhost:1/"; /* nobody is there: that is logged */
+    config.token = "token";
+    config.logger = &logger;
+    ck_assert_int_eq(chat_conn_new(people[0].loop, &config, &conn), CHAT_OK);
+    ck_assert_int_eq(chat_conn_start(conn), CHAT_OK);
+    atomic_store(&looks, 0);
+    atomic_store(&thefts, 0);
+    atomic_store(&deaf, 0);
+    ck_assert_int_eq(chat_loop_thread_start(people[0].loop), CHAT_OK);
+    while (!atomic_load(&looks) && now_ms() < end_ms)
+        (void)poll(NULL, 0, 1);
+    chat_loop_thread_stop(people[0].loop);
+    chat_conn_free(conn);
+    ck_assert_uint_gt(atomic_load(&looks), 0);
+    ck_assert_uint_eq(atomic_load(&thefts), 0);
+    ck_assert_uint_eq(atomic_load(&deaf), 0);
+}
+END_TEST
+
 START_TEST(no_signal_disposition_is_changed)
 {
     struct sigaction action;
@@ -438,6 +480,7 @@ int main(void)
     tcase_add_test(tc, by_the_helper_thread);
     tcase_add_test(tc, c6_threads_that_call_at_once_neither_clash_nor_starve);
     tcase_add_test(tc, who_waits_for_events_is_let_go_when_the_thread_is_stopped);
+    tcase_add_test(tc, the_helper_thread_takes_no_signal_but_those_of_its_own_faults);
     tcase_add_test(tc, no_signal_disposition_is_changed);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

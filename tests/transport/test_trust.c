@@ -7,9 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <libchat/transport.h>
 
+#include "transport/tls.h"
 #include "transport/ws_transport.h"
 
 static struct rig rig;
@@ -166,6 +168,90 @@ START_TEST(bytes_that_are_no_certificates_are_told_at_once)
 }
 END_TEST
 
+/* As editors, mail and other tools leave it. */
+static size_t dress(int how, const char *ca, const char *other, char *out, size_t room)
+{
+    size_t len = 0;
+
+    switch (how) {
+    case 0: return (size_t)snprintf(out, room, "%s%s", other, ca); /* the second one counts, too */
+    case 1: return (size_t)snprintf(out, room, "%s%s", ca, ca);    /* one is there twice */
+    case 2: return (size_t)snprintf(out, room, "subject=/CN=x\n%s\nand some words after it", ca);
+    case 3: return (size_t)snprintf(out, room, "%s", ca) + 1; /* with the NUL of a string */
+    default: break;
+    }
+    for (; *ca; ca++) {
+        if (*ca == '\n')
+            out[len++] = '\r';
+        out[len++] = *ca;
+    }
+    return len;
+}
+
+START_TEST(an_authority_is_found_among_other_things)
+{
+    static char dressed[65536];
+    size_t len, other_len;
+    char *ca = read_file("ca.pem", &len), *other = read_file("cert.pem", &other_len);
+
+    len = dress(_i, ca, other, dressed, sizeof(dressed));
+    free(ca);
+    free(other);
+    ck_assert_int_eq(make(NULL, dressed, len, NULL), CHAT_OK);
+    dial();
+    ck_assert_msg(told.opened == 1, "%s", told.reason);
+}
+END_TEST
+
+START_TEST(half_a_certificate_spoils_all_of_them)
+{
+    size_t len;
+    char *pem = read_file("ca.pem", &len);
+
+    memcpy(pem + len, pem, len);
+    ck_assert_int_eq(make(NULL, pem, len + len - (_i ? 10 : len / 2), NULL), CHAT_E_AUTH);
+    free(pem);
+}
+END_TEST
+
+/* A guest does not ask the terminal, and wait for somebody to answer. */
+START_TEST(a_key_behind_a_password_is_refused_and_nobody_is_asked)
+{
+    FILE *from = fopen(rig_certs("key.pem"), "r"), *to = fopen(rig_certs("locked.pem"), "w");
+    EVP_PKEY *key = PEM_read_PrivateKey(from, NULL, NULL, NULL);
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+    int keyboard[2];
+
+    ck_assert_int_eq(PEM_write_PKCS8PrivateKey(to, key, EVP_aes_128_cbc(), "secret", 6, NULL, NULL),
+                     1);
+    (void)fclose(from);
+    (void)fclose(to);
+    EVP_PKEY_free(key);
+    ck_assert_int_eq(pipe(keyboard), 0);
+    ck_assert_int_eq(write(keyboard[1], "secret\n", 7), 7);
+    ck_assert_int_eq(dup2(keyboard[0], STDIN_FILENO), STDIN_FILENO);
+    ck_assert_int_eq(tls_server_load(ctx, rig_certs("cert.pem"), rig_certs("locked.pem"), NULL),
+                     CHAT_E_AUTH);
+    SSL_CTX_free(ctx);
+    (void)unlink(rig_certs("locked.pem"));
+    (void)close(keyboard[0]);
+    (void)close(keyboard[1]);
+}
+END_TEST
+
+START_TEST(sixteen_pins_are_taken_and_one_more_is_not)
+{
+    char pins[17 * 53 + 1], pin[64];
+
+    pin_of("ca.pem", pin);
+    pin[52] = ';';
+    for (size_t i = 0; i < 17; i++)
+        memcpy(pins + i * 53, pin, 53);
+    pins[(16 + (size_t)_i) * 53 - 1] = '\0';
+    ck_assert_int_eq(make(rig_certs("ca.pem"), NULL, 0, pins), _i ? CHAT_E_INVALID : CHAT_OK);
+}
+END_TEST
+
 START_TEST(a_pinned_key_is_enough_only_with_a_good_chain)
 {
     char pin[64];
@@ -255,6 +341,10 @@ int main(void)
     tcase_add_test(tc, a_certificate_of_the_servers_own_making_is_trusted_by_giving_it);
     tcase_add_test(tc, without_it_nothing_helps);
     tcase_add_loop_test(tc, bytes_that_are_no_certificates_are_told_at_once, 0, 3);
+    tcase_add_loop_test(tc, an_authority_is_found_among_other_things, 0, 5);
+    tcase_add_loop_test(tc, half_a_certificate_spoils_all_of_them, 0, 2);
+    tcase_add_test(tc, a_key_behind_a_password_is_refused_and_nobody_is_asked);
+    tcase_add_loop_test(tc, sixteen_pins_are_taken_and_one_more_is_not, 0, 2);
     tcase_add_loop_test(tc, a_pinned_key_is_enough_only_with_a_good_chain, 0, 2);
     tcase_add_test(tc, a_good_chain_with_another_key_is_refused);
     tcase_add_test(tc, one_of_several_pins_is_enough);
