@@ -72,6 +72,8 @@ void sim_app_check_held(struct sim_app *app, const struct chat_channel *channel)
     struct sim_held cached = {0};
     uint64_t seq = 0;
 
+    if (sim_client_has_events(app->client)) /* it has not heard all of it yet */
+        return;
     /* It cannot be read when another process had it: that will be told. */
     if (sim_held_read(&cached, sim_app_conn(app), channel_id, to))
         seq = sim_held_compare(&cached, &v->held, to);

@@ -97,6 +97,8 @@ void sim_client_set_hooks(struct sim_client *c, const struct sim_client_hooks *h
 }
 
 chat_conn *sim_client_conn(struct sim_client *c) { return c->conn; }
+
+bool sim_client_has_events(struct sim_client *c) { return chat_loop_next_conn(c->loop) != NULL; }
 struct machine *sim_client_machine(struct sim_client *c) { return &c->port.machine; }
 
 void sim_client_touch(struct sim_client *c) { sim_port_touch(&c->port); }

@@ -27,6 +27,8 @@ void sim_client_set_hooks(struct sim_client *client, const struct sim_client_hoo
 /* Opens the conn on the loop and starts it. `config->url` and `seed` are filled in. */
 chat_status sim_client_open(struct sim_client *client, struct chat_conn_config *config);
 chat_conn *sim_client_conn(struct sim_client *client);
+/* Events wait that the application was not given yet: a step of a small budget left them. */
+bool sim_client_has_events(struct sim_client *client);
 struct machine *sim_client_machine(struct sim_client *client);
 /* The application called something on the conn: the loop is stepped at the next poll. */
 void sim_client_touch(struct sim_client *client);
