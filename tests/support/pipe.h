@@ -68,7 +68,8 @@ static inline void pipe_queue(struct pipe *p, uint32_t link, const uint8_t *byte
     PIPE_MUST(m);
     m->next = NULL;
     m->len = len;
-    memcpy(m->bytes, bytes, len);
+    if (len)
+        memcpy(m->bytes, bytes, len);
     if (!l->first)
         l->last = &l->first;
     *l->last = m;
