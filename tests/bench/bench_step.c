@@ -113,6 +113,7 @@ static void run(const char *path, const char *pushed, const char *fetched)
     config.url = "pipe:";
     config.token = "token";
     config.cache_path = path;
+    config.keep_max = 0; /* all that was missed is fetched */
     must(chat_conn_new(loop, &config, &conn), "conn");
     go_live(loop, conn);
     post_all();

@@ -203,6 +203,7 @@ static inline void pipe_serve(struct pipe *p, uint32_t link, const WireClientFra
     WireServerFrame frame = WIRE_SERVER_FRAME__INIT;
     WireSent sent = WIRE_SENT__INIT;
     WireHeartbeatAck ack = WIRE_HEARTBEAT_ACK__INIT;
+    WireOk ok = WIRE_OK__INIT;
 
     if ((unsigned)f->body_case < 64)
         p->links[link].heard[f->body_case]++;
@@ -221,6 +222,10 @@ static inline void pipe_serve(struct pipe *p, uint32_t link, const WireClientFra
         sent.epoch = 1;
         frame.body_case = WIRE_SERVER_FRAME__BODY_SENT;
         frame.sent = &sent;
+        pipe_say(p, link, f->request_id, &frame);
+    } else if (f->body_case == WIRE_CLIENT_FRAME__BODY_MARK_RECEIPTS) {
+        frame.body_case = WIRE_SERVER_FRAME__BODY_OK;
+        frame.ok = &ok;
         pipe_say(p, link, f->request_id, &frame);
     }
 }
