@@ -8,20 +8,7 @@
 
 #include "api/loop.h"
 #include "base/alloc.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-#define KNOWS_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define KNOWS_ASAN 1
-#endif
-#endif
-#ifdef KNOWS_ASAN
-#include <sanitizer/asan_interface.h>
-#else
-#define ASAN_POISON_MEMORY_REGION(bytes, size) ((void)(bytes), (void)(size))
-#define ASAN_UNPOISON_MEMORY_REGION(bytes, size) ((void)(bytes), (void)(size))
-#endif
+#include "base/poison.h"
 
 #define GRAIN 64u /* sizes of kept blocks are multiples of it */
 #define KEPT_PER_SIZE 32u

@@ -63,7 +63,8 @@ static bool keep(struct loop_link *link, const uint8_t *bytes, size_t len)
     if (!m)
         return false;
     *m = (struct loop_message){.len = len};
-    memcpy(m->bytes, bytes, len);
+    if (len) /* an empty one may come without bytes */
+        memcpy(m->bytes, bytes, len);
     list_push_back(&link->inbox, &m->link);
     count_inbox(conn->loop, link, link->inbox_bytes + sizeof(*m) + len);
     set_paused(link, true);
@@ -169,7 +170,7 @@ static void on_message(uint64_t number, const uint8_t *bytes, size_t len, void *
     loop_mark(link->conn);
     if (list_is_empty(&link->inbox) && loop_handle(link, bytes, len, &at))
         return;
-    if (!keep(link, bytes + at, len - at))
+    if (!keep(link, at ? bytes + at : bytes, len - at))
         give_up(link);
 }
 
