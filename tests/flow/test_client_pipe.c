@@ -9,209 +9,18 @@
 
 #include <libchat/libchat.h>
 
-#include "base/buf.h"
-#include "wire/wire.h"
-
-/* --- a pipe: the service answers within pump() --- */
-
-struct pipe {
-    struct chat_transport transport;
-    struct chat_transport_sink sink;
-    uint64_t link;
-    bool opening, closing, refuse;
-    int64_t now_ms;
-    struct buf inbox[64]; /* messages for the client */
-    size_t inbox_count;
-    uint32_t sent, connects, wakes;
-    uint64_t seq;
-};
+#include "../support/pipe.h"
 
 static struct pipe p;
 static chat_loop *loop;
 static chat_conn *conn;
-
-static void reply(uint32_t request_id, WireServerFrame *frame)
-{
-    struct frame *encoded;
-
-    frame->request_id = request_id;
-    encoded = wire_encode_server(NULL, frame);
-    buf_init(&p.inbox[p.inbox_count], NULL, CHAT_SERVER_MESSAGE_MAX);
-    ck_assert_int_eq(buf_append(&p.inbox[p.inbox_count++], encoded->bytes, encoded->len), CHAT_OK);
-    frame_unref(encoded);
-}
-
-static void welcome(uint32_t request_id)
-{
-    WireServerFrame frame = WIRE_SERVER_FRAME__INIT;
-    WireWelcome w = WIRE_WELCOME__INIT;
-    WireChannelList list = WIRE_CHANNEL_LIST__INIT;
-    WireChannel channel = WIRE_CHANNEL__INIT, *pointer = &channel;
-    WirePosition head = WIRE_POSITION__INIT;
-
-    w.service_id = 7;
-    w.user_id = 1001;
-    w.heartbeat_ms = 30000;
-    frame.body_case = WIRE_SERVER_FRAME__BODY_WELCOME;
-    frame.welcome = &w;
-    reply(request_id, &frame);
-    head.channel_id = 500;
-    head.epoch = 1;
-    channel.head = &head;
-    channel.home_id = 500;
-    channel.kind = WIRE_HOME_KIND__HOME_KIND_GROUP;
-    channel.name = (char *)"room";
-    channel.permissions = 3;
-    list.channels = &pointer;
-    list.n_channels = 1;
-    list.complete = true;
-    frame.body_case = WIRE_SERVER_FRAME__BODY_CHANNEL_LIST;
-    frame.channel_list = &list;
-    reply(0, &frame);
-}
-
-static void serve(const WireClientFrame *f)
-{
-    WireServerFrame frame = WIRE_SERVER_FRAME__INIT;
-    WireSent sent = WIRE_SENT__INIT;
-
-    if (f->body_case == WIRE_CLIENT_FRAME__BODY_HELLO) {
-        welcome(f->request_id);
-    } else if (f->body_case == WIRE_CLIENT_FRAME__BODY_SEND_MESSAGE) {
-        sent.channel_id = f->send_message->channel_id;
-        sent.seq = ++p.seq;
-        sent.message_id = p.seq * 10;
-        frame.body_case = WIRE_SERVER_FRAME__BODY_SENT;
-        frame.sent = &sent;
-        reply(f->request_id, &frame);
-    }
-}
-
-static chat_status pipe_start(void *self, const struct chat_transport_sink *sink)
-{
-    (void)self;
-    p.sink = *sink;
-    return CHAT_OK;
-}
-
-static chat_status pipe_connect(void *self, uint64_t link, const struct chat_connect *to)
-{
-    (void)self;
-    ck_assert_str_eq(to->subprotocol, "libchat.v1");
-    p.connects++;
-    if (p.refuse)
-        return CHAT_E_FULL;
-    p.link = link;
-    p.opening = true;
-    return CHAT_OK;
-}
-
-static chat_status pipe_send(void *self, uint64_t link, const struct chat_buffer *buffers,
-                             size_t count, bool *out_blocked)
-{
-    static uint8_t bytes[CHAT_CLIENT_MESSAGE_MAX];
-    WireClientBatch *batch;
-    struct wire_fault fault;
-    struct arena arena;
-    size_t len = 0;
-
-    (void)self;
-    ck_assert_uint_eq(link, p.link);
-    for (size_t i = 0; i < count; i++) {
-        memcpy(bytes + len, buffers[i].bytes, buffers[i].len);
-        len += buffers[i].len;
-    }
-    arena_init(&arena, NULL, 1u << 20);
-    ck_assert_int_eq(wire_decode_client(bytes, len, &arena, &batch, &fault), CHAT_OK);
-    for (size_t i = 0; i < batch->n_frames; i++)
-        serve(batch->frames[i]);
-    arena_fini(&arena);
-    p.sent++;
-    *out_blocked = false;
-    return CHAT_OK;
-}
-
-static void pipe_close(void *self, uint64_t link, uint16_t code, const char *reason, size_t len)
-{
-    (void)self, (void)code, (void)reason, (void)len;
-    p.closing = link == p.link;
-}
-
-static chat_status pipe_pump(void *self, int64_t timeout_ms)
-{
-    (void)self;
-    if (p.opening) {
-        p.opening = false;
-        p.sink.on_opened(p.link, p.sink.user);
-    } else if (p.inbox_count == 0 && !p.closing && timeout_ms > 0) {
-        p.now_ms += timeout_ms; /* nothing happens: time passes */
-    }
-    for (size_t i = 0; i < p.inbox_count; i++) {
-        p.sink.on_message(p.link, p.inbox[i].bytes, p.inbox[i].len, p.sink.user);
-        buf_fini(&p.inbox[i]);
-    }
-    p.inbox_count = 0;
-    if (p.closing) {
-        p.closing = false;
-        p.sink.on_closed(p.link, CHAT_OK, 1000, "", 0, p.sink.user);
-    }
-    return CHAT_OK;
-}
-
-static int pipe_fd(void *self)
-{
-    (void)self;
-    return -1;
-}
-
-static int64_t pipe_deadline(void *self)
-{
-    (void)self;
-    return p.inbox_count || p.opening || p.closing ? p.now_ms : CHAT_DEADLINE_NEVER;
-}
-
-static void pipe_wake(void *self)
-{
-    (void)self;
-    p.wakes++;
-}
-
-static void pipe_now(void *self, int64_t *out_mono_ms, int64_t *out_wall_ms)
-{
-    (void)self;
-    *out_mono_ms = p.now_ms;
-    *out_wall_ms = INT64_C(1700000000000) + p.now_ms;
-}
-
-static chat_status pipe_random(void *self, uint8_t *bytes, size_t len)
-{
-    (void)self;
-    memset(bytes, 5, len);
-    return CHAT_OK;
-}
-
-/* --- tests --- */
 
 static void setup(void)
 {
     struct chat_loop_config config;
     struct chat_conn_config conn_config;
 
-    memset(&p, 0, sizeof(p));
-    p.now_ms = 1000;
-    p.transport = (struct chat_transport){
-        .size = sizeof(p.transport),
-        .start = pipe_start,
-        .connect = pipe_connect,
-        .send = pipe_send,
-        .close = pipe_close,
-        .pump = pipe_pump,
-        .get_fd = pipe_fd,
-        .get_deadline_ms = pipe_deadline,
-        .wake = pipe_wake,
-        .now = pipe_now,
-        .random = pipe_random,
-    };
+    pipe_init(&p);
     chat_loop_config_init(&config);
     config.transport = &p.transport;
     ck_assert_int_eq(chat_loop_new(&config, &loop), CHAT_OK);
@@ -224,9 +33,8 @@ static void setup(void)
 static void teardown(void)
 {
     chat_conn_free(conn);
-    for (size_t i = 0; i < p.inbox_count; i++)
-        buf_fini(&p.inbox[i]);
     chat_loop_free(loop);
+    pipe_fini(&p);
 }
 
 /* Steps and pulls; true when such an event came. It is in *out until the next call. */
@@ -328,7 +136,7 @@ START_TEST(a_conn_is_freed_with_its_link_open)
     go_live();
     chat_conn_free(conn);
     conn = NULL;
-    ck_assert(p.closing);
+    ck_assert(p.links[0].closing);
     ck_assert_int_eq(chat_loop_step(loop, 0), CHAT_OK);
     ck_assert_int_eq(chat_loop_get_timeout_ms(loop), -1);
 }

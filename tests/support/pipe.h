@@ -55,7 +55,8 @@ struct pipe {
     uint32_t link_count;
     int64_t clock_us, tick_us; /* each look at the microseconds moves it on */
     uint64_t head_seq;         /* of the channel, the same for all */
-    uint32_t delivered, pauses, wakes;
+    uint32_t connects, delivered, pauses, wakes;
+    bool refuse;     /* connects, at once */
     uint32_t looks;  /* at the clock of milliseconds: each is of something that is done */
     bool keep_pages; /* history is not answered */
 };
@@ -250,8 +251,9 @@ static inline chat_status pipe_connect(void *self, uint64_t number, const struct
 {
     struct pipe *p = self;
 
-    (void)to;
-    if (p->link_count == PIPE_LINKS_MAX)
+    PIPE_MUST(strcmp(to->subprotocol, "libchat.v1") == 0);
+    p->connects++;
+    if (p->refuse || p->link_count == PIPE_LINKS_MAX)
         return CHAT_E_FULL;
     p->links[p->link_count++] = (struct pipe_link){.number = number, .opening = true};
     return CHAT_OK;
