@@ -113,6 +113,7 @@ static void open_conn(chat_loop *loop, uint32_t i)
     config.connect_timeout_ms = 60000;
     config.request_timeout_ms = 60000;
     config.outbox_max = messages + 1;
+    config.keep_max = 0; /* all that was missed is fetched */
     must(chat_conn_new(loop, &config, &conns[i]), "chat_conn_new");
     must(chat_conn_start(conns[i]), "chat_conn_start");
 }
