@@ -26,7 +26,7 @@ struct view {
 struct sim_ask {
     uint64_t ticket; /* 0: none */
     uint64_t channel_id, seq, head, message_id;
-    uint32_t limit, reader;
+    uint32_t limit;
     enum { SIM_BACKWARDS, SIM_FORWARDS, SIM_AROUND } way;
 };
 
