@@ -33,6 +33,7 @@ void cache_index_close(struct cache *c)
     words_fini(&c->words);
     buf_fini(&c->folded);
     buf_fini(&c->terms);
+    c->unsure = false; /* with the file goes what FTS5 has in memory */
 }
 
 bool cache_index_is_done(const struct cache *c) { return c->index_done; }
@@ -58,6 +59,28 @@ static chat_status run_with(struct cache *c, enum statement which, int64_t doc,
     if (terms)
         cache_bind_text(st, 2, (const char *)terms->bytes, terms->len);
     return cache_run(c, st);
+}
+
+chat_status cache_index_sober(struct cache *c)
+{
+    chat_status status;
+    sqlite3_stmt *begin, *touch, *rollback;
+
+    if (!c->unsure)
+        return CHAT_OK;
+    begin = cache_statement(c, ST_BEGIN, &status);
+    touch = begin ? cache_statement(c, ST_INDEX_MERGE, &status) : NULL;
+    rollback = touch ? cache_statement(c, ST_ROLLBACK, &status) : NULL;
+    if (rollback)
+        status = cache_run(c, begin);
+    if (status != CHAT_OK)
+        return status;
+    sqlite3_bind_int64(touch, 1, 0);
+    status = cache_run(c, touch); /* what it begins is what the rollback tells it to forget */
+    if (status == CHAT_OK)
+        status = cache_run(c, rollback);
+    c->unsure = status != CHAT_OK;
+    return status;
 }
 
 /* The greatest document that is not above `doc`; 0 when there is none. */

@@ -97,6 +97,7 @@ struct cache {
     int64_t unindexed; /* messages; -1: not counted */
     bool index_done;
     bool merging; /* the index may have parts that should be one */
+    bool unsure;  /* FTS5 may remember what was rolled back: see cache_index_sober() */
 };
 
 /* Opens a file that was released. */
@@ -131,6 +132,13 @@ chat_status cache_schema_migrate(struct cache *c, uint32_t version);
 /* index.c */
 chat_status cache_index_open(struct cache *c);
 void cache_index_close(struct cache *c);
+/*
+ * Makes FTS5 forget what it has in memory. When SQLite, short of memory or of disk, rolls a
+ * transaction back from within a statement of FTS5's own, FTS5 hears of it before its statement is
+ * over, and may then keep a count of rows that is none. The next transaction would write it down,
+ * and texts could not be taken out of the index any more. Outside a transaction.
+ */
+chat_status cache_index_sober(struct cache *c);
 /* Something waits: so many messages more than before. */
 void cache_index_touch(struct cache *c, int64_t added);
 /* These messages are about to lose their text: what is indexed of them is to be taken out. */

@@ -155,6 +155,8 @@ chat_status cache_failed(struct cache *c, int rc, const char *what)
     log_write(c->logger, CHAT_LOG_ERROR, "cache", "%s: %s (%d)", what, sqlite3_errmsg(c->db), rc);
     if (c->open_txn && c->spoilt == CHAT_OK)
         c->spoilt = status;
+    if (c->open_txn && c->words.tokenizer)
+        c->unsure = true;
     return status;
 }
 
@@ -198,6 +200,8 @@ static chat_status begin(struct cache *c)
     if (!st)
         return status;
     status = end_left_over(c);
+    if (status == CHAT_OK)
+        status = cache_index_sober(c);
     if (status == CHAT_OK)
         status = cache_run(c, st);
     if (status != CHAT_OK)
