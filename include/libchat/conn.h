@@ -122,7 +122,8 @@ static inline void chat_conn_config_init(struct chat_conn_config *config)
  * Opens the cache. Touches no network; chat_conn_start() does that.
  *
  * Owner:  the caller, who ends it with chat_conn_free() before the loop.
- * Errors: CHAT_E_INVALID, CHAT_E_NOMEM; of the cache file: CHAT_E_CORRUPT,
+ * Errors: CHAT_E_INVALID (a field out of its bounds; a url that the loop's transport never takes,
+ *         such as "https://host/"), CHAT_E_NOMEM; of the cache file: CHAT_E_CORRUPT,
  *         CHAT_E_UNSUPPORTED (written by a newer libchat), CHAT_E_CONFLICT (another
  *         writer has it open), CHAT_E_FULL, CHAT_E_IO. The file is left as it is.
  */

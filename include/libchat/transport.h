@@ -170,6 +170,10 @@ struct chat_transport {
     /* Optional. The monotonic clock in microseconds, for a loop's budget: without it a step
      * counts whole milliseconds. */
     int64_t (*now_us)(void *self);
+
+    /* Optional, at any time. Would connect() take such a url? chat_conn_new() asks, so that a
+     * typing error is told at once. Errors: CHAT_E_INVALID. Since 0.2. */
+    chat_status (*check_url)(void *self, const char *url);
 };
 
 /* Calls its `free`, if it has one. NULL is fine. */

@@ -39,6 +39,13 @@ static chat_status read_config(const struct chat_conn_config *given, struct chat
     return CHAT_OK;
 }
 
+static chat_status check_url(struct chat_loop *loop, const char *url)
+{
+    const struct chat_transport *t = loop->transport;
+
+    return LOOP_HAS(t, check_url) ? t->check_url(t->self, url) : CHAT_OK;
+}
+
 static chat_status pick_seed(struct chat_loop *loop, uint64_t given, uint64_t *out_seed)
 {
     uint8_t bytes[sizeof(uint64_t)];
@@ -91,6 +98,8 @@ chat_status chat_conn_new(chat_loop *loop, const struct chat_conn_config *given,
     struct chat_conn *conn;
     chat_status status = loop ? read_config(given, &config) : CHAT_E_INVALID;
 
+    if (status == CHAT_OK)
+        status = check_url(loop, config.url);
     if (status != CHAT_OK)
         return status;
     conn = alloc_zeroed(alloc_or_default(config.allocator), sizeof(*conn));

@@ -92,6 +92,12 @@ static bool is_url(const char *url)
     return url && (strncmp(url, "ws://", 5) == 0 || strncmp(url, "wss://", 6) == 0);
 }
 
+static chat_status on_check_url(void *self, const char *url)
+{
+    (void)self;
+    return is_url(url) ? CHAT_OK : CHAT_E_INVALID;
+}
+
 static chat_status on_connect(void *self, uint64_t number, const struct chat_connect *to)
 {
     struct sim_port *p = self;
@@ -424,6 +430,7 @@ void sim_port_init(struct sim_port *p, struct sim_node *node, const struct sim_p
         .wake = on_wake,
         .now = on_now,
         .random = on_random,
+        .check_url = on_check_url,
     };
 }
 

@@ -6,9 +6,11 @@
 #include <uv.h>
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "base/map.h"
 #include "transport/net.h"
 #include "transport/sigpipe.h"
+#include "transport/url.h"
 #include "transport/ws_client.h"
 
 /* The conn's heartbeats are quicker; this is for one that forgot. */
@@ -229,6 +231,18 @@ static int64_t now_us(void *self)
     return (int64_t)(uv_hrtime() / 1000);
 }
 
+static chat_status check_url(void *self, const char *text)
+{
+    struct ws_transport *t = self;
+    struct url url;
+    const char *problem = url_parse(text, &url);
+
+    if (!problem)
+        return CHAT_OK;
+    log_write(t->net->logger, CHAT_LOG_ERROR, "transport", "the url is not usable: %s", problem);
+    return CHAT_E_INVALID;
+}
+
 static void now(void *self, int64_t *out_mono_ms, int64_t *out_wall_ms)
 {
     struct timespec wall;
@@ -277,6 +291,7 @@ static const struct chat_transport functions = {
     .free = transport_free,
     .pause = pause_link,
     .now_us = now_us,
+    .check_url = check_url,
 };
 
 chat_status ws_transport_new(const struct chat_transport_ws_config *config,

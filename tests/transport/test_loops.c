@@ -454,6 +454,22 @@ START_TEST(the_helper_thread_takes_no_signal_but_those_of_its_own_faults)
 }
 END_TEST
 
+/* _i: which. */
+START_TEST(a_url_that_is_none_is_refused_at_once)
+{
+    static const char *const urls[] = {
+        "https://localhost/",     "localhost",        "ws://", "wss:///path",
+        "wss://localhost:99999/", "wss://local host/"};
+    struct chat_conn_config config;
+    chat_conn *conn = NULL;
+
+    chat_conn_config_init(&config);
+    config.url = urls[_i];
+    ck_assert_int_eq(chat_conn_new(people[0].loop, &config, &conn), CHAT_E_INVALID);
+    ck_assert_ptr_null(conn);
+}
+END_TEST
+
 START_TEST(no_signal_disposition_is_changed)
 {
     struct sigaction action;
@@ -481,6 +497,7 @@ int main(void)
     tcase_add_test(tc, c6_threads_that_call_at_once_neither_clash_nor_starve);
     tcase_add_test(tc, who_waits_for_events_is_let_go_when_the_thread_is_stopped);
     tcase_add_test(tc, the_helper_thread_takes_no_signal_but_those_of_its_own_faults);
+    tcase_add_loop_test(tc, a_url_that_is_none_is_refused_at_once, 0, 6);
     tcase_add_test(tc, no_signal_disposition_is_changed);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
