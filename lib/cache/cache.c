@@ -265,17 +265,18 @@ chat_status cache_checkpoint(struct cache *c)
 
 uint32_t cache_wal_pages(const struct cache *c) { return c->wal_pages; }
 
-uint64_t cache_bytes_used(struct cache *c)
+chat_status cache_bytes_used(struct cache *c, uint64_t *out_bytes)
 {
     chat_status status;
     sqlite3_stmt *st = cache_statement(c, ST_PAGE_COUNT, &status);
-    uint64_t pages = 0;
 
-    if (!st || cache_only(c, st) != CHAT_OK)
-        return 0;
-    pages = cache_u64(st, 0);
+    if (st)
+        status = cache_only(c, st);
+    if (status != CHAT_OK)
+        return status;
+    *out_bytes = cache_u64(st, 0) * CACHE_PAGE_BYTES;
     sqlite3_reset(st);
-    return pages * CACHE_PAGE_BYTES;
+    return CHAT_OK;
 }
 
 const struct cache_identity *cache_identity(const struct cache *c) { return &c->identity; }

@@ -65,8 +65,8 @@ chat_status cache_checkpoint(struct cache *c);
 void cache_release(struct cache *c);
 /* Pages in the WAL: how much a checkpoint would have to do. */
 uint32_t cache_wal_pages(const struct cache *c);
-/* Bytes that are in use, of the file and of what a checkpoint would add; 0 after an error. */
-uint64_t cache_bytes_used(struct cache *c);
+/* Bytes that are in use, of the file and of what a checkpoint would add. */
+chat_status cache_bytes_used(struct cache *c, uint64_t *out_bytes);
 
 /* --- meta --- */
 

@@ -38,7 +38,7 @@ static chat_status load(struct client_core *core)
     if (status == CHAT_OK)
         status = cache_get_ticket(core->cache, &core->ticket);
     if (status == CHAT_OK)
-        keep_loaded(core);
+        status = keep_look(core);
     core->is_loaded = status == CHAT_OK;
     return status;
 }

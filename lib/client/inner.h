@@ -168,8 +168,8 @@ bool keep_drop(struct client_core *core, struct channel *ch, uint64_t from, uint
 bool keep_drop_island(struct client_core *core, struct channel *ch, uint64_t from, uint64_t to);
 /* Somebody looks at it now. */
 void keep_shown(struct client_core *core, struct channel *ch);
-void keep_stored(struct client_core *core); /* a message more */
-void keep_loaded(struct client_core *core);
+void keep_stored(struct client_core *core);      /* a message more */
+chat_status keep_look(struct client_core *core); /* is there too much? */
 /* A piece of what is too much. False: nothing is. */
 bool keep_turn(struct client_core *core);
 

@@ -139,13 +139,16 @@ void keep_stored(struct client_core *core)
         return;
     core->stored = 0;
     if (!core->evicting)
-        core->evicting = cache_bytes_used(core->cache) > core->cfg.cache_bytes_max;
+        (void)core_ok(core, keep_look(core));
 }
 
-void keep_loaded(struct client_core *core)
+chat_status keep_look(struct client_core *core)
 {
-    core->evicting =
-        core->cfg.cache_bytes_max && cache_bytes_used(core->cache) > core->cfg.cache_bytes_max;
+    uint64_t used = 0;
+    chat_status status = core->cfg.cache_bytes_max ? cache_bytes_used(core->cache, &used) : CHAT_OK;
+
+    core->evicting = used > core->cfg.cache_bytes_max;
+    return status;
 }
 
 bool keep_turn(struct client_core *core)
@@ -154,11 +157,14 @@ bool keep_turn(struct client_core *core)
     const uint64_t wanted = core->cfg.cache_bytes_max - core->cfg.cache_bytes_max / 16;
     const uint64_t newest = core->cfg.keep_max ? core->cfg.keep_max : KEEP_SPARED;
     struct victim v;
+    uint64_t used;
     bool behind = false;
 
     if (!core->evicting)
         return false;
-    if (cache_bytes_used(core->cache) <= wanted) {
+    if (!core_ok(core, cache_bytes_used(core->cache, &used)))
+        return true;
+    if (used <= wanted) {
         core->evicting = false;
         return false;
     }
