@@ -228,16 +228,28 @@ static bool is_held(chat_conn *conn, uint64_t channel_id, uint64_t seq)
     return held;
 }
 
-static void check_message(struct sim_screen *s, chat_conn *conn, uint32_t index)
+/* What the cache has of the row; NULL: nothing. *page is read on where it ends. */
+static const struct chat_message *find_message(struct sim_screen *s, chat_conn *conn,
+                                               const struct shown_row *row, chat_page **page)
+{
+    uint64_t channel_id = chat_view_get_channel_id(s->window.view), from;
+
+    if (!*page || row->seq < chat_page_get_from_seq(*page) ||
+        row->seq > chat_page_get_to_seq(*page)) {
+        chat_page_free(*page);
+        *page = NULL;
+        if (chat_conn_read_messages(conn, channel_id, row->seq, WINDOW_ROWS_MAX, false, page) !=
+            CHAT_OK)
+            return NULL;
+    }
+    from = chat_page_get_from_seq(*page);
+    return row->seq >= from ? chat_page_get_message(*page, row->seq - from) : NULL;
+}
+
+static void check_message(struct sim_screen *s, uint32_t index, const struct chat_message *m)
 {
     const struct shown_row *row = &s->window.rows[index];
-    uint64_t channel_id = chat_view_get_channel_id(s->window.view);
-    const struct chat_message *m;
-    chat_page *page = NULL;
 
-    if (chat_conn_read_messages(conn, channel_id, row->seq, 1, false, &page) != CHAT_OK)
-        return;
-    m = chat_page_get_message(page, 0);
     if (!m || m->seq != row->seq)
         wrong(s, &s->window, index, "the cache does not hold it");
     else if (m->message_id != row->message_id)
@@ -247,7 +259,6 @@ static void check_message(struct sim_screen *s, chat_conn *conn, uint32_t index)
     else if ((m->deleted && !row->deleted) ||
              (!row->changing && (m->deleted != row->deleted || text_hash(m) != row->text)))
         wrong(s, &s->window, index, "the cache says something else");
-    chat_page_free(page);
 }
 
 static void check_keys(struct sim_screen *s, const struct pane *p)
@@ -256,28 +267,6 @@ static void check_keys(struct sim_screen *s, const struct pane *p)
         for (uint32_t k = 0; k < i; k++)
             if (p->rows[i].key == p->rows[k].key)
                 wrong(s, p, i, "its key is another row's, too");
-}
-
-/* The rows from `index` on are what waits in the outbox. */
-static void check_outbox(struct sim_screen *s, chat_conn *conn, uint32_t index)
-{
-    struct pane *p = &s->window;
-    const struct chat_outgoing *o;
-
-    for (uint32_t i = 0; chat_conn_get_outgoing(conn, i, &o); i++) {
-        if (o->kind != CHAT_OUTGOING_SEND || o->channel_id != chat_view_get_channel_id(p->view) ||
-            !p->status.at_latest)
-            continue;
-        if (index >= p->count || p->rows[index].seq ||
-            p->rows[index].nonce.counter != o->nonce.counter ||
-            p->rows[index].nonce.device_id != o->nonce.device_id)
-            wrong(s, p, index, "the outbox has something else");
-        else if (!p->rows[index].changing && p->rows[index].text != hash_text(o->text, o->text_len))
-            wrong(s, p, index, "the outbox has another text of it");
-        index++;
-    }
-    if (index < p->count)
-        wrong(s, p, index, "the outbox has nothing of it");
 }
 
 /* The row that an operation is about; NULL: it is not in the window. */
@@ -296,26 +285,57 @@ static struct doing *find_doing(struct sim_screen *s, const struct chat_outgoing
     return NULL;
 }
 
-/* What was done to messages and is not in shows on their rows. */
-static void check_changes(struct sim_screen *s, chat_conn *conn)
+static void note_doing(struct sim_screen *s, const struct chat_outgoing *o)
+{
+    struct doing *d = find_doing(s, o);
+
+    if (!d)
+        return;
+    if (o->kind == CHAT_OUTGOING_REACT) {
+        d->reactions += o->state == CHAT_OUTGOING_QUEUED;
+    } else {
+        d->kind = o->kind;
+        d->state = o->state;
+        d->text = o->kind == CHAT_OUTGOING_DELETE ? 0 : hash_text(o->text, o->text_len);
+    }
+}
+
+static void check_waiting(struct sim_screen *s, const struct chat_outgoing *o, uint32_t index)
+{
+    struct pane *p = &s->window;
+    const struct shown_row *row = &p->rows[index];
+
+    if (index >= p->count || row->seq || row->nonce.counter != o->nonce.counter ||
+        row->nonce.device_id != o->nonce.device_id)
+        wrong(s, p, index, "the outbox has something else");
+    else if (!row->changing && row->text != hash_text(o->text, o->text_len))
+        wrong(s, p, index, "the outbox has another text of it");
+}
+
+/* The rows from `index` on are what waits in the outbox. What else waits there, for it was done
+ * to messages and is not in, shows on their rows. */
+static void check_outbox(struct sim_screen *s, chat_conn *conn, uint32_t index)
 {
     struct pane *p = &s->window;
     const struct chat_outgoing *o;
 
     memset(s->doing, 0, p->count * sizeof(*s->doing));
     for (uint32_t i = 0; chat_conn_get_outgoing(conn, i, &o); i++) {
-        struct doing *d = NULL;
-
-        if (o->kind != CHAT_OUTGOING_SEND && o->channel_id == chat_view_get_channel_id(p->view))
-            d = find_doing(s, o);
-        if (d && o->kind == CHAT_OUTGOING_REACT) {
-            d->reactions += o->state == CHAT_OUTGOING_QUEUED;
-        } else if (d) {
-            d->kind = o->kind;
-            d->state = o->state;
-            d->text = o->kind == CHAT_OUTGOING_DELETE ? 0 : hash_text(o->text, o->text_len);
-        }
+        if (o->channel_id != chat_view_get_channel_id(p->view))
+            continue;
+        if (o->kind != CHAT_OUTGOING_SEND)
+            note_doing(s, o);
+        else if (p->status.at_latest)
+            check_waiting(s, o, index++);
     }
+    if (index < p->count)
+        wrong(s, p, index, "the outbox has nothing of it");
+}
+
+static void check_changes(struct sim_screen *s)
+{
+    struct pane *p = &s->window;
+
     for (uint32_t i = 0; i < p->count; i++) {
         const struct shown_row *row = &p->rows[i];
         const struct doing *d = &s->doing[i];
@@ -334,6 +354,7 @@ static void check_window(struct sim_screen *s, chat_conn *conn, bool whole)
     struct pane *p = &s->window;
     uint64_t channel_id = chat_view_get_channel_id(p->view), next = 0, head = 0;
     const struct chat_channel *channel = chat_conn_get_channel(conn, channel_id);
+    chat_page *page = NULL;
     uint32_t i = 0;
 
     if (channel)
@@ -349,7 +370,7 @@ static void check_window(struct sim_screen *s, chat_conn *conn, bool whole)
         if (row->is_gap && whole)
             wrong(s, p, i, "a gap where everything is held");
         if (!row->is_gap)
-            check_message(s, conn, i);
+            check_message(s, i, find_message(s, conn, row, &page));
         else if (is_held(conn, channel_id, row->seq) || is_held(conn, channel_id, row->to))
             wrong(s, p, i, "a gap that the cache holds");
     }
@@ -357,8 +378,9 @@ static void check_window(struct sim_screen *s, chat_conn *conn, bool whole)
         wrong(s, p, i, "it does not end at the newest message");
     if (i > WINDOW_ROWS_MAX)
         wrong(s, p, i, "more rows than were allowed");
+    chat_page_free(page);
     check_outbox(s, conn, i);
-    check_changes(s, conn);
+    check_changes(s);
     check_keys(s, p);
 }
 
