@@ -2,7 +2,8 @@
  * The public calls in any order over a transport that does anything it may: two conns on a
  * loop, calls between an event and its use, after stop and suspend, conns freed with links
  * open, views at any moment. The input is steps: a byte for the call, then its arguments; what
- * the network does is read from it within pump().
+ * the network does is read from it within pump(). An input that begins with 0xff finds conn 0
+ * live, with some messages in a channel: by chance few inputs come so far.
  */
 #include <libchat/libchat.h>
 
@@ -22,6 +23,8 @@ struct net_link {
     uint64_t number;
     bool blocked;
     uint32_t asked; /* the last request */
+    WireClientFrame__BodyCase asked_what;
+    uint64_t asked_channel; /* of a message */
 };
 
 struct world {
@@ -38,6 +41,8 @@ struct world {
     struct chat_event held[CONNS]; /* borrowed until the next pull */
     bool holds[CONNS];
     struct chat_nonce nonce;
+    uint64_t head; /* of channel 1, as the server that means well has it */
+    bool means_well;
 };
 
 static struct world w;
@@ -65,7 +70,7 @@ static chat_status net_connect(void *self, uint64_t number, const struct chat_co
     (void)self;
     FUZZ_CHECK(!w.pumping && number > w.last_number && to->url[0] && to->timeout_ms > 0);
     w.last_number = number;
-    if (input_below(&w.in, 16) == 15)
+    if (!w.means_well && input_below(&w.in, 16) == 15)
         return CHAT_E_NOMEM;
     for (uint32_t i = 0; i < LINKS; i++) {
         if (w.links[i].state != LINK_FREE)
@@ -74,6 +79,16 @@ static chat_status net_connect(void *self, uint64_t number, const struct chat_co
         return CHAT_OK;
     }
     return CHAT_E_FULL;
+}
+
+static void note_asked(struct net_link *l, const WireClientFrame *frame)
+{
+    if (!frame->request_id)
+        return;
+    l->asked = frame->request_id;
+    l->asked_what = frame->body_case;
+    if (frame->body_case == WIRE_CLIENT_FRAME__BODY_SEND_MESSAGE)
+        l->asked_channel = frame->send_message->channel_id;
 }
 
 static chat_status net_send(void *self, uint64_t number, const struct chat_buffer *buffers,
@@ -98,9 +113,10 @@ static chat_status net_send(void *self, uint64_t number, const struct chat_buffe
     arena_init(&arena, NULL, 4u << 20);
     FUZZ_CHECK(wire_decode_client(bytes, len, &arena, &batch, &fault) == CHAT_OK);
     for (size_t i = 0; i < batch->n_frames; i++)
-        if (batch->frames[i]->request_id)
-            l->asked = batch->frames[i]->request_id;
+        note_asked(l, batch->frames[i]);
     arena_fini(&arena);
+    if (w.means_well)
+        return CHAT_OK;
     switch (input_below(&w.in, 16)) {
     case 13: l->blocked = *out_blocked = true; return CHAT_OK;
     case 14: return CHAT_E_NETWORK;
@@ -146,6 +162,9 @@ static void welcome(struct net_link *l)
     say(l, &frame, l->asked);
     head.channel_id = 1;
     head.epoch = 1;
+    head.seq = w.head;
+    head.message_id = w.head * 10;
+    channel.first_seq = 1;
     channel.head = &head;
     channel.home_id = 1;
     channel.permissions = 7;
@@ -155,6 +174,53 @@ static void welcome(struct net_link *l)
     frame.body_case = WIRE_SERVER_FRAME__BODY_CHANNEL_LIST;
     frame.channel_list = &list;
     say(l, &frame, 0);
+}
+
+/* The next message of channel 1. */
+static void talk(struct net_link *l)
+{
+    WireServerFrame frame = WIRE_SERVER_FRAME__INIT;
+    WireMessage m = WIRE_MESSAGE__INIT;
+    WireNonce nonce = WIRE_NONCE__INIT;
+
+    w.head++;
+    nonce.device_id = 99;
+    nonce.counter = w.head;
+    m.channel_id = 1;
+    m.seq = w.head;
+    m.message_id = w.head * 10;
+    m.author_id = 2;
+    m.sent_at_ms = w.now_ms;
+    m.nonce = &nonce;
+    m.text = "talk";
+    frame.body_case = WIRE_SERVER_FRAME__BODY_MESSAGE;
+    frame.message = &m;
+    say(l, &frame, 0);
+}
+
+/* What was asked last is done, or is denied. */
+static void answer(struct net_link *l, bool denied)
+{
+    WireServerFrame frame = WIRE_SERVER_FRAME__INIT;
+    WireSent sent = WIRE_SENT__INIT;
+    WireOk ok = WIRE_OK__INIT;
+    WireProblem problem = WIRE_PROBLEM__INIT;
+
+    frame.body_case = WIRE_SERVER_FRAME__BODY_OK;
+    frame.ok = &ok;
+    if (denied) {
+        problem.code = (int32_t)input_below(&w.in, 24);
+        frame.body_case = WIRE_SERVER_FRAME__BODY_PROBLEM;
+        frame.problem = &problem;
+    } else if (l->asked_what == WIRE_CLIENT_FRAME__BODY_SEND_MESSAGE) {
+        sent.channel_id = l->asked_channel;
+        sent.seq = ++w.head;
+        sent.message_id = w.head * 10;
+        sent.epoch = 1;
+        frame.body_case = WIRE_SERVER_FRAME__BODY_SENT;
+        frame.sent = &sent;
+    }
+    say(l, &frame, l->asked);
 }
 
 static void some_frame(struct net_link *l)
@@ -178,7 +244,7 @@ static void end_link(struct net_link *l)
 static void net_happens(void)
 {
     struct net_link *l = &w.links[input_below(&w.in, LINKS)];
-    uint64_t what = input_below(&w.in, 8);
+    uint64_t what = input_below(&w.in, 16);
 
     if (l->state == LINK_FREE)
         return;
@@ -191,6 +257,11 @@ static void net_happens(void)
         welcome(l);
     } else if (what < 5) {
         some_frame(l);
+    } else if (what >= 8) {
+        if (what < 12)
+            talk(l);
+        else
+            answer(l, what == 15);
     } else if (what == 5) {
         w.sink.on_message(l->number, w.in.bytes, w.in.len % 64, w.sink.user);
     } else if (l->blocked) {
@@ -199,10 +270,27 @@ static void net_happens(void)
     }
 }
 
+static void net_means_well(void)
+{
+    struct net_link *l = &w.links[0];
+
+    if (l->state == LINK_OPEN && l->asked_what == WIRE_CLIENT_FRAME__BODY_HELLO) {
+        welcome(l);
+        for (uint32_t i = 0; i < 9; i++)
+            talk(l);
+        l->asked_what = WIRE_CLIENT_FRAME__BODY__NOT_SET;
+    } else if (l->state == LINK_CONNECTING) {
+        l->state = LINK_OPEN;
+        w.sink.on_opened(l->number, w.sink.user);
+    }
+}
+
 static chat_status net_pump(void *self, int64_t timeout_ms)
 {
     (void)self;
     w.pumping = true;
+    if (w.means_well)
+        net_means_well();
     for (uint64_t i = input_below(&w.in, 6); i > 0; i--)
         net_happens();
     w.pumping = false;
@@ -323,7 +411,8 @@ static void new_conn(uint32_t at)
     config.events_max = flags & 2 ? 4 : 1024;
     config.outbox_max = flags & 4 ? 3 : 100;
     config.requests_max = flags & 8 ? 2 : 64;
-    config.presence = (chat_presence_state)(flags >> 5);
+    config.presence =
+        (chat_presence_state)(flags < 0xe0 ? CHAT_PRESENCE_IDLE + (flags >> 5) % 4 : 0);
     if (chat_conn_new(w.loop, &config, &w.conns[at]) != CHAT_OK)
         FUZZ_CHECK(!w.conns[at]);
     forget_views(at);
@@ -519,6 +608,22 @@ static void step(void)
         use_held(i);
 }
 
+static void begin_live(void)
+{
+    const struct input rest = w.in;
+
+    w.in = (struct input){.bytes = (const uint8_t *)"\1", .len = 1};
+    new_conn(0);
+    FUZZ_CHECK(w.conns[0] && chat_conn_start(w.conns[0]) == CHAT_OK);
+    w.means_well = true;
+    for (uint32_t i = 0; i < 4; i++)
+        FUZZ_CHECK(chat_loop_step(w.loop, 0) == CHAT_OK);
+    FUZZ_CHECK(chat_conn_get_state(w.conns[0]) == CHAT_CONN_LIVE);
+    FUZZ_CHECK(chat_conn_get_channel(w.conns[0], 1)->head_seq == w.head);
+    w.means_well = false;
+    w.in = rest;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     struct chat_event event = CHAT_EVENT_INIT;
@@ -528,6 +633,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     make_loop();
     for (uint32_t i = 0; i < CONNS; i++)
         forget_views(i);
+    if (len && bytes[0] == 0xff) {
+        w.in.at++;
+        begin_live();
+    }
     for (uint32_t i = 0; i < STEPS_MAX && !input_ended(&w.in); i++)
         step();
     for (uint32_t i = 0; i < CONNS; i++) {
