@@ -209,7 +209,7 @@ static void answer(struct net_link *l, bool denied)
     frame.body_case = WIRE_SERVER_FRAME__BODY_OK;
     frame.ok = &ok;
     if (denied) {
-        problem.code = (int32_t)input_below(&w.in, 24);
+        problem.code = (WireProblemCode)input_below(&w.in, 24);
         frame.body_case = WIRE_SERVER_FRAME__BODY_PROBLEM;
         frame.problem = &problem;
     } else if (l->asked_what == WIRE_CLIENT_FRAME__BODY_SEND_MESSAGE) {
