@@ -70,6 +70,7 @@ enum statement {
     ST_INDEX_TRASH_NEXT,
     ST_INDEX_TRASH_DROP,
     ST_SEARCH,
+    ST_SEARCH_COUNT,
     ST_PAGE_COUNT,
     ST_COUNT,
 };

@@ -15,7 +15,8 @@ struct cache_search {
     struct buf folded, match, text;
     uint64_t channel_id, before;
     int64_t high; /* documents up to here are not looked at yet; 0: none */
-    bool open_end;
+    bool open_end, counted;
+    size_t rare_at, rare_len; /* the one term of `match` to look up; len 0: all */
     uint32_t limit, count;
     struct hit hits[]; /* by falling message id; room for one more than limit */
 };
@@ -83,9 +84,10 @@ void cache_search_free(struct cache_search *s)
 /* The documents of the next step: whole days, or a part of one that is too large. */
 static chat_status next_slice(struct cache_search *s, int64_t *out_low)
 {
+    const int64_t most = s->rare_len ? SEARCH_RARE_DOCUMENTS : SEARCH_STEP_DOCUMENTS;
     int64_t at = s->high, low = 1, total = 0;
 
-    while (total < SEARCH_STEP_DOCUMENTS) {
+    while (total < most) {
         int64_t last, of_day;
         chat_status status = cache_index_last(s->c, at, &last);
 
@@ -100,8 +102,8 @@ static chat_status next_slice(struct cache_search *s, int64_t *out_low)
         of_day = last & INDEX_DAY_MASK;
         if (total == 0) {
             s->high = last;
-            if (of_day > SEARCH_STEP_DOCUMENTS) {
-                low = last - SEARCH_STEP_DOCUMENTS + 1;
+            if (of_day > most) {
+                low = last - most + 1;
                 break;
             }
         }
@@ -151,8 +153,61 @@ static chat_status consider(struct cache_search *s, sqlite3_stmt *st)
     return status;
 }
 
+/* --- the rarest term alone --- */
+
+/* Documents of the slice that have it, at most one more than are rare. */
+static chat_status count_term(struct cache_search *s, const char *term, size_t len, int64_t low,
+                              uint32_t *out_count)
+{
+    chat_status status;
+    sqlite3_stmt *st = cache_statement(s->c, ST_SEARCH_COUNT, &status);
+
+    if (!st)
+        return status;
+    cache_bind_text(st, 1, term, len);
+    sqlite3_bind_int64(st, 2, low);
+    sqlite3_bind_int64(st, 3, s->high);
+    sqlite3_bind_int64(st, 4, SEARCH_RARE + 1);
+    status = cache_only(s->c, st);
+    *out_count = status == CHAT_OK ? (uint32_t)sqlite3_column_int64(st, 0) : 0;
+    sqlite3_reset(st);
+    sqlite3_clear_bindings(st);
+    return status;
+}
+
+static chat_status find_rare(struct cache_search *s, int64_t low)
+{
+    const char *match = (const char *)s->match.bytes;
+    const size_t len = s->match.len - 1;
+    uint32_t fewest = SEARCH_RARE + 1, count = 0;
+    size_t at = 0, next;
+
+    s->counted = true;
+    for (uint32_t i = 0; i < SEARCH_TERMS_COUNTED && at < len; i++, at = next) {
+        chat_status status;
+
+        /* "one" "two" "beginn"* */
+        next = (size_t)((const char *)memchr(match + at + 1, '"', len - at - 1) - match) + 1;
+        while (next < len && match[next] != '"')
+            next++;
+        if (at == 0 && next == len)
+            return CHAT_OK; /* it is alone anyway */
+        status = count_term(s, match + at, next - at, low, &count);
+        if (status != CHAT_OK)
+            return status;
+        if (count < fewest) {
+            fewest = count;
+            s->rare_at = at;
+            s->rare_len = next - at;
+        }
+    }
+    return CHAT_OK;
+}
+
 static chat_status look_through(struct cache_search *s, int64_t low)
 {
+    const uint32_t most = s->rare_len ? SEARCH_RARE_CANDIDATES : SEARCH_STEP_CANDIDATES;
+    const size_t len = s->rare_len ? s->rare_len : s->match.len - 1;
     chat_status status;
     sqlite3_stmt *st = cache_statement(s->c, ST_SEARCH, &status);
     int64_t next = low - 1;
@@ -160,7 +215,7 @@ static chat_status look_through(struct cache_search *s, int64_t low)
 
     if (!st)
         return status;
-    cache_bind_text(st, 1, (const char *)s->match.bytes, s->match.len - 1);
+    cache_bind_text(st, 1, (const char *)s->match.bytes + s->rare_at, len);
     sqlite3_bind_int64(st, 2, low);
     sqlite3_bind_int64(st, 3, s->high);
     while (cache_next(s->c, st, &status)) {
@@ -171,8 +226,9 @@ static chat_status look_through(struct cache_search *s, int64_t low)
             break;
         }
         status = consider(s, st);
-        if (++candidates == SEARCH_STEP_CANDIDATES) {
+        if (++candidates == most) {
             next = doc - 1;
+            s->rare_at = s->rare_len = 0;
             break;
         }
     }
@@ -192,7 +248,7 @@ chat_status cache_search_step(struct cache_search *s, bool *out_done)
     if (status == CHAT_OK && s->high > 0 && is_full(s, s->high))
         s->high = 0;
     if (status == CHAT_OK && s->high > 0)
-        status = look_through(s, low);
+        status = s->counted ? look_through(s, low) : find_rare(s, low);
     *out_done = s->high <= 0;
     return status;
 }

@@ -17,6 +17,15 @@
 
 #define SEARCH_STEP_DOCUMENTS 65536u /* looked through by one step */
 #define SEARCH_STEP_CANDIDATES 512u  /* read and compared by one step */
+/*
+ * When one of the words is in so few of the newest documents, it alone is looked up, in larger
+ * steps, and the others are looked for in what it finds: FTS5 would walk the long lists of the
+ * others for each of its documents. Found to be in more further on, all are looked up again.
+ */
+#define SEARCH_RARE 32u
+#define SEARCH_RARE_DOCUMENTS 524288u /* looked through by one step */
+#define SEARCH_RARE_CANDIDATES 128u   /* of one step; more is not rare */
+#define SEARCH_TERMS_COUNTED 8u       /* the first ones */
 
 /* --- the index --- */
 

@@ -119,6 +119,8 @@ static const char *const sql[ST_COUNT] = {
                   " AND m.doc=d.doc"
                   " WHERE t.index_terms MATCH ?1 AND t.rowid BETWEEN ?2 AND ?3"
                   " ORDER BY t.rowid DESC",
+    [ST_SEARCH_COUNT] = "SELECT count(*) FROM (SELECT 1 FROM index_terms WHERE index_terms MATCH ?1"
+                        " AND rowid BETWEEN ?2 AND ?3 LIMIT ?4)",
     [ST_PAGE_COUNT] = "SELECT page_count-freelist_count FROM pragma_page_count,"
                       "pragma_freelist_count",
 };

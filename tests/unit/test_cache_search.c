@@ -286,6 +286,47 @@ START_TEST(a_step_does_a_bounded_piece)
 }
 END_TEST
 
+/* The newest documents are many, as it seems: a search has to take a further step. */
+static void pretend_a_full_day(int64_t day)
+{
+    const int64_t doc = (day << INDEX_DAY_BITS) + SEARCH_STEP_DOCUMENTS;
+    char *sql = sqlite3_mprintf("INSERT INTO index_docs(doc,channel_id,seq) VALUES(%lld,99,1)",
+                                (long long)doc);
+
+    ck_assert_int_eq(cache_commit(c), CHAT_OK);
+    ck_assert_int_eq(sqlite3_exec(c->db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_free(sql);
+}
+
+/* _i: how many of old have the word which is rare today. */
+START_TEST(a_word_that_is_rare_today_and_was_not_once_is_found_throughout)
+{
+    const uint32_t olds[] = {11, SEARCH_RARE_CANDIDATES - 1, SEARCH_RARE_CANDIDATES * 5 + 1};
+    const uint32_t old = olds[_i];
+    uint64_t before = 0;
+    uint32_t count = 0;
+
+    for (uint64_t seq = 1; seq <= old; seq++)
+        put(5, seq, 1, seq % 2 ? "rare common" : "rare other");
+    pretend_a_full_day(2);
+    for (uint64_t seq = old + 1; seq <= old + 3 * SEARCH_RARE; seq++)
+        put(5, seq, 2, seq == old + 2 ? "rare common" : "common");
+    settle();
+    do {
+        ck_assert_uint_le(find_bytes("common rare ", 12, 0, before, 50), 50);
+        for (uint32_t i = 0; i < found.count; i++, count++) {
+            const uint64_t expected = count ? old - 2 * (count - 1) : old + 2;
+
+            ck_assert_uint_eq(found.seqs[i], expected);
+        }
+        before = found.next;
+    } while (before);
+    ck_assert_uint_eq(count, 1 + (old + 1) / 2);
+    ck_assert_uint_eq(find("common rar"), count < 50 ? count : 50); /* a beginning, too */
+    ck_assert_uint_eq(find("rar common"), 0);
+}
+END_TEST
+
 /* --- what changes --- */
 
 START_TEST(what_was_deleted_edited_or_dropped_is_not_found_and_leaves_the_index)
@@ -527,6 +568,8 @@ int main(void)
     tcase_add_test(finds, one_channel_is_searched_by_itself);
     tcase_add_test(finds, a_channels_term_in_a_text_changes_nothing);
     tcase_add_test(finds, a_step_does_a_bounded_piece);
+    tcase_add_loop_test(finds, a_word_that_is_rare_today_and_was_not_once_is_found_throughout, 0,
+                        3);
     suite_add_tcase(suite, finds);
     tcase_add_checked_fixture(changes, setup, teardown);
     tcase_add_test(changes, what_was_deleted_edited_or_dropped_is_not_found_and_leaves_the_index);
