@@ -90,7 +90,7 @@ static void go_on(struct app *app)
     chat_status status = CHAT_OK;
 
     if (!chat_conn_get_channel(app->conn, app->channel_id))
-        return; /* a new one comes a moment after CHAT_EVENT_OPENED */
+        return; /* it is not open yet */
     while (app->times && status == CHAT_OK) {
         status =
             chat_conn_send_text(app->conn, app->channel_id, app->text, strlen(app->text), NULL);

@@ -466,8 +466,9 @@ CHAT_API CHAT_USE_RESULT chat_status chat_conn_fetch_members(chat_conn *conn, ui
                                                              uint64_t after_user_id, uint32_t limit,
                                                              uint64_t *out_ticket);
 /* CHAT_EVENT_OPENED, with the id of the channel, new or the one that is there: two users have one
- * direct. A new channel itself may come a moment later, by CHAT_EVENT_CHANNEL: until then calls
- * on it say CHAT_E_NOT_FOUND. */
+ * direct. A new channel has come by CHAT_EVENT_CHANNEL before, so it can be written to at once; but
+ * when it does not come within request_timeout_ms, or has gone again, calls on it say
+ * CHAT_E_NOT_FOUND. */
 CHAT_API CHAT_USE_RESULT chat_status chat_conn_open_direct(chat_conn *conn, uint64_t peer_id,
                                                            uint64_t *out_ticket);
 /* CHAT_EVENT_OPENED, as above; the creator is a member by itself and may manage. `name` is 1 to

@@ -96,7 +96,7 @@ typedef enum chat_event_type {
     /* Answers, with the `ticket` of the call and a `status`. */
     CHAT_EVENT_HISTORY = 40,        /* `page`; around a message: `message`, of the page */
     CHAT_EVENT_USERS = 41,          /* `users`; ticket 0: names learned in passing */
-    CHAT_EVENT_OPENED = 42,         /* `channel_id`, `home_id`; the channel may come after it */
+    CHAT_EVENT_OPENED = 42,         /* `channel_id`, `home_id`; the channel came before it */
     CHAT_EVENT_MEMBERS = 43,        /* `members`; `more` when the list goes on */
     CHAT_EVENT_MEMBER_CHANGED = 44, /* `members`, one; ticket 0: told by the server */
     CHAT_EVENT_DEVICES = 45,        /* `devices`; none after signing out. Since 0.2 */

@@ -85,6 +85,10 @@ static void give_up(struct client_core *core, struct ask *ask, chat_status statu
         ask_finish_history(core, ask, status);
         return;
     }
+    if (ask->is_opened) {
+        finish(core, ask, CHAT_OK, ask->channel_id, ask->home_id, NULL);
+        return;
+    }
     if (rule && rule[0]) {
         reply = reply_new(core, 256);
         if (reply)
@@ -276,7 +280,7 @@ void ask_pump(struct client_core *core)
     {
         struct ask *ask = LIST_ENTRY(node, struct ask, link);
 
-        if (ask->request_id || (ask->kind == ASK_HISTORY && !core->list_complete))
+        if (ask->request_id || ask->is_opened || (ask->kind == ASK_HISTORY && !core->list_complete))
             continue;
         if (ask->wait_until_ms > core->now.mono_ms) {
             core_wake_at(core, ask->wait_until_ms);
@@ -388,9 +392,32 @@ static void take_problem(struct client_core *core, struct ask *ask, const WirePr
             core->now.mono_ms + (int64_t)least_u64(p->retry_after_ms, CLIENT_SLOT_MAX_MS);
 }
 
+/* Who hears that it is open may write to it at once: so the channel comes first. */
+static bool finish_opened(struct client_core *core, struct ask *ask)
+{
+    if (!channel_find(core, ask->channel_id))
+        return false;
+    finish(core, ask, CHAT_OK, ask->channel_id, ask->home_id, NULL);
+    return true;
+}
+
 static void take_opened(struct client_core *core, struct ask *ask, const WireOpened *o)
 {
-    finish(core, ask, CHAT_OK, o->channel_id, o->home_id, NULL);
+    ask->is_opened = true;
+    ask->channel_id = o->channel_id;
+    ask->home_id = o->home_id;
+    (void)finish_opened(core, ask);
+}
+
+void ask_channel_came(struct client_core *core)
+{
+    LIST_EACH(node, &core->asks)
+    {
+        struct ask *ask = LIST_ENTRY(node, struct ask, link);
+
+        if (ask->is_opened)
+            (void)finish_opened(core, ask);
+    }
 }
 
 static void take_users(struct client_core *core, struct ask *ask, const WireUsers *users)

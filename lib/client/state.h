@@ -239,6 +239,9 @@ struct ask {
     uint64_t *ids;       /* in the same block */
     size_t text_len;
     char *text; /* in the same block */
+    /* A channel was opened, which the server has yet to tell of. */
+    bool is_opened;
+    uint64_t channel_id, home_id;
 };
 
 /* --- events that wait --- */
