@@ -125,8 +125,17 @@ typedef chat_status (*cache_channel_fn)(const struct cache_channel *channel, voi
 chat_status cache_channels_load(struct cache *c, cache_channel_fn fn, void *user);
 /* The row and its ranges. */
 chat_status cache_channel_save(struct cache *c, const struct cache_channel *channel);
-/* The row, ranges, messages, receipts, settings and draft. The outbox keeps what is queued. */
+/* The row, ranges, receipts, settings and draft; the messages are remains then. The outbox keeps
+ * what is queued. */
 chat_status cache_channel_remove(struct cache *c, uint64_t channel_id);
+
+/* Looks whether a file that was opened, or gone back from, has remains. */
+chat_status cache_remains_look(struct cache *c);
+bool cache_has_remains(const struct cache *c);
+/* At most so many messages more are gone. */
+chat_status cache_remains_step(struct cache *c, uint32_t count);
+/* The channel comes back: all of them are gone. */
+chat_status cache_remains_clear(struct cache *c, uint64_t channel_id);
 
 /* --- messages --- */
 

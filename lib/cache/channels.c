@@ -165,7 +165,7 @@ chat_status cache_channel_remove(struct cache *c, uint64_t channel_id)
     chat_status status = CACHE_WRITE(c, ST_CHANNEL_DROP, channel_id);
 
     if (status == CHAT_OK)
-        status = cache_messages_drop(c, channel_id, 0, (uint64_t)INT64_MAX);
+        status = cache_remains_leave(c, channel_id);
     if (status == CHAT_OK)
         status = CACHE_WRITE(c, ST_SETTINGS_DROP, channel_id);
     if (status == CHAT_OK)

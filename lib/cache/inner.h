@@ -22,6 +22,9 @@ enum statement {
     ST_CHANNELS_ALL,
     ST_CHANNEL_PUT,
     ST_CHANNEL_DROP,
+    ST_REMAINS_NEXT,
+    ST_REMAINS_HAS,
+    ST_REMAINS_DROP,
     ST_MESSAGE_FIND,
     ST_MESSAGE_PUT,
     ST_MESSAGE_FROM,
@@ -88,6 +91,7 @@ struct cache {
     uint32_t wal_pages;
     bool in_memory;
     bool open_txn;
+    bool remains;       /* messages of removed channels are there */
     bool taken;         /* released, and somebody else had it: said at the next commit, unless all
                          * was loaded again by then */
     chat_status spoilt; /* why the open transaction cannot be committed */
@@ -129,6 +133,10 @@ chat_status cache_meta_put_u64(struct cache *c, const char *key, uint64_t value)
 chat_status cache_schema_check(struct cache *c, uint32_t *out_version);
 /* Brings it from there to CACHE_SCHEMA_VERSION within the caller's transaction. */
 chat_status cache_schema_migrate(struct cache *c, uint32_t version);
+
+/* remains.c */
+chat_status cache_remains_leave(struct cache *c, uint64_t channel_id);
+chat_status cache_remains_are(struct cache *c, uint64_t channel_id, bool *out_are);
 
 /* index.c */
 chat_status cache_index_open(struct cache *c);

@@ -144,9 +144,14 @@ static chat_status consider(struct cache_search *s, sqlite3_stmt *st)
     size_t len = (size_t)sqlite3_column_bytes(st, 4);
     chat_status status;
 
+    bool gone;
+
     if ((s->before && hit.message_id >= s->before) || !text ||
         (s->channel_id && hit.channel_id != s->channel_id))
         return CHAT_OK;
+    status = cache_remains_are(s->c, hit.channel_id, &gone);
+    if (status != CHAT_OK || gone)
+        return status;
     status = words_fold(&s->c->words, text, len, &s->text);
     if (status == CHAT_OK && words_are_in(&s->folded, s->open_end, &s->text))
         keep_hit(s, &hit);
@@ -256,20 +261,24 @@ chat_status cache_search_step(struct cache_search *s, bool *out_done)
 /* --- the page --- */
 
 struct reading {
+    struct cache *c;
     cache_message_fn fn;
     void *user;
 };
 
+/* It may have been deleted since it was found, or its channel removed. */
 static chat_status hand_on(const struct chat_message *m, void *user)
 {
     const struct reading *r = user;
+    bool gone;
+    chat_status status = cache_remains_are(r->c, m->channel_id, &gone);
 
-    return m->deleted ? CHAT_OK : r->fn(m, r->user); /* deleted since it was found */
+    return status != CHAT_OK || gone || m->deleted ? status : r->fn(m, r->user);
 }
 
 chat_status cache_search_read(struct cache_search *s, cache_message_fn fn, void *user)
 {
-    struct reading r = {fn, user};
+    struct reading r = {s->c, fn, user};
     chat_status status = CHAT_OK;
 
     for (uint32_t i = 0; i < s->count && i < s->limit && status == CHAT_OK; i++)

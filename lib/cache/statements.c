@@ -24,6 +24,11 @@ static const char *const sql[ST_COUNT] = {
         "deleted_unread,peer_id,last_counter,last_device,name,shown_at_ms,ranges,mentions)"
         " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21)",
     [ST_CHANNEL_DROP] = "DELETE FROM channels WHERE channel_id=?1",
+    /* What a damaged file says of a channel that is there does not count. */
+    [ST_REMAINS_NEXT] = "SELECT value FROM meta WHERE key>='remains:' AND key<'remains;'"
+                        " AND value NOT IN (SELECT channel_id FROM channels) LIMIT 1",
+    [ST_REMAINS_HAS] = "SELECT 1 FROM meta WHERE key>='remains:' AND key<'remains;' AND value=?1",
+    [ST_REMAINS_DROP] = "DELETE FROM meta WHERE key>='remains:' AND key<'remains;' AND value=?1",
     [ST_MESSAGE_FIND] = "SELECT message_id,rev,text=?3 FROM messages"
                         " WHERE channel_id=?1 AND seq=?2",
     [ST_MESSAGE_FROM] = "SELECT seq,message_id FROM messages"

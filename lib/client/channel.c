@@ -244,6 +244,7 @@ static void list_one(struct client_core *core, const WireChannel *w)
             session_odd(core, "too many channels");
             return;
         }
+        (void)core_ok(core, cache_remains_clear(core->cache, w->head->channel_id));
         ch = insert(core, w->head->channel_id);
         if (!ch) {
             (void)core_ok(core, CHAT_E_NOMEM);

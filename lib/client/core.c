@@ -9,6 +9,7 @@
 #define CHECKPOINT_IDLE_MS 2000 /* this long without a message is idle */
 #define WAL_FORCED 16u          /* times wal_pages_max: then idle or not */
 #define CHORES_WAIT_MS 2000     /* after the cache refused */
+#define REMAINS_PIECE 512u      /* messages of removed channels that one turn drops */
 
 bool core_ok(struct client_core *core, chat_status status)
 {
@@ -39,6 +40,8 @@ static chat_status load(struct client_core *core)
         status = cache_get_ticket(core->cache, &core->ticket);
     if (status == CHAT_OK)
         status = keep_look(core);
+    if (status == CHAT_OK)
+        status = cache_remains_look(core->cache);
     core->is_loaded = status == CHAT_OK;
     return status;
 }
@@ -111,7 +114,8 @@ chat_status core_commit(struct client_core *core)
 /* What nobody waits for, in turns that have nothing else to do. */
 static int64_t chores_deadline(const struct client_core *core)
 {
-    int64_t at_ms = core->evicting ? core->now.mono_ms : index_deadline(core);
+    const bool now = core->evicting || cache_has_remains(core->cache);
+    int64_t at_ms = now ? core->now.mono_ms : index_deadline(core);
 
     if (core->suspended || !core->is_loaded)
         return MOMENT_NEVER;
@@ -123,7 +127,9 @@ static void do_chores(struct client_core *core)
 {
     if (search_turn(core) || core->now.mono_ms < chores_deadline(core))
         return;
-    if (!keep_turn(core))
+    if (cache_has_remains(core->cache))
+        (void)core_ok(core, cache_remains_step(core->cache, REMAINS_PIECE));
+    else if (!keep_turn(core))
         index_turn(core);
 }
 

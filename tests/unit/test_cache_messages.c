@@ -130,18 +130,70 @@ START_TEST(a_channel_comes_back_with_its_ranges)
 }
 END_TEST
 
-START_TEST(removing_a_channel_removes_its_messages)
+static chat_status count_message(const struct chat_message *m, void *user)
+{
+    (void)m;
+    ++*(int *)user;
+    return CHAT_OK;
+}
+
+static int held(void)
+{
+    int count = 0;
+
+    ck_assert_int_eq(cache_messages_read(c, 9, 1, 99, 99, count_message, &count), CHAT_OK);
+    return count;
+}
+
+static void remove_channel(int messages)
 {
     struct cache_channel ch = {.channel_id = 9}, back = {0};
-    struct seen seen = {0};
 
     ck_assert_int_eq(cache_channel_save(c, &ch), CHAT_OK);
-    put(1, 1, 0, "x");
+    for (int seq = 1; seq <= messages; seq++)
+        put((uint64_t)seq, (uint64_t)seq, 0, "x");
     ck_assert_int_eq(cache_channel_remove(c, 9), CHAT_OK);
     ck_assert_int_eq(cache_channels_load(c, take_channel, &back), CHAT_OK);
     ck_assert_uint_eq(back.channel_id, 0);
-    ck_assert_int_eq(cache_messages_read(c, 9, 1, 9, 9, see, &seen), CHAT_OK);
-    ck_assert_int_eq(seen.count, 0);
+    ck_assert(cache_has_remains(c));
+}
+
+START_TEST(a_removed_channels_messages_go_in_pieces)
+{
+    remove_channel(9);
+    for (int left = 9; left > 0; left -= 4) {
+        ck_assert(cache_has_remains(c));
+        ck_assert_int_eq(held(), left);
+        ck_assert_int_eq(cache_remains_step(c, 4), CHAT_OK);
+    }
+    ck_assert_int_eq(held(), 0);
+    ck_assert_int_eq(cache_remains_step(c, 4), CHAT_OK);
+    ck_assert(!cache_has_remains(c));
+    ck_assert_int_eq(cache_remains_step(c, 4), CHAT_OK);
+}
+END_TEST
+
+START_TEST(what_is_left_of_a_removed_channel_goes_before_it_comes_back)
+{
+    remove_channel(9);
+    ck_assert_int_eq(cache_remains_step(c, 4), CHAT_OK);
+    ck_assert_int_eq(cache_remains_clear(c, 8), CHAT_OK); /* another */
+    ck_assert_int_eq(held(), 5);
+    ck_assert_int_eq(cache_remains_clear(c, 9), CHAT_OK);
+    ck_assert(!cache_has_remains(c));
+    put(3, 3, 0, "y");
+    ck_assert_int_eq(cache_remains_step(c, 4), CHAT_OK);
+    ck_assert_int_eq(held(), 1);
+}
+END_TEST
+
+START_TEST(a_removal_that_is_undone_leaves_nothing_to_do)
+{
+    ck_assert_int_eq(cache_commit(c), CHAT_OK);
+    remove_channel(2);
+    cache_rollback(c);
+    ck_assert_int_eq(cache_remains_look(c), CHAT_OK);
+    ck_assert(!cache_has_remains(c));
 }
 END_TEST
 
@@ -170,7 +222,9 @@ int main(void)
     tcase_add_test(tc, reading_keeps_bounds_order_and_limit);
     tcase_add_test(tc, tombstones_are_counted);
     tcase_add_test(tc, a_channel_comes_back_with_its_ranges);
-    tcase_add_test(tc, removing_a_channel_removes_its_messages);
+    tcase_add_test(tc, a_removed_channels_messages_go_in_pieces);
+    tcase_add_test(tc, what_is_left_of_a_removed_channel_goes_before_it_comes_back);
+    tcase_add_test(tc, a_removal_that_is_undone_leaves_nothing_to_do);
     tcase_add_test(tc, a_users_name_is_replaced);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

@@ -56,6 +56,8 @@ static void put(uint64_t channel_id, uint64_t seq, int64_t day, const char *text
 
 static void settle(void)
 {
+    while (cache_has_remains(c))
+        ck_assert_int_eq(cache_remains_step(c, 16), CHAT_OK);
     for (int i = 0; i < 100000 && !cache_index_is_done(c); i++)
         ck_assert_int_eq(cache_index_step(c, 16), CHAT_OK);
     ck_assert(cache_index_is_done(c));
