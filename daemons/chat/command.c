@@ -93,6 +93,7 @@ static void run_help(struct app *app, char *rest)
           "  /state                     the connection\n"
           "  /mute [HOURS], /unmute     the current conversation\n"
           "  /find WORDS                search what is kept here\n"
+          "  /presence STATE            online, idle, busy or invisible to others\n"
           "  /quit\n",
           app->out);
 }
@@ -308,6 +309,27 @@ static void run_unmute(struct app *app, char *rest)
     mute(app, 0);
 }
 
+static void run_presence(struct app *app, char *rest)
+{
+    static const struct {
+        const char *name;
+        chat_presence_state state;
+    } states[] = {{"online", CHAT_PRESENCE_ONLINE},
+                  {"idle", CHAT_PRESENCE_IDLE},
+                  {"busy", CHAT_PRESENCE_DND},
+                  {"invisible", CHAT_PRESENCE_INVISIBLE}};
+
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+        if (strcmp(rest, states[i].name) != 0)
+            continue;
+        if (!failed(app, "/presence", chat_conn_set_presence(app->conn, states[i].state)))
+            print_note(app, "others see you as %s",
+                       states[i].state == CHAT_PRESENCE_INVISIBLE ? "offline" : rest);
+        return;
+    }
+    print_note(app, "usage: /presence online, idle, busy or invisible");
+}
+
 static void run_find(struct app *app, char *rest)
 {
     if (*rest == '\0')
@@ -328,13 +350,14 @@ static const struct {
     const char *name;
     void (*run)(struct app *app, char *rest);
 } commands[] = {
-    {"help", run_help},       {"list", run_list},     {"join", run_join},
-    {"direct", run_direct},   {"group", run_group},   {"add", run_add},
-    {"remove", run_remove},   {"leave", run_leave},   {"who", run_who},
-    {"history", run_history}, {"edit", run_edit},     {"delete", run_delete},
-    {"outbox", run_outbox},   {"state", run_state},   {"quit", run_quit},
-    {"reply", run_reply},     {"react", run_react},   {"unreact", run_unreact},
-    {"mute", run_mute},       {"unmute", run_unmute}, {"find", run_find},
+    {"help", run_help},         {"list", run_list},     {"join", run_join},
+    {"direct", run_direct},     {"group", run_group},   {"add", run_add},
+    {"remove", run_remove},     {"leave", run_leave},   {"who", run_who},
+    {"history", run_history},   {"edit", run_edit},     {"delete", run_delete},
+    {"outbox", run_outbox},     {"state", run_state},   {"quit", run_quit},
+    {"reply", run_reply},       {"react", run_react},   {"unreact", run_unreact},
+    {"mute", run_mute},         {"unmute", run_unmute}, {"find", run_find},
+    {"presence", run_presence},
 };
 
 void command_run(struct app *app, const char *line)

@@ -194,6 +194,7 @@ void term_resize(void)
     clearok(stdscr, TRUE);
 }
 
+void term_ring(void) { (void)beep(); }
 void term_redraw(void) { clearok(stdscr, TRUE); }
 
 /* --- keys --- */

@@ -55,6 +55,8 @@ void term_resize(void);
 bool term_read(struct term_key *out);
 /* The cursor is hidden when x is negative. */
 void term_show(const struct canvas *canvas, int cursor_x, int cursor_y);
+/* The bell. */
+void term_ring(void);
 /* Everything is drawn anew the next time. */
 void term_redraw(void);
 

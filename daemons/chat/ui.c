@@ -32,6 +32,9 @@ static bool fit_canvas(struct ui *ui)
 static void paint(struct ui *ui)
 {
     ui_paint(ui);
+    if (ui->rings)
+        term_ring();
+    ui->rings = false;
     term_show(&ui->canvas, ui->shown.has_cursor ? ui->shown.cursor_x : -1, ui->shown.cursor_y);
 }
 

@@ -2,8 +2,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "ui_inner.h"
+
+#define QUIET_MS 3000 /* after a connection came up */
 
 bool ui_failed(struct ui *ui, const char *what, chat_status status)
 {
@@ -59,6 +62,7 @@ static void on_state(struct ui *ui, const struct chat_event *event)
         return;
     snprintf(ui->scene.own_name, sizeof(ui->scene.own_name), "%s",
              chat_conn_get_user_name(app->conn));
+    ui->quiet_until_ms = app_now_ms() + QUIET_MS;
     if (ui->live_at_ms == 0)
         ui->live_at_ms = app_now_ms();
     (void)app_ask_members(app);
@@ -157,6 +161,19 @@ static void on_draft(struct ui *ui, const struct chat_event *event)
         ui_load_draft(ui);
 }
 
+/* Somebody speaks to us, where we do not look. What was missed rings no bell. */
+static void on_message(struct ui *ui, const struct chat_event *event)
+{
+    const struct chat_message *m = event->message;
+    const struct chat_channel *channel = chat_conn_get_channel(ui->app->conn, m->channel_id);
+    const int64_t now_ms = (int64_t)time(NULL) * 1000;
+
+    if (!channel || m->own || channel->muted_until_ms > now_ms ||
+        app_now_ms() < ui->quiet_until_ms || (channel->kind != CHAT_HOME_DIRECT && !m->mentions_me))
+        return;
+    ui->rings |= channel->channel_id != ui->scene.channel_id || !ui->scene.following;
+}
+
 static void handle(struct ui *ui, const struct chat_event *event)
 {
     if (app_take_members(ui->app, event))
@@ -171,6 +188,8 @@ static void handle(struct ui *ui, const struct chat_event *event)
         on_outgoing(ui, event);
     else if (event->type == CHAT_EVENT_CHANNEL_REMOVED)
         on_removed(ui, event);
+    else if (event->type == CHAT_EVENT_MESSAGE)
+        on_message(ui, event);
     else if (event->type == CHAT_EVENT_CACHE)
         on_cache(ui, event);
     else if (event->type == CHAT_EVENT_DRAFT)

@@ -32,6 +32,8 @@ struct ui {
     struct scene_shown shown;
     chat_view *list, *window;
     bool dirty; /* a picture is to be drawn */
+    bool rings; /* the bell is to be rung with it */
+    int64_t quiet_until_ms;
 
     enum ui_want want;
     uint64_t want_seq;
