@@ -228,9 +228,10 @@ static bool is_held(chat_conn *conn, uint64_t channel_id, uint64_t seq)
     return held;
 }
 
-/* What the cache has of the row; NULL: nothing. *page is read on where it ends. */
-static const struct chat_message *find_message(struct sim_screen *s, chat_conn *conn,
-                                               const struct shown_row *row, chat_page **page)
+/* What the cache has of the row; NULL: nothing. *page is read on where it ends. False: it
+ * cannot be read, which is told elsewhere. */
+static bool find_message(struct sim_screen *s, chat_conn *conn, const struct shown_row *row,
+                         chat_page **page, const struct chat_message **out)
 {
     uint64_t channel_id = chat_view_get_channel_id(s->window.view), from;
 
@@ -240,10 +241,11 @@ static const struct chat_message *find_message(struct sim_screen *s, chat_conn *
         *page = NULL;
         if (chat_conn_read_messages(conn, channel_id, row->seq, WINDOW_ROWS_MAX, false, page) !=
             CHAT_OK)
-            return NULL;
+            return false;
     }
     from = chat_page_get_from_seq(*page);
-    return row->seq >= from ? chat_page_get_message(*page, row->seq - from) : NULL;
+    *out = row->seq >= from ? chat_page_get_message(*page, row->seq - from) : NULL;
+    return true;
 }
 
 static void check_message(struct sim_screen *s, uint32_t index, const struct chat_message *m)
@@ -363,16 +365,19 @@ static void check_window(struct sim_screen *s, chat_conn *conn, bool whole)
         wrong(s, p, 0, "its channel came or went");
     for (; i < p->count && p->rows[i].seq; i++) {
         const struct shown_row *row = &p->rows[i];
+        const struct chat_message *m = NULL;
 
         if (next && row->seq != next)
             wrong(s, p, i, "it does not follow the row before it");
         next = row->to + 1;
         if (row->is_gap && whole)
             wrong(s, p, i, "a gap where everything is held");
-        if (!row->is_gap)
-            check_message(s, i, find_message(s, conn, row, &page));
-        else if (is_held(conn, channel_id, row->seq) || is_held(conn, channel_id, row->to))
+        if (!row->is_gap) {
+            if (find_message(s, conn, row, &page, &m))
+                check_message(s, i, m);
+        } else if (is_held(conn, channel_id, row->seq) || is_held(conn, channel_id, row->to)) {
             wrong(s, p, i, "a gap that the cache holds");
+        }
     }
     if (p->status.at_latest && (next ? next - 1 : 0) != head)
         wrong(s, p, i, "it does not end at the newest message");
