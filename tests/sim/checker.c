@@ -67,6 +67,8 @@ struct checker *checker_new(void)
     index_init(&c->changes, sizeof(uint64_t));
     index_init(&c->lost_caches, sizeof(uint64_t));
     index_init(&c->rolled_caches, sizeof(uint64_t));
+    index_init(&c->unheard, sizeof(uint64_t));
+    index_init(&c->origins, sizeof(uint64_t));
     index_init(&c->texts, sizeof(uint64_t));
     index_init(&c->reacted, sizeof(uint64_t));
     index_init(&c->mentions, sizeof(uint64_t));
@@ -99,6 +101,8 @@ void checker_free(struct checker *c)
     index_fini(&c->changes);
     index_fini(&c->lost_caches);
     index_fini(&c->rolled_caches);
+    index_fini(&c->unheard);
+    index_fini(&c->origins);
     index_fini(&c->texts);
     index_fini(&c->reacted);
     index_fini(&c->mentions);
@@ -325,6 +329,18 @@ void checker_acked(struct checker *c, const struct check_nonce *n, uint64_t seq,
     a->acked_id = message_id;
 }
 
+/* It was logged already: it went out in the turn that gave it its new nonce. */
+static void judge_unheard(struct checker *c, struct attempt *a, const struct check_nonce *n)
+{
+    struct index_key key = {{n->channel_id, n->device_id, n->counter, n->user_id}};
+    uint64_t *seq = index_find(&c->unheard, &key);
+
+    if (seq && *seq)
+        checker_judge_logged(c, a, &checker_slot(c, n->channel_id, *seq, false)->first);
+    if (seq)
+        *seq = 0;
+}
+
 void checker_renamed(struct checker *c, const struct check_nonce *old_nonce,
                      const struct check_nonce *new_nonce)
 {
@@ -357,6 +373,7 @@ void checker_renamed(struct checker *c, const struct check_nonce *old_nonce,
         .origin_counter = copy.origin_device ? copy.origin_counter : old_nonce->counter,
         .counter = new_nonce->counter,
         .channel_id = copy.channel_id};
+    judge_unheard(c, a, new_nonce);
 }
 
 void checker_left_unknown(struct checker *c, const struct check_nonce *n)

@@ -89,8 +89,10 @@ struct checker {
     struct index bodies; /* of new messages: each text is sent once */
     struct index attempts, slots, channels, homes, members, log, shards, readings, seen, changes;
     struct index lost_caches, rolled_caches;
-    struct index texts;             /* all bodies that were attempted under a nonce */
-    struct index reacted;           /* by message and reaction: is it there? */
+    struct index unheard; /* by nonce: the seq of what was logged before its author told of it */
+    struct index origins; /* by first nonce: how many times it was logged under others */
+    struct index texts;   /* all bodies that were attempted under a nonce */
+    struct index reacted; /* by message and reaction: is it there? */
     struct index mentions, cursors; /* as devices were told them */
     struct index receipts, seen_receipts, logged_cursors, own, words;
     struct index tombstones;    /* by channel */
@@ -110,6 +112,8 @@ struct reading *checker_reading(struct checker *c, uint32_t reader, uint64_t cha
 bool checker_has_text(struct checker *c, const struct check_nonce *n, uint64_t body);
 bool checker_has_change(struct checker *c, const struct check_message *m, uint64_t body);
 bool checker_same_identity(const struct check_message *a, const struct check_message *b);
+/* A message that was logged, now that it is known who attempted it, and as what. */
+void checker_judge_logged(struct checker *c, struct attempt *a, const struct check_message *m);
 /* A message that a reader holds must be the logged one, in a state somebody made. */
 void checker_against_log(struct checker *c, uint32_t reader, const struct check_message *m);
 

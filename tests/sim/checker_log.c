@@ -77,12 +77,36 @@ void checker_logged_message(struct checker *c, uint64_t home_id, uint64_t lsn,
     ch->logged_head = m->seq;
     *s =
         (struct slot){.first = *m, .body = m->body, .home_id = home_id, .lsn = lsn, .logged = true};
-    if (!a) {
-        checker_violation(c, CHECK_STORED_ATTEMPTED,
-                          "seq %" PRIu64 " of %" PRIx64 " was never attempted", m->seq,
-                          m->channel_id);
-        return;
-    }
+    /* It may have a new nonce that its author did not tell of yet. Does he never, it is found in
+     * the final history. */
+    if (a)
+        checker_judge_logged(c, a, m);
+    else
+        *(uint64_t *)index_make(
+            &c->unheard,
+            &(struct index_key){{m->channel_id, m->device_id, m->counter, m->author_id}}) = m->seq;
+}
+
+/*
+ * A cache that twice became a copy of the time before the message got a new nonce: each time the
+ * store has forgotten the first one, and nobody has the one it got in the future that was lost.
+ */
+static bool is_lost_name(struct checker *c, const struct attempt *a, const struct check_message *m)
+{
+    struct index_key key = {{m->channel_id, a->origin_device, a->origin_counter, m->author_id}};
+    uint64_t *times;
+
+    if (!a->origin_device)
+        return false;
+    times = index_make(&c->origins, &key);
+    return ++*times > 1 && index_find(&c->rolled_caches, &(struct index_key){{a->cache, 0, 0, 0}});
+}
+
+void checker_judge_logged(struct checker *c, struct attempt *a, const struct check_message *m)
+{
+    const struct check_nonce nonce = {m->channel_id, m->author_id, m->device_id, m->counter};
+    const bool lost_name = is_lost_name(c, a, m);
+
     /* Power loss, or an older copy, may take an edit back that was made before it went out. */
     if (a->body != m->body &&
         !(checker_has_text(c, &nonce, m->body) &&
@@ -91,7 +115,7 @@ void checker_logged_message(struct checker *c, uint64_t home_id, uint64_t lsn,
                           "seq %" PRIu64 " of %" PRIx64 " has other bytes than were sent", m->seq,
                           m->channel_id);
     uint64_t *times = index_make(&c->bodies, &(struct index_key){{m->body, 0, 0, 0}});
-    if (++*times > 1 && !a->rewritten)
+    if (++*times > 1 && !a->rewritten && !lost_name)
         checker_violation(c, CHECK_ONCE_PER_NONCE,
                           "seq %" PRIu64 " of %" PRIx64 " says again what was said before", m->seq,
                           m->channel_id);
