@@ -1,10 +1,10 @@
 /*
  * Runs a fuzz target without a fuzzer:
  *
- *   fuzz_<name> [FOLDER or FILE ...]
+ *   fuzz_<name> [--changes N] [FOLDER or FILE ...]
  *
  * A file ending in .hex has one input per line; any other is one input. Each input is also
- * tried cut short and with single bytes changed, the same ones in every run.
+ * tried cut short and with single bytes changed, N times each, the same in every run.
  */
 #include <dirent.h>
 #include <stdbool.h>
@@ -14,10 +14,10 @@
 #include "fuzz.h"
 
 #define INPUT_MAX (4u << 20)
-#define CHANGES 150u /* of each input */
+#define CHANGES 150u /* of each input, by default */
 
 static uint64_t seed = 0x9e3779b97f4a7c15u;
-static size_t inputs;
+static size_t inputs, changes = CHANGES;
 
 static uint64_t next_random(void)
 {
@@ -44,7 +44,7 @@ static void try_input(uint8_t *bytes, size_t len)
 {
     inputs++;
     run(bytes, len);
-    for (size_t i = 0; i < CHANGES && len > 0; i++) {
+    for (size_t i = 0; i < changes && len > 0; i++) {
         size_t at = (size_t)(next_random() % len);
         uint8_t before = bytes[at];
 
@@ -122,8 +122,14 @@ static void try_folder(const char *path)
 
 int main(int argc, char **argv)
 {
+    int i = 1;
+
     run(NULL, 0);
-    for (int i = 1; i < argc; i++) {
+    if (argc > 2 && strcmp(argv[1], "--changes") == 0) {
+        changes = (size_t)strtoul(argv[2], NULL, 10);
+        i = 3;
+    }
+    for (; i < argc; i++) {
         struct stat info;
 
         if (stat(argv[i], &info) == 0 && S_ISDIR(info.st_mode))
