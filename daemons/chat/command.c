@@ -93,7 +93,7 @@ static void run_help(struct app *app, char *rest)
           "  /state                     the connection\n"
           "  /mute [HOURS], /unmute     the current conversation\n"
           "  /find WORDS                search what is kept here\n"
-          "  /presence STATE            online, idle, busy or invisible to others\n"
+          "  /presence STATE            to others: online, idle, dnd (do not disturb), invisible\n"
           "  /quit\n",
           app->out);
 }
@@ -316,7 +316,7 @@ static void run_presence(struct app *app, char *rest)
         chat_presence_state state;
     } states[] = {{"online", CHAT_PRESENCE_ONLINE},
                   {"idle", CHAT_PRESENCE_IDLE},
-                  {"busy", CHAT_PRESENCE_DND},
+                  {"dnd", CHAT_PRESENCE_DND},
                   {"invisible", CHAT_PRESENCE_INVISIBLE}};
 
     for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
@@ -327,7 +327,7 @@ static void run_presence(struct app *app, char *rest)
                        states[i].state == CHAT_PRESENCE_INVISIBLE ? "offline" : rest);
         return;
     }
-    print_note(app, "usage: /presence online, idle, busy or invisible");
+    print_note(app, "usage: /presence online, idle, dnd or invisible");
 }
 
 static void run_find(struct app *app, char *rest)

@@ -184,8 +184,8 @@ END_TEST
 START_TEST(one_appears_to_others_as_one_says)
 {
     (void)direct();
-    say("/presence busy");
-    ck_assert_shows("others see you as busy");
+    say("/presence dnd");
+    ck_assert_shows("others see you as dnd");
     say("/presence away");
     ck_assert_shows("usage: /presence");
 }

@@ -14,7 +14,7 @@ static const char help[] =
     "  Ctrl-A, Ctrl-E   begin, end        Ctrl-W, Ctrl-U      delete a word, to the begin\n"
     "  PgUp, PgDn       scroll            Ctrl-F, F3          search\n"
     "  Esc              leaves a reply or an edit\n"
-    "  /help            lists the commands: /direct NAME, /group TITLE NAME..., /mute, ...\n"
+    "  /help            lists the commands: /direct NAME, /group TITLE NAME..., /presence, ...\n"
     "  //               begins a message with a slash\n"
     "\n"
     "MESSAGES\n"
