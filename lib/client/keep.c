@@ -43,6 +43,7 @@ bool keep_drop(struct client_core *core, struct channel *ch, uint64_t from, uint
         return false;
     ch->unread_stale = true;
     channel_touch(core, ch);
+    outbox_settle_altered(core, ch); /* what the cache was to show of them it never will */
     return true;
 }
 

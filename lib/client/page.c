@@ -15,6 +15,7 @@ static void forget_removed(struct client_core *core, struct channel *ch, uint64_
     if (first_seq > 1 && ch->c.ranges.count && ch->c.ranges.items[0].from < first_seq) {
         (void)core_ok(core, ranges_remove(&ch->c.ranges, core->allocator, 1, first_seq - 1));
         (void)core_ok(core, cache_messages_drop(core->cache, ch->c.channel_id, 0, first_seq - 1));
+        outbox_settle_altered(core, ch);
     }
     channel_touch(core, ch);
 }

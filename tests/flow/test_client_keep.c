@@ -268,6 +268,23 @@ START_TEST(what_is_on_screen_and_what_is_queued_never_give_way)
 }
 END_TEST
 
+START_TEST(an_operation_that_is_in_is_over_when_its_message_gives_way)
+{
+    rig.config.keep_max = 0;
+    rig_start(&rig);
+    for (int i = 0; i < 20; i++)
+        rig_post(&rig, CH, "words");
+    rig.no_publish = true; /* the answer comes before what it did is to be seen */
+    ck_assert_int_eq(client_react(rig.core, CH, 3, "+1", 2, false, NULL), CHAT_OK);
+    rig_turn(&rig);
+    ck_assert_uint_eq(client_outgoing_count(rig.core), 1);
+    ck_assert(keep_drop(rig.core, channel_find(rig.core, CH), 1, 10));
+    ck_assert_uint_eq(client_outgoing_count(rig.core), 0);
+    rig_pull(&rig);
+    ck_assert_int_eq(rig_last(&rig, CHAT_EVENT_OUTGOING)->out_state, CHAT_OUTGOING_DONE);
+}
+END_TEST
+
 START_TEST(the_channel_shown_longest_ago_gives_way_first)
 {
     chat_page *page = NULL;
@@ -491,6 +508,7 @@ int main(void)
     tcase_add_test(keeps, all_that_waits_to_be_pulled_gives_way_after_what_was_pulled);
     tcase_add_test(keeps, who_follows_the_stream_is_told_what_was_dropped_of_it);
     tcase_add_test(keeps, what_is_on_screen_and_what_is_queued_never_give_way);
+    tcase_add_test(keeps, an_operation_that_is_in_is_over_when_its_message_gives_way);
     tcase_add_test(keeps, the_channel_shown_longest_ago_gives_way_first);
     tcase_add_test(keeps, a_size_that_cannot_be_kept_ends_in_quiet);
     suite_add_tcase(suite, keeps);
