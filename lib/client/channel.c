@@ -92,7 +92,8 @@ static chat_status take_row(const struct cache_channel *row, void *user)
     struct client_core *core = user;
     struct channel *ch;
 
-    if (core->channel_count >= CHAT_USER_CHANNELS_MAX)
+    /* Each once, if the file is sound. */
+    if (core->channel_count >= CHAT_USER_CHANNELS_MAX || channel_find(core, row->channel_id))
         return CHAT_E_CORRUPT;
     ch = insert(core, row->channel_id);
     if (!ch)

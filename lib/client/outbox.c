@@ -156,8 +156,10 @@ static void refuse_one(struct client_core *core, struct out_op *op, chat_status 
 static chat_status take_row(const struct cache_outgoing *o, void *user)
 {
     struct client_core *core = user;
-    struct out_op *op;
+    struct out_op *op = ops_at(core, core->ops.count - 1);
 
+    if (op && op->row >= o->row) /* rows rise, if the file is sound */
+        return CHAT_E_CORRUPT;
     if (outbox_state(o) != CHAT_OUTGOING_REFUSED && !channel_find(core, o->channel_id) &&
         !gone_find(core, o->channel_id) && !gone_make(core, o->channel_id))
         return CHAT_E_NOMEM;
