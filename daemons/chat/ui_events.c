@@ -168,8 +168,9 @@ static void on_message(struct ui *ui, const struct chat_event *event)
     const struct chat_channel *channel = chat_conn_get_channel(ui->app->conn, m->channel_id);
     const int64_t now_ms = (int64_t)time(NULL) * 1000;
 
-    if (!channel || m->own || channel->muted_until_ms > now_ms ||
-        app_now_ms() < ui->quiet_until_ms || (channel->kind != CHAT_HOME_DIRECT && !m->mentions_me))
+    if (ui->scene.link.state != CHAT_CONN_LIVE || !channel || m->own ||
+        channel->muted_until_ms > now_ms || app_now_ms() < ui->quiet_until_ms ||
+        (channel->kind != CHAT_HOME_DIRECT && !m->mentions_me))
         return;
     ui->rings |= channel->channel_id != ui->scene.channel_id || !ui->scene.following;
 }

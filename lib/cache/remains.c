@@ -7,7 +7,7 @@
 
 #include "cache/inner.h"
 
-/* "remains:" and the channel's id; its value is the id, too. */
+/* "remains:" and the channel's id, as SQLite has it; its value is the id, too. */
 #define KEY_MAX 40u
 
 chat_status cache_remains_leave(struct cache *c, uint64_t channel_id)
@@ -15,7 +15,7 @@ chat_status cache_remains_leave(struct cache *c, uint64_t channel_id)
     char key[KEY_MAX];
     chat_status status;
 
-    (void)snprintf(key, sizeof(key), "remains:%llu", (unsigned long long)channel_id);
+    (void)snprintf(key, sizeof(key), "remains:%lld", (long long)(int64_t)channel_id);
     status = cache_meta_put_u64(c, key, channel_id);
     c->remains |= status == CHAT_OK;
     return status;
@@ -94,11 +94,12 @@ chat_status cache_remains_step(struct cache *c, uint32_t count)
         status = first_seq(c, channel_id, &seq);
     if (status != CHAT_OK)
         return status;
-    if (seq)
-        return cache_messages_drop(c, channel_id, seq, seq + count - 1);
-    if (channel_id)
-        status = CACHE_WRITE(c, ST_REMAINS_DROP, channel_id);
-    return status == CHAT_OK ? cache_remains_look(c) : status;
+    if (seq && seq <= RANGES_SEQ_MAX)
+        status = cache_messages_drop(c, channel_id, seq, seq + count - 1);
+    if (status != CHAT_OK || (seq && seq <= RANGES_SEQ_MAX && sqlite3_changes(c->db) > 0))
+        return status;
+    /* None is left, or a damaged file has some that do not go. */
+    return cache_remains_clear(c, channel_id);
 }
 
 chat_status cache_remains_clear(struct cache *c, uint64_t channel_id)
@@ -107,7 +108,7 @@ chat_status cache_remains_clear(struct cache *c, uint64_t channel_id)
     chat_status status = cache_remains_are(c, channel_id, &are);
 
     if (status != CHAT_OK || !are)
-        return status;
+        return status == CHAT_OK ? cache_remains_look(c) : status;
     status = cache_messages_drop(c, channel_id, 0, (uint64_t)INT64_MAX);
     if (status == CHAT_OK)
         status = CACHE_WRITE(c, ST_REMAINS_DROP, channel_id);

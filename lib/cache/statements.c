@@ -26,9 +26,11 @@ static const char *const sql[ST_COUNT] = {
     [ST_CHANNEL_DROP] = "DELETE FROM channels WHERE channel_id=?1",
     /* What a damaged file says of a channel that is there does not count. */
     [ST_REMAINS_NEXT] = "SELECT value FROM meta WHERE key>='remains:' AND key<'remains;'"
+                        " AND key='remains:'||value AND typeof(value)='integer'"
                         " AND value NOT IN (SELECT channel_id FROM channels) LIMIT 1",
-    [ST_REMAINS_HAS] = "SELECT 1 FROM meta WHERE key>='remains:' AND key<'remains;' AND value=?1",
-    [ST_REMAINS_DROP] = "DELETE FROM meta WHERE key>='remains:' AND key<'remains;' AND value=?1",
+    [ST_REMAINS_HAS] = "SELECT 1 FROM meta WHERE key='remains:'||?1 AND value=?1"
+                       " AND value NOT IN (SELECT channel_id FROM channels)",
+    [ST_REMAINS_DROP] = "DELETE FROM meta WHERE key='remains:'||?1",
     [ST_MESSAGE_FIND] = "SELECT message_id,rev,text=?3 FROM messages"
                         " WHERE channel_id=?1 AND seq=?2",
     [ST_MESSAGE_FROM] = "SELECT seq,message_id FROM messages"
@@ -117,10 +119,11 @@ static const char *const sql[ST_COUNT] = {
         " WHERE channel_id=?1 AND seq BETWEEN ?2 AND ?3 AND doc>0",
     [ST_INDEX_TRASH_NEXT] = "SELECT doc,channel_id,text FROM index_trash LIMIT 1",
     [ST_INDEX_TRASH_DROP] = "DELETE FROM index_trash WHERE doc=?1",
-    /* In this order whatever the planner thinks: the words are what is rare. */
+    /* In this order whatever the planner thinks: the words are what is rare. What is in the index
+     * still and no message any more comes along: it counts as looked at. */
     [ST_SEARCH] = "SELECT t.rowid,m.message_id,m.channel_id,m.seq,m.text FROM index_terms t"
-                  " CROSS JOIN index_docs d ON d.doc=t.rowid"
-                  " CROSS JOIN messages m ON m.channel_id=d.channel_id AND m.seq=d.seq"
+                  " LEFT JOIN index_docs d ON d.doc=t.rowid"
+                  " LEFT JOIN messages m ON m.channel_id=d.channel_id AND m.seq=d.seq"
                   " AND m.doc=d.doc"
                   " WHERE t.index_terms MATCH ?1 AND t.rowid BETWEEN ?2 AND ?3"
                   " ORDER BY t.rowid DESC",

@@ -392,32 +392,24 @@ static void take_problem(struct client_core *core, struct ask *ask, const WirePr
             core->now.mono_ms + (int64_t)least_u64(p->retry_after_ms, CLIENT_SLOT_MAX_MS);
 }
 
-/* Who hears that it is open may write to it at once: so the channel comes first. */
-static bool finish_opened(struct client_core *core, struct ask *ask)
-{
-    if (!channel_find(core, ask->channel_id))
-        return false;
-    finish(core, ask, CHAT_OK, ask->channel_id, ask->home_id, NULL);
-    return true;
-}
-
 static void take_opened(struct client_core *core, struct ask *ask, const WireOpened *o)
 {
     ask->is_opened = true;
     ask->channel_id = o->channel_id;
     ask->home_id = o->home_id;
-    (void)finish_opened(core, ask);
+    core->opened_due = true;
 }
 
-void ask_channel_came(struct client_core *core)
+void ask_finish_opened(struct client_core *core)
 {
     LIST_EACH(node, &core->asks)
     {
         struct ask *ask = LIST_ENTRY(node, struct ask, link);
 
-        if (ask->is_opened)
-            (void)finish_opened(core, ask);
+        if (ask->is_opened && channel_find(core, ask->channel_id))
+            finish(core, ask, CHAT_OK, ask->channel_id, ask->home_id, NULL);
     }
+    core->opened_due = false;
 }
 
 static void take_users(struct client_core *core, struct ask *ask, const WireUsers *users)

@@ -270,8 +270,7 @@ static void list_one(struct client_core *core, const WireChannel *w)
     unread_listed(core, ch, w);
     apply_stream(core, ch);
     outbox_check(core, ch);
-    if (is_new)
-        ask_channel_came(core);
+    core->opened_due |= is_new;
 }
 
 void channel_list(struct client_core *core, const WireChannelList *list)

@@ -9,7 +9,7 @@
 #define CHECKPOINT_IDLE_MS 2000 /* this long without a message is idle */
 #define WAL_FORCED 16u          /* times wal_pages_max: then idle or not */
 #define CHORES_WAIT_MS 2000     /* after the cache refused */
-#define REMAINS_PIECE 512u      /* messages of removed channels that one turn drops */
+#define REMAINS_PIECE 64u       /* messages of removed channels that one turn drops */
 
 bool core_ok(struct client_core *core, chat_status status)
 {
@@ -43,6 +43,7 @@ static chat_status load(struct client_core *core)
     if (status == CHAT_OK)
         status = cache_remains_look(core->cache);
     core->is_loaded = status == CHAT_OK;
+    core->opened_due = true; /* another process may have brought the channel */
     return status;
 }
 
@@ -108,6 +109,8 @@ chat_status core_commit(struct client_core *core)
         status = cache_checkpoint(core->cache);
     if (status != CHAT_OK)
         undo(core, status);
+    else if (core->opened_due)
+        ask_finish_opened(core);
     return status;
 }
 

@@ -200,8 +200,8 @@ uint64_t page_window(const struct channel *ch, uint64_t seq, uint32_t limit, uin
 void ask_pump(struct client_core *core);
 void ask_answer(struct client_core *core, struct request *r, const WireServerFrame *frame);
 void ask_timer(struct client_core *core);
-/* A channel is known now that was not: who opened it hears so. */
-void ask_channel_came(struct client_core *core);
+/* Whoever opened a channel that the cache has hears so: he may write to it at once. */
+void ask_finish_opened(struct client_core *core);
 /* Answers from the cache: with all that was asked, or with what there is. */
 void ask_finish_history(struct client_core *core, struct ask *ask, chat_status status);
 void ask_free_all(struct client_core *core);

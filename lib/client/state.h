@@ -404,6 +404,7 @@ struct client_core {
     int64_t index_at_ms;  /* the last piece was taken into the index */
     int64_t chores_at_ms; /* nothing of the kind before */
     uint32_t stored;      /* messages, since the cache's size was looked at */
+    bool opened_due;      /* channels came: see ask_finish_opened() */
     bool evicting;
 
     /* users.c, presence.c */

@@ -1,5 +1,6 @@
 /* What an application that is slow or asks for much gets: bounded memory, and an answer. */
 #include "../support/faulty_alloc.h"
+#include "client/inner.h"
 #include "client_rig.h"
 
 static struct rig rig;
@@ -110,6 +111,26 @@ START_TEST(who_opened_a_channel_hears_so_when_it_can_be_written_to)
     ck_assert_int_eq(client_open_direct(rig.core, BOB, &ticket), CHAT_OK);
     rig_turn(&rig);
     rig_pull(&rig);
+    ck_assert_uint_eq(rig_last(&rig, CHAT_EVENT_OPENED)->ticket, ticket);
+}
+END_TEST
+
+START_TEST(a_channel_that_the_cache_would_not_take_is_not_open_yet)
+{
+    uint64_t ticket;
+
+    rig_start(&rig);
+    ck_assert_int_eq(client_open_direct(rig.core, BOB, &ticket), CHAT_OK);
+    rig_turn(&rig);
+    rig_add_channel(&rig, CH2);
+    rig.core->trouble = CHAT_E_FULL; /* as a write of this turn would have it */
+    rig_list(&rig);
+    rig_pull(&rig);
+    ck_assert_ptr_null(client_channel(rig.core, CH2));
+    ck_assert_uint_eq(rig_count(&rig, CHAT_EVENT_OPENED), 0);
+    rig_wait(&rig, 5000); /* it connects again */
+    rig_pull(&rig);
+    ck_assert_ptr_nonnull(client_channel(rig.core, CH2));
     ck_assert_uint_eq(rig_last(&rig, CHAT_EVENT_OPENED)->ticket, ticket);
 }
 END_TEST
@@ -253,6 +274,7 @@ int main(void)
     tcase_add_test(tc, too_many_single_events_become_one_reread);
     tcase_add_test(tc, questions_are_bounded_answered_once_and_time_out);
     tcase_add_test(tc, who_opened_a_channel_hears_so_when_it_can_be_written_to);
+    tcase_add_test(tc, a_channel_that_the_cache_would_not_take_is_not_open_yet);
     tcase_add_test(tc, a_channel_that_does_not_come_was_opened_all_the_same);
     tcase_add_test(tc, presence_is_the_latest_of_those_watched);
     tcase_add_loop_test(tc, what_nobody_waits_for_is_asked_again_when_the_server_was_busy, 0, 4);

@@ -3,7 +3,7 @@
 #include "client_rig.h"
 
 #define PATH "client_removed.db"
-#define PIECE 512u /* messages, of one turn */
+#define PIECE 64u /* messages, of one turn */
 
 static struct rig rig;
 

@@ -181,6 +181,24 @@ START_TEST(the_bell_rings_for_what_is_said_to_one_elsewhere)
 }
 END_TEST
 
+START_TEST(what_was_missed_rings_no_bell)
+{
+    const uint64_t room = group("room"), with_bob = direct();
+
+    ck_assert_uint_eq(ui.scene.channel_id, room);
+    set_online(false);
+    ck_assert_int_eq(chat_testkit_advance(kit, 60000), CHAT_OK);
+    post_many(with_bob, 5);
+    ui.rings = false;
+    ui.quiet_until_ms = 0; /* long ago */
+    set_online(true);
+    ck_assert_int_eq(chat_testkit_wait_live(kit, app.conn, WAIT_MS), CHAT_OK);
+    look();
+    ck_assert_uint_eq(chat_conn_get_channel(app.conn, with_bob)->unread, 5);
+    ck_assert(!ui.rings);
+}
+END_TEST
+
 START_TEST(one_appears_to_others_as_one_says)
 {
     (void)direct();
@@ -290,6 +308,7 @@ static void add(TCase *tcase)
     tcase_add_test(tcase, leaving_a_group_goes_to_the_next_conversation);
     tcase_add_test(tcase, a_direct_and_a_group_are_begun_by_name);
     tcase_add_test(tcase, the_bell_rings_for_what_is_said_to_one_elsewhere);
+    tcase_add_test(tcase, what_was_missed_rings_no_bell);
     tcase_add_test(tcase, one_appears_to_others_as_one_says);
     tcase_add_test(tcase, it_opens_from_the_cache_without_any_network);
     tcase_add_test(tcase, why_there_is_no_connection_is_said);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cache/cache.h"
+#include "cache/inner.h"
 
 static struct cache *c;
 
@@ -187,6 +187,34 @@ START_TEST(what_is_left_of_a_removed_channel_goes_before_it_comes_back)
 }
 END_TEST
 
+static void run_sql(const char *sql)
+{
+    ck_assert_int_eq(cache_commit(c), CHAT_OK);
+    ck_assert_int_eq(sqlite3_exec(c->db, sql, NULL, NULL, NULL), SQLITE_OK);
+}
+
+/* _i: what a damaged file says. */
+START_TEST(remains_of_a_damaged_file_come_to_an_end)
+{
+    static const char *const damage[] = {
+        "UPDATE meta SET value='9abc' WHERE key='remains:9'",
+        "UPDATE meta SET value=9.5 WHERE key='remains:9'",
+        "UPDATE meta SET value=x'3939' WHERE key='remains:9'",
+        "INSERT INTO meta(key,value) VALUES('remains:8',9)",
+        "UPDATE messages SET seq=9223372036854775807 WHERE seq=2",
+        "UPDATE messages SET seq=-1 WHERE seq=2",
+    };
+
+    remove_channel(9);
+    run_sql(damage[_i]);
+    ck_assert_int_eq(cache_remains_look(c), CHAT_OK);
+    for (int steps = 0; cache_has_remains(c); steps++) {
+        ck_assert_int_lt(steps, 10);
+        ck_assert_int_eq(cache_remains_step(c, 4), CHAT_OK);
+    }
+}
+END_TEST
+
 START_TEST(a_removal_that_is_undone_leaves_nothing_to_do)
 {
     ck_assert_int_eq(cache_commit(c), CHAT_OK);
@@ -224,6 +252,7 @@ int main(void)
     tcase_add_test(tc, a_channel_comes_back_with_its_ranges);
     tcase_add_test(tc, a_removed_channels_messages_go_in_pieces);
     tcase_add_test(tc, what_is_left_of_a_removed_channel_goes_before_it_comes_back);
+    tcase_add_loop_test(tc, remains_of_a_damaged_file_come_to_an_end, 0, 6);
     tcase_add_test(tc, a_removal_that_is_undone_leaves_nothing_to_do);
     tcase_add_test(tc, a_users_name_is_replaced);
     suite_add_tcase(suite, tc);

@@ -288,6 +288,36 @@ START_TEST(a_step_does_a_bounded_piece)
 }
 END_TEST
 
+START_TEST(what_is_in_the_index_still_counts_as_looked_at)
+{
+    const uint64_t many = SEARCH_STEP_CANDIDATES * 3;
+
+    for (uint64_t seq = 1; seq <= many; seq++)
+        put(5, seq, 1, "common");
+    put(6, 1, 2, "common rare");
+    settle();
+    ck_assert_int_eq(cache_messages_drop(c, 5, 1, many), CHAT_OK);
+    ck_assert_uint_eq(find("common "), 1);
+    ck_assert_uint_ge(found.steps, many / SEARCH_STEP_CANDIDATES);
+    ck_assert_uint_eq(find("common rare "), 1);
+}
+END_TEST
+
+START_TEST(what_a_file_says_of_a_channel_that_is_there_does_not_hide_it)
+{
+    struct cache_channel ch = {.channel_id = 5};
+
+    ck_assert_int_eq(cache_channel_save(c, &ch), CHAT_OK);
+    put(5, 1, 1, "needle");
+    put(6, 1, 1, "needle");
+    settle();
+    ck_assert_int_eq(cache_meta_put_u64(c, "remains:5", 5), CHAT_OK);
+    ck_assert_int_eq(cache_channel_remove(c, 6), CHAT_OK);
+    ck_assert_uint_eq(find("needle "), 1);
+    ck_assert_uint_eq(found.channel_ids[0], 5);
+}
+END_TEST
+
 /* The newest documents are many, as it seems: a search has to take a further step. */
 static void pretend_a_full_day(int64_t day)
 {
@@ -570,6 +600,8 @@ int main(void)
     tcase_add_test(finds, one_channel_is_searched_by_itself);
     tcase_add_test(finds, a_channels_term_in_a_text_changes_nothing);
     tcase_add_test(finds, a_step_does_a_bounded_piece);
+    tcase_add_test(finds, what_is_in_the_index_still_counts_as_looked_at);
+    tcase_add_test(finds, what_a_file_says_of_a_channel_that_is_there_does_not_hide_it);
     tcase_add_loop_test(finds, a_word_that_is_rare_today_and_was_not_once_is_found_throughout, 0,
                         3);
     suite_add_tcase(suite, finds);
