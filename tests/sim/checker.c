@@ -67,6 +67,7 @@ struct checker *checker_new(void)
     index_init(&c->changes, sizeof(uint64_t));
     index_init(&c->lost_caches, sizeof(uint64_t));
     index_init(&c->rolled_caches, sizeof(uint64_t));
+    index_init(&c->came_from, sizeof(uint64_t));
     index_init(&c->unheard, sizeof(uint64_t));
     index_init(&c->origins, sizeof(uint64_t));
     index_init(&c->texts, sizeof(uint64_t));
@@ -101,6 +102,7 @@ void checker_free(struct checker *c)
     index_fini(&c->changes);
     index_fini(&c->lost_caches);
     index_fini(&c->rolled_caches);
+    index_fini(&c->came_from);
     index_fini(&c->unheard);
     index_fini(&c->origins);
     index_fini(&c->texts);
@@ -263,14 +265,15 @@ void checker_attempted(struct checker *c, const struct check_nonce *n, uint64_t 
     c->counts.attempted++;
 }
 
-void checker_cache_lost(struct checker *c, uint32_t cache)
+void checker_cache_lost(struct checker *c, uint32_t cache, uint32_t next)
 {
     (void)index_make(&c->lost_caches, &(struct index_key){{cache, 0, 0, 0}});
+    *(uint64_t *)index_make(&c->came_from, &(struct index_key){{next, 0, 0, 0}}) = cache;
 }
 
 uint64_t checker_mark(const struct checker *c) { return c->attempt_order; }
 
-void checker_cache_rolled_back(struct checker *c, uint32_t cache, uint64_t mark)
+static void roll_back(struct checker *c, uint32_t cache, uint64_t mark)
 {
     size_t cursor = 0;
     void *value;
@@ -291,6 +294,17 @@ void checker_cache_rolled_back(struct checker *c, uint32_t cache, uint64_t mark)
 
         if (w->cache == cache)
             w->undone |= w->order >= mark;
+    }
+}
+
+void checker_cache_rolled_back(struct checker *c, uint32_t cache, uint64_t mark)
+{
+    const uint64_t *before;
+
+    roll_back(c, cache, mark);
+    while ((before = index_find(&c->came_from, &(struct index_key){{cache, 0, 0, 0}}))) {
+        cache = (uint32_t)*before;
+        roll_back(c, cache, mark);
     }
 }
 

@@ -82,8 +82,8 @@ uint64_t checker_total(const struct checker *c);
 /* `cache` names what keeps the outbox: all of one author's attempts in it have one order. */
 void checker_attempted(struct checker *c, const struct check_nonce *nonce, uint64_t body,
                        uint32_t cache);
-/* What waited in it may be gone. */
-void checker_cache_lost(struct checker *c, uint32_t cache);
+/* What waited in it may be gone; what is left of it is in the next one. */
+void checker_cache_lost(struct checker *c, uint32_t cache, uint32_t next);
 /* A copy of the cache may be taken now: what is known up to here is in it. */
 uint64_t checker_mark(const struct checker *c);
 /* It is again what it was at the mark: what was typed since may be gone, what was decided since

@@ -89,10 +89,11 @@ struct checker {
     struct index bodies; /* of new messages: each text is sent once */
     struct index attempts, slots, channels, homes, members, log, shards, readings, seen, changes;
     struct index lost_caches, rolled_caches;
-    struct index unheard; /* by nonce: the seq of what was logged before its author told of it */
-    struct index origins; /* by first nonce: how many times it was logged under others */
-    struct index texts;   /* all bodies that were attempted under a nonce */
-    struct index reacted; /* by message and reaction: is it there? */
+    struct index came_from; /* by cache: the one that it was before power was lost */
+    struct index unheard;   /* by nonce: the seq of what was logged before its author told of it */
+    struct index origins;   /* by first nonce: how many times it was logged under others */
+    struct index texts;     /* all bodies that were attempted under a nonce */
+    struct index reacted;   /* by message and reaction: is it there? */
     struct index mentions, cursors; /* as devices were told them */
     struct index receipts, seen_receipts, logged_cursors, own, words;
     struct index tombstones;    /* by channel */

@@ -300,8 +300,8 @@ void sim_app_killed(struct sim_app *app, bool lost)
     sim_cache_disk_unmount(app->config.disk);
     if (!lost && app->config.disk)
         return;
-    checker_cache_lost(app->crowd->checker, app->cache);
-    app->cache = ++app->crowd->next_cache;
+    checker_cache_lost(app->crowd->checker, app->cache, ++app->crowd->next_cache);
+    app->cache = app->crowd->next_cache;
     for (uint32_t i = 0; i < app->view_count; i++)
         sim_app_reset_view(app, &app->views[i]);
 }
