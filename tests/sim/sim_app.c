@@ -136,7 +136,7 @@ static void after_turn(struct sim_node *node)
         sim_world_at(app->crowd->world, 0, bury, app, app->life);
         return;
     }
-    while (!is_dead(app) && chat_conn_next_event(sim_app_conn(app), &event)) {
+    while (!is_dead(app) && chat_conn_next_event(sim_app_conn(app), &event) && !is_dead(app)) {
         sim_hear(app, &event);
         any = true;
     }
@@ -289,6 +289,8 @@ void sim_app_killed(struct sim_app *app, bool lost)
 {
     if (!app->client)
         return;
+    if (is_dead(app)) /* it died already, in its own way */
+        lost = app->dies_by_power;
     app->life++;
     sim_node_crash(app->node, rng_below(&app->rng, 2));
     sim_cache_disk_crash(app->config.disk, lost); /* before the cache could close in order */
