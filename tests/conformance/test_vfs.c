@@ -141,6 +141,47 @@ START_TEST(a_wal_survives_the_process)
 }
 END_TEST
 
+static void mount_again(uint64_t seed)
+{
+    struct engine_vfs_config config = {.allocator = &memory.allocator, .seed = seed};
+
+    engine_vfs_free(vfs);
+    disk = sim_disk_mount(storage);
+    config.disk = disk;
+    ck_assert_int_eq(engine_vfs_new(&config, &vfs), CHAT_OK);
+}
+
+/* _i: what the power loss takes of what may go. */
+START_TEST(what_is_synced_of_a_file_that_a_killed_process_made_survives_power_loss)
+{
+    sqlite3 *db;
+
+    engine_vfs_free(vfs);
+    sim_disk_free(storage);
+    storage = sim_disk_new(NULL, (uint64_t)_i);
+    vfs = NULL;
+    mount_again(1);
+    db = open_db();
+    ck_assert_int_eq(run(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+                             "CREATE TABLE t (a, b); PRAGMA wal_checkpoint(TRUNCATE)"),
+                     SQLITE_OK);
+    sqlite3_close(db); /* and its log is gone */
+    db = open_db();
+    ck_assert_int_eq(number(db, "SELECT count(*) FROM t"), 0);
+    sim_disk_kill(disk); /* a new log is there, empty, and its name is not synced */
+    sqlite3_close(db);
+    mount_again(2);
+    db = open_db();
+    ck_assert_int_eq(run(db, "PRAGMA synchronous=FULL; INSERT INTO t VALUES(2, 2)"), SQLITE_OK);
+    sim_disk_power_loss(storage);
+    sqlite3_close(db);
+    mount_again(3);
+    db = open_db();
+    ck_assert_int_eq(number(db, "SELECT count(*) FROM t"), 1);
+    sqlite3_close(db);
+}
+END_TEST
+
 START_TEST(what_spills_is_kept_in_memory)
 {
     sqlite3 *db = open_db();
@@ -240,6 +281,8 @@ int main(void)
     tcase_add_test(all, two_writers_exclude_each_other);
     tcase_add_test(all, readers_of_a_wal_keep_their_snapshot);
     tcase_add_test(all, a_wal_survives_the_process);
+    tcase_add_loop_test(
+        all, what_is_synced_of_a_file_that_a_killed_process_made_survives_power_loss, 0, 20);
     tcase_add_test(all, what_spills_is_kept_in_memory);
     tcase_add_test(all, checkpoints_are_paced_until_told_otherwise);
     tcase_add_test(all, a_full_disk_is_told_and_leaves_the_file_whole);

@@ -175,10 +175,11 @@ static int open_on_disk(struct vfs_file *file, int flags)
     struct disk *disk = file->vfs->config.disk;
     chat_status status = disk_open(disk, file->path, 0, &file->file);
 
-    if (status == CHAT_E_NOT_FOUND && (flags & SQLITE_OPEN_CREATE)) {
+    if (status == CHAT_E_NOT_FOUND && (flags & SQLITE_OPEN_CREATE))
         status = disk_open(disk, file->path, DISK_CREATE, &file->file);
-        file->name_is_new = status == CHAT_OK;
-    }
+    /* Also of a file that is there: who made it may have been killed before its folder was
+     * synced, and power loss would take all of it, whatever is synced of it since. */
+    file->name_is_new = status == CHAT_OK && (flags & SQLITE_OPEN_CREATE);
     return result_of(status, SQLITE_CANTOPEN);
 }
 
