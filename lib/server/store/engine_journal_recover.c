@@ -371,6 +371,9 @@ static chat_status start_new(struct engine_journal *journal, uint64_t applied_po
 {
     if (applied_position > 0)
         return refuse(journal, NULL, "the table has rows, the log is gone");
+    /* Who made the files that are there may have been killed before their names would last. */
+    if (journal->slot_count > 0 && disk_sync_dir(journal->config.disk, journal->folder) != CHAT_OK)
+        return CHAT_E_IO;
     journal->next_position = 1;
     found->created = true;
     found->oldest_position = 1;
