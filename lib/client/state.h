@@ -398,13 +398,13 @@ struct client_core {
     struct list asks;
     uint32_t ask_count; /* with those whose event waits */
     uint64_t last_ticket;
+    bool opened_due; /* channels came: see ask_finish_opened() */
 
     /* search.c, keep.c */
     struct list searches;
     int64_t index_at_ms;  /* the last piece was taken into the index */
     int64_t chores_at_ms; /* nothing of the kind before */
     uint32_t stored;      /* messages, since the cache's size was looked at */
-    bool opened_due;      /* channels came: see ask_finish_opened() */
     bool evicting;
 
     /* users.c, presence.c */

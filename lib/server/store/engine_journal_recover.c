@@ -369,11 +369,15 @@ static chat_status mend(struct engine_journal *journal, struct journal_scan *sca
 static chat_status start_new(struct engine_journal *journal, uint64_t applied_position,
                              struct journal_found *found)
 {
+    chat_status status = CHAT_OK;
+
     if (applied_position > 0)
         return refuse(journal, NULL, "the table has rows, the log is gone");
     /* Who made the files that are there may have been killed before their names would last. */
-    if (journal->slot_count > 0 && disk_sync_dir(journal->config.disk, journal->folder) != CHAT_OK)
-        return CHAT_E_IO;
+    if (journal->slot_count > 0)
+        status = disk_sync_dir(journal->config.disk, journal->folder);
+    if (status != CHAT_OK)
+        return status;
     journal->next_position = 1;
     found->created = true;
     found->oldest_position = 1;

@@ -110,12 +110,12 @@ static int file_sync(sqlite3_file *base, int flags)
     /* No room for what was buffered is a failed sync like any other: not SQLITE_FULL. */
     if (disk_sync(file->file) != CHAT_OK)
         return SQLITE_IOERR_FSYNC;
-    if (!file->name_is_new)
+    if (!file->name_is_unsynced)
         return SQLITE_OK;
     folder_of(file->path, folder);
     if (disk_sync_dir(file->vfs->config.disk, folder) != CHAT_OK)
         return SQLITE_IOERR_DIR_FSYNC;
-    file->name_is_new = false;
+    file->name_is_unsynced = false;
     return SQLITE_OK;
 }
 
@@ -179,7 +179,7 @@ static int open_on_disk(struct vfs_file *file, int flags)
         status = disk_open(disk, file->path, DISK_CREATE, &file->file);
     /* Also of a file that is there: who made it may have been killed before its folder was
      * synced, and power loss would take all of it, whatever is synced of it since. */
-    file->name_is_new = status == CHAT_OK && (flags & SQLITE_OPEN_CREATE);
+    file->name_is_unsynced = status == CHAT_OK && (flags & SQLITE_OPEN_CREATE);
     return result_of(status, SQLITE_CANTOPEN);
 }
 

@@ -46,7 +46,7 @@ struct vfs_file {
     char path[DISK_PATH_MAX];
     bool is_wal;
     bool remove_on_close;
-    bool name_is_new; /* perhaps: the folder is synced with the first sync */
+    bool name_is_unsynced; /* or may be: the folder is synced with the first sync */
     bool unpaced;
 
     int lock; /* SQLITE_LOCK_* */
